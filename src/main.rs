@@ -1,0 +1,2 @@
+//! The `llz` program.
+fn main() {}
