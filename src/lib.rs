@@ -6,8 +6,10 @@ pub mod codec;
 pub mod error;
 pub mod limits;
 pub mod progress;
+pub mod stream;
 
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use progress::Progress;
+pub use stream::{decode, encode};

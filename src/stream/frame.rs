@@ -1,0 +1,201 @@
+//! One frame's head, and the small reads that every part of a stream is made of.
+
+use std::io::Read;
+
+use crate::codec::CodecId;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+
+/// Bits of the head byte.
+const CODEC: u8 = 0x0F;
+const LAST: u8 = 0x10;
+const REST: u8 = 0x20;
+const RESERVED: u8 = 0xC0;
+
+/// Everything before a frame's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How the payload is coded.
+    pub codec: CodecId,
+    /// No frame of this stream follows.
+    pub last: bool,
+    /// Bytes it decodes to.
+    pub raw_len: usize,
+    /// Bytes of payload; `None` when it runs to the end of the input.
+    pub coded_len: Option<usize>,
+    /// CRC-32 of the stream's raw bytes up to the end of this frame.
+    pub crc: u32,
+}
+
+impl Head {
+    /// Appends the head to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let last = if self.last { LAST } else { 0 };
+        let rest = if self.coded_len.is_none() { REST } else { 0 };
+        out.push(self.codec as u8 | last | rest);
+        write_varint(out, self.raw_len as u64);
+        if let Some(coded_len) = self.coded_len {
+            write_varint(out, coded_len as u64);
+        }
+        out.extend_from_slice(&self.crc.to_le_bytes());
+    }
+
+    /// Reads and checks a head. `first` tells whether it is the first of its stream. Also returns
+    /// how many bytes it took.
+    pub fn read(input: &mut impl Read, first: bool, limits: &Limits) -> Result<(Self, u64)> {
+        let [head] = read_exact(input)?;
+        if head & RESERVED != 0 {
+            return Err(Error::Unsupported(format!("frame flags {:#04x}", head & RESERVED)));
+        }
+        let codec = CodecId::from_byte(head & CODEC)
+            .ok_or_else(|| Error::Unsupported(format!("codec {}", head & CODEC)))?;
+        let (last, rest) = (head & LAST != 0, head & REST != 0);
+        if rest && !last {
+            return Err(Error::corrupt("a frame without a length is not the last one"));
+        }
+        let (raw_len, raw_size) = read_varint(input)?;
+        if raw_len > limits.chunk_bytes {
+            return Err(Error::Limit {
+                what: format!("a frame of {raw_len} bytes"),
+                limit: limits.chunk_bytes,
+                option: "--limit-chunk",
+            });
+        }
+        if raw_len == 0 && !(first && last && codec == CodecId::Stored) {
+            return Err(Error::corrupt("an empty frame inside a stream"));
+        }
+        let (coded_len, coded_size) = if rest {
+            (None, 0)
+        } else {
+            let (coded_len, size) = read_varint(input)?;
+            if coded_len > raw_len || (codec == CodecId::Stored && coded_len != raw_len) {
+                return Err(Error::corrupt("a frame's two lengths contradict each other"));
+            }
+            (Some(to_usize(coded_len)?), size)
+        };
+        let crc = u32::from_le_bytes(read_exact(input)?);
+        let head = Head { codec, last, raw_len: to_usize(raw_len)?, coded_len, crc };
+        Ok((head, 1 + raw_size + coded_size + 4))
+    }
+
+    /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.
+    pub fn read_payload(&self, input: &mut impl Read) -> Result<Vec<u8>> {
+        // Without a length, one byte more than allowed is asked for: its presence is the error.
+        let most = self.coded_len.unwrap_or(self.raw_len + 1);
+        let mut payload = Vec::new();
+        input
+            .by_ref()
+            .take(most as u64)
+            .read_to_end(&mut payload)
+            .map_err(|e| Error::io("-", e))?;
+        let whole = match self.coded_len {
+            Some(coded_len) => payload.len() == coded_len,
+            None if self.codec == CodecId::Stored => payload.len() == self.raw_len,
+            None => payload.len() <= self.raw_len,
+        };
+        if whole { Ok(payload) } else { Err(cut_short()) }
+    }
+}
+
+fn to_usize(length: u64) -> Result<usize> {
+    usize::try_from(length).map_err(|_| Error::Limit {
+        what: format!("a frame of {length} bytes"),
+        limit: usize::MAX as u64,
+        option: "--limit-chunk",
+    })
+}
+
+fn cut_short() -> Error {
+    Error::corrupt("the stream is cut short or has bytes after its end")
+}
+
+/// Fills `buffer`, or fails with [`Error::Corrupt`] when the input ends first.
+pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<()> {
+    input.read_exact(buffer).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => cut_short(),
+        _ => Error::io("-", error),
+    })
+}
+
+/// The next `N` bytes.
+pub(super) fn read_exact<const N: usize>(input: &mut impl Read) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fill(input, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn write_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Reads a varint below 2^63 in its shortest form. Also returns how many bytes it took.
+fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
+    let mut value = 0;
+    for at in 0..9 {
+        let [byte] = read_exact(input)?;
+        value |= u64::from(byte & 0x7F) << (7 * at);
+        if byte < 0x80 {
+            if byte == 0 && at > 0 {
+                return Err(Error::corrupt("a length is not in its shortest form"));
+            }
+            return Ok((value, at + 1));
+        }
+    }
+    Err(Error::corrupt("a length has too many digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip_in_one_form_only() {
+        for value in [0, 1, 127, 128, 16383, 16384, 1 << 20, u64::from(u32::MAX), (1 << 63) - 1] {
+            let mut bytes = Vec::new();
+            write_varint(&mut bytes, value);
+            assert_eq!(read_varint(&mut bytes.as_slice()).unwrap(), (value, bytes.len() as u64));
+            if let Some(last) = bytes.last_mut() {
+                *last |= 0x80;
+            }
+            bytes.push(0);
+            assert!(read_varint(&mut bytes.as_slice()).is_err());
+        }
+        assert!(read_varint(&mut [0xFF; 10].as_slice()).is_err());
+    }
+
+    #[test]
+    fn heads_round_trip() {
+        for (last, coded_len) in [(false, Some(900)), (true, Some(900)), (true, None)] {
+            let head = Head { codec: CodecId::Mix, last, raw_len: 3000, coded_len, crc: 0xDEAD };
+            let mut bytes = Vec::new();
+            head.write(&mut bytes);
+            let (back, size) =
+                Head::read(&mut bytes.as_slice(), false, &Limits::default()).unwrap();
+            assert_eq!((back, size), (head, bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let read = |bytes: &[u8], first| Head::read(&mut { bytes }, first, &Limits::default());
+        let corrupt = |bytes: &[u8], first| {
+            let error = read(bytes, first).unwrap_err();
+            assert!(matches!(error, Error::Corrupt(_)), "{bytes:?}: {error}");
+        };
+        corrupt(&[REST, 1, 0, 0, 0, 0], true); // no length, yet not the last
+        corrupt(&[0, 0, 0, 0, 0, 0, 0], true); // empty, yet not the last
+        corrupt(&[LAST, 0, 0, 0, 0, 0, 0], false); // empty, yet not alone
+        corrupt(&[LAST | 1, 0, 0, 0, 0, 0, 0], true); // empty, yet coded
+        corrupt(&[LAST, 5, 4, 0, 0, 0, 0], true); // stored in fewer bytes
+        corrupt(&[LAST | 1, 5, 6, 0, 0, 0, 0], true); // expands
+        corrupt(&[LAST, 5], true); // cut
+        assert!(matches!(read(&[0x40, 1, 1], true), Err(Error::Unsupported(_))));
+        assert!(matches!(read(&[0x0F, 1, 1], true), Err(Error::Unsupported(_))));
+        let huge = [LAST, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1];
+        assert!(matches!(read(&huge, true), Err(Error::Limit { option: "--limit-chunk", .. })));
+    }
+}

@@ -1,0 +1,116 @@
+//! Messages and pipes: bytes without names, framed in about a dozen bytes.
+//!
+//! An archive knows files; a *stream* is only bytes. [`encode`] and [`decode`] turn one message in
+//! memory into one stream and back, [`Encoder::compress`] and [`Decoder::decompress`] do the same
+//! between a reader and a writer in bounded memory, which is what `llz filter` runs.
+//!
+//! ```
+//! let message = b"A message of a few hundred bytes, such as a log line or a chat turn.";
+//! let coded = llz::encode(message);
+//! assert_eq!(llz::decode(&coded)?, message);
+//! # Ok::<(), llz::Error>(())
+//! ```
+//!
+//! # Wire format
+//!
+//! Integers of fixed width are little-endian. A *varint* is LEB128, seven bits per byte, least
+//! significant first, in its shortest form; a longer form is corrupt.
+//!
+//! ```text
+//! input   = stream+                       concatenated streams decode to concatenated bytes
+//! stream  = magic profile frame+          exactly the final frame has LAST set
+//! magic   = 8D 6C 7A
+//! profile = id:u8                         1–255: a built-in set of parameters (profile.rs)
+//!         | 00 length:u8 block crc:u32    crc: CRC-32 of everything from the magic to the block
+//! block   = mixer:u8 table_bits:u8        length 2: no model
+//!           [ sha256:32 tokenizer:8 numeric:u8 fingerprint:u64 ]      length 51: this model
+//! frame   = head:u8 raw_len:varint [ coded_len:varint ] crc:u32 payload
+//! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5); bits 6 and 7 are zero
+//! ```
+//!
+//! * `raw_len` is the number of bytes the frame decodes to. It is zero only in the single frame of
+//!   an empty stream, which is then stored.
+//! * `coded_len` is the number of payload bytes, at most `raw_len`, and equal to it for `stored`.
+//!   With REST it is absent: the payload runs to the end of the input. REST is only allowed
+//!   together with LAST.
+//! * `crc` is the CRC-32 (ISO-HDLC, as in gzip) of **all raw bytes of the stream up to the end of
+//!   this frame**, so that a frame lost, repeated or moved is noticed as surely as one damaged.
+//! * An input that ends before a frame with LAST is complete was cut short.
+//!
+//! A message of 128 B to 16 KB thus costs 3 + 1 + 1 + 2 + 4 = 11 bytes beside its payload in the
+//! form [`encode`] writes (REST), and two more in the form [`Encoder::compress`] writes, which can be
+//! concatenated.
+
+#![forbid(unsafe_code)]
+
+mod decoder;
+mod encoder;
+mod frame;
+pub mod profile;
+
+use std::sync::OnceLock;
+
+use crate::codec::EngineOptions;
+use crate::error::Result;
+use crate::limits::Limits;
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+
+/// The first three bytes of every stream. No UTF-8 text starts with them, nor does an archive.
+pub const MAGIC: [u8; 3] = [0x8D, 0x6C, 0x7A];
+
+/// The most that [`decode`] unpacks into memory, in bytes. [`decode_with`] takes another limit.
+pub const MESSAGE_LIMIT: u64 = 1 << 30;
+
+/// What went through a stream, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes before coding.
+    pub raw: u64,
+    /// Bytes after coding, framing included.
+    pub coded: u64,
+}
+
+/// Encodes one message at the default level with the built-in model.
+///
+/// The model is prepared once per process and shared by all calls. To choose a level, a model or
+/// the number of threads, make an [`Encoder`].
+///
+/// # Panics
+///
+/// If the operating system refuses the memory or the threads that the coder needs.
+/// [`Encoder::encode`] returns an error instead.
+pub fn encode(message: &[u8]) -> Vec<u8> {
+    static SHARED: OnceLock<Encoder> = OnceLock::new();
+    SHARED
+        .get_or_init(|| {
+            Encoder::new(EngineOptions::default(), None).expect("the built-in coder starts")
+        })
+        .encode(message)
+        .expect("coding in memory does not fail")
+}
+
+/// Decodes what [`encode`] made (or any stream, however it was made) under the default [`Limits`]
+/// and [`MESSAGE_LIMIT`].
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::Error::Corrupt) for damaged or foreign bytes,
+/// [`Error::Unsupported`](crate::Error::Unsupported) for a stream from a newer version,
+/// [`Error::Model`](crate::Error::Model) when it needs a model file, and
+/// [`Error::Limit`](crate::Error::Limit).
+pub fn decode(coded: &[u8]) -> Result<Vec<u8>> {
+    decode_with(coded, Limits { total_bytes: MESSAGE_LIMIT, ..Limits::default() })
+}
+
+/// [`decode`] under the caller's limits; `total_bytes` bounds the message.
+///
+/// Each call prepares the coder anew. To decode many messages, keep a [`Decoder`].
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_with(coded: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    Decoder::new(EngineOptions { limits, ..EngineOptions::default() }).decode(coded)
+}

@@ -1,0 +1,189 @@
+//! The short names of parameter sets: one byte instead of the seventy that spell them out.
+//!
+//! A number, once released, means the same parameters and the same model for ever. A new model or
+//! mixer gets a new number; old numbers stay as long as this program can decode them.
+
+use std::io::Read;
+
+use super::MAGIC;
+use super::frame::{fill, read_exact};
+use crate::codec::{CoderParams, ModelRef};
+use crate::error::{Error, Result};
+
+/// All that a decoder must know before the first frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Parameters of the mixer.
+    pub params: CoderParams,
+    /// The model of neural frames, where there are any.
+    pub model: Option<ModelRef>,
+}
+
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out.
+pub const BUILT_IN: &[(u8, Profile)] =
+    &[(1, Profile { params: CoderParams { mixer: 1, table_bits: 22 }, model: None })];
+
+/// The number that spells the profile out.
+const EXPLICIT: u8 = 0;
+/// Bytes of an explicit block without a model, and with one.
+const BLOCK_PARAMS: usize = 2;
+const BLOCK_MODEL: usize = BLOCK_PARAMS + 32 + 8 + 1 + 8;
+
+impl Profile {
+    /// Its number, if it is built in.
+    pub fn id(&self) -> Option<u8> {
+        BUILT_IN.iter().find(|(_, profile)| profile == self).map(|&(id, _)| id)
+    }
+
+    /// Appends the start of a stream: magic and profile, by number where it has one.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&MAGIC);
+        if let Some(id) = self.id() {
+            out.push(id);
+            return;
+        }
+        out.push(EXPLICIT);
+        out.push(if self.model.is_some() { BLOCK_MODEL } else { BLOCK_PARAMS } as u8);
+        out.extend_from_slice(&[self.params.mixer, self.params.table_bits]);
+        if let Some(model) = &self.model {
+            out.extend_from_slice(&model.sha256);
+            out.extend_from_slice(&model.tokenizer);
+            out.push(model.profile);
+            out.extend_from_slice(&model.fingerprint.to_le_bytes());
+        }
+        let crc = crc32fast::hash(&out[start..]);
+        out.extend_from_slice(&crc.to_le_bytes());
+    }
+
+    /// Reads what follows the magic. Also returns how many bytes that was.
+    pub(super) fn read(input: &mut impl Read) -> Result<(Self, u64)> {
+        let [id] = read_exact(input)?;
+        if id != EXPLICIT {
+            let found = BUILT_IN.iter().find(|&&(known, _)| known == id);
+            let (_, profile) = found.ok_or_else(|| {
+                Error::Unsupported(format!("built-in profile {id} is not known to this version"))
+            })?;
+            return Ok((*profile, 1));
+        }
+        let [length] = read_exact(input)?;
+        let mut block = vec![0; usize::from(length)];
+        fill(input, &mut block)?;
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&MAGIC);
+        hasher.update(&[EXPLICIT, length]);
+        hasher.update(&block);
+        if u32::from_le_bytes(read_exact(input)?) != hasher.finalize() {
+            return Err(Error::corrupt("the stream's parameters do not match their checksum"));
+        }
+        let profile = Self::from_block(&block)?;
+        Ok((profile, 1 + 1 + u64::from(length) + 4))
+    }
+
+    /// The profile that a checked block spells out.
+    fn from_block(block: &[u8]) -> Result<Self> {
+        let unsupported = || {
+            Error::Unsupported(format!("stream parameters of {} bytes (a newer form)", block.len()))
+        };
+        let (params, model) = block.split_at_checked(BLOCK_PARAMS).ok_or_else(unsupported)?;
+        let params = CoderParams { mixer: params[0], table_bits: params[1] };
+        if model.is_empty() {
+            return Ok(Profile { params, model: None });
+        }
+        if block.len() != BLOCK_MODEL {
+            return Err(unsupported());
+        }
+        let (sha256, rest) = model.split_first_chunk().ok_or_else(unsupported)?;
+        let (tokenizer, rest) = rest.split_first_chunk().ok_or_else(unsupported)?;
+        let (&[numeric], rest) = rest.split_first_chunk().ok_or_else(unsupported)?;
+        let (&fingerprint, _) = rest.split_first_chunk().ok_or_else(unsupported)?;
+        let model = ModelRef {
+            sha256: *sha256,
+            tokenizer: *tokenizer,
+            profile: numeric,
+            fingerprint: u64::from_le_bytes(fingerprint),
+        };
+        Ok(Profile { params, model: Some(model) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Engine, EngineOptions, Level};
+
+    fn explicit() -> Profile {
+        Profile {
+            params: CoderParams { mixer: 77, table_bits: 18 },
+            model: Some(ModelRef {
+                sha256: [7; 32],
+                tokenizer: *b"tokenize",
+                profile: 1,
+                fingerprint: 0x0123_4567_89AB_CDEF,
+            }),
+        }
+    }
+
+    fn round_trip(profile: Profile) -> (Profile, Vec<u8>) {
+        let mut bytes = Vec::new();
+        profile.write(&mut bytes);
+        let (back, length) = Profile::read(&mut &bytes[MAGIC.len()..]).unwrap();
+        assert_eq!(length as usize, bytes.len() - MAGIC.len());
+        (back, bytes)
+    }
+
+    #[test]
+    fn numbers_are_unique_and_never_zero() {
+        let mut ids: Vec<u8> = BUILT_IN.iter().map(|&(id, _)| id).collect();
+        ids.dedup();
+        assert!(ids.is_sorted() && ids.len() == BUILT_IN.len() && !ids.contains(&EXPLICIT));
+        for (at, (_, profile)) in BUILT_IN.iter().enumerate() {
+            assert!(BUILT_IN[..at].iter().all(|(_, earlier)| earlier != profile));
+        }
+    }
+
+    #[test]
+    fn every_level_has_a_number() {
+        for level in 1..=9 {
+            let level = Level::new(level).unwrap();
+            let engine =
+                Engine::for_packing(EngineOptions { level, ..EngineOptions::default() }).unwrap();
+            let profile = Profile { params: engine.params(), model: engine.model_ref() };
+            assert!(profile.id().is_some(), "level {} needs an entry: {profile:?}", level.get());
+        }
+    }
+
+    #[test]
+    fn a_built_in_profile_costs_one_byte() {
+        for &(id, profile) in BUILT_IN {
+            let (back, bytes) = round_trip(profile);
+            assert_eq!((back, bytes[3], bytes.len()), (profile, id, 4));
+        }
+    }
+
+    #[test]
+    fn an_explicit_profile_survives_and_is_guarded() {
+        let (back, bytes) = round_trip(explicit());
+        assert_eq!(back, explicit());
+        assert_eq!(bytes.len(), 3 + 2 + BLOCK_MODEL + 4);
+        let without = Profile { model: None, ..explicit() };
+        assert_eq!(round_trip(without).0, without);
+        for bit in 4 * 8..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let error = Profile::read(&mut &damaged[MAGIC.len()..]).unwrap_err();
+            assert!(matches!(error, Error::Corrupt(_)), "bit {bit}: {error}");
+        }
+    }
+
+    #[test]
+    fn unknown_numbers_and_longer_blocks_are_unsupported() {
+        let error = Profile::read(&mut [255].as_slice()).unwrap_err();
+        assert!(matches!(error, Error::Unsupported(what) if what.contains("255")));
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&[0, 3, 1, 22, 9]);
+        bytes.extend_from_slice(&crc32fast::hash(&bytes.clone()).to_le_bytes());
+        let error = Profile::read(&mut &bytes[MAGIC.len()..]).unwrap_err();
+        assert!(matches!(error, Error::Unsupported(_)), "{error}");
+    }
+}
