@@ -2,14 +2,22 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod archive;
 pub mod codec;
 pub mod error;
+pub mod format;
+pub mod kernel;
 pub mod limits;
 pub mod progress;
 pub mod stream;
 
+pub use archive::{
+    Archive, ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
+    pack, pack_to_path, unpack_reader,
+};
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Error, Result};
+pub use format::{Entry, EntryKind};
 pub use limits::Limits;
 pub use progress::Progress;
 pub use stream::{decode, encode};
