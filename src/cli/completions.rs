@@ -1,0 +1,30 @@
+//! `llz completions`
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use llz::{Error, Result};
+
+use super::{Cli, Status};
+
+const EXAMPLES: &str = "\
+Examples:
+  llz completions bash > ~/.local/share/bash-completion/completions/llz
+  llz completions zsh > ~/.zfunc/_llz
+  llz completions fish > ~/.config/fish/completions/llz.fish";
+
+/// Print a shell's completion script
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub fn run(args: &Args) -> Result<Status> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "llz", &mut script);
+    std::io::stdout().write_all(&script).map_err(|e| Error::io("-", e))?;
+    Ok(Status::Done)
+}

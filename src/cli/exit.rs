@@ -1,0 +1,108 @@
+//! From an error to what the user reads and what a script sees.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use llz::Error;
+
+use super::terminal::escape;
+
+pub const FAILED: u8 = 1;
+pub const USAGE: u8 = 2;
+pub const UNSUPPORTED: u8 = 3;
+pub const SKIPPED: u8 = 4;
+pub const CORRUPT: u8 = 5;
+pub const LIMIT: u8 = 6;
+pub const UNSAFE: u8 = 7;
+pub const MODEL: u8 = 8;
+pub const EXISTS: u8 = 9;
+pub const INTERRUPTED: u8 = 130;
+
+/// Every code there is besides 0, for the test that the help names them all.
+#[cfg(test)]
+pub const ALL: [u8; 10] =
+    [FAILED, USAGE, UNSUPPORTED, SKIPPED, CORRUPT, LIMIT, UNSAFE, MODEL, EXISTS, INTERRUPTED];
+
+/// The exit code for an error.
+pub fn code(error: &Error) -> u8 {
+    match error {
+        Error::Usage(_) => USAGE,
+        Error::Unsupported(_) => UNSUPPORTED,
+        Error::Corrupt(_) => CORRUPT,
+        Error::Limit { .. } => LIMIT,
+        Error::Unsafe { .. } => UNSAFE,
+        Error::Model(_) => MODEL,
+        Error::Exists(_) => EXISTS,
+        Error::Interrupted => INTERRUPTED,
+        // Also whatever the library adds later: an error is never a success.
+        _ => FAILED,
+    }
+}
+
+/// Whether the reader of our output went away.
+pub fn is_broken_pipe(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Prints what happened, to which file, and what to do about it. `subject` is the file meant by
+/// errors that name none.
+pub fn print(error: &Error, subject: Option<&Path>) {
+    eprintln!("llz: {}", escape(&describe(error, subject)));
+    if let Some(hint) = hint(error) {
+        eprintln!("hint: {hint}");
+    }
+}
+
+fn describe(error: &Error, subject: Option<&Path>) -> String {
+    if let Error::Io { path, source } = error
+        && path == Path::new("-")
+    {
+        return format!("standard input or output: {source}");
+    }
+    let named =
+        matches!(error, Error::Io { .. } | Error::Exists(_) | Error::Usage(_) | Error::Interrupted);
+    match subject.filter(|_| !named) {
+        Some(path) if path == Path::new("-") => format!("standard input: {error}"),
+        Some(path) => format!("{}: {error}", path.display()),
+        None => error.to_string(),
+    }
+}
+
+fn hint(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Io { source, .. } => match source.kind() {
+            ErrorKind::NotFound => Some("check the spelling and the current directory"),
+            ErrorKind::PermissionDenied => Some("check who owns it, or choose another place"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Some("free some space or choose another disk; nothing unfinished was left behind")
+            }
+            ErrorKind::BrokenPipe => {
+                Some("the program reading the output ended early; its copy is incomplete")
+            }
+            _ => None,
+        },
+        Error::Corrupt(_) => Some("it is damaged or something else; fetch or copy it again"),
+        Error::Unsupported(_) => {
+            Some(concat!("a newer llz may be able to read it; this is ", env!("CARGO_PKG_VERSION")))
+        }
+        Error::Unsafe { .. } => Some("nothing was written; do not trust where this came from"),
+        Error::Model(_) => Some("give the model it was made with as --model FILE"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_file_once() {
+        let missing = std::io::Error::from(ErrorKind::NotFound);
+        let text = describe(&Error::io("a.txt", missing), Some(Path::new("b.llz")));
+        assert!(text.starts_with("a.txt: ") && !text.contains("b.llz"), "{text}");
+        let text = describe(&Error::corrupt("bad index"), Some(Path::new("b.llz")));
+        assert_eq!(text, "b.llz: corrupt data: bad index");
+        let text = describe(&Error::corrupt("bad index"), Some(Path::new("-")));
+        assert_eq!(text, "standard input: corrupt data: bad index");
+    }
+}

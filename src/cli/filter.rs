@@ -1,0 +1,72 @@
+//! `llz filter`
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use llz::stream::{Decoder, Encoder, Totals};
+use llz::{EngineOptions, Error, Result};
+
+use super::Status;
+use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::report;
+use super::session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  tar -I 'llz filter' -cf src.tar.llz src  tar makes the archive, llz makes it small
+  tar -I 'llz filter' -xf src.tar.llz      tar itself adds -d
+  llz filter < message > message.llzs      a dozen bytes of framing, good for short messages
+  llz filter -d < message.llzs
+
+The output of several runs may be concatenated.";
+
+/// Compress standard input to standard output, like gzip; -d decompresses
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, visible_alias = "f")]
+pub struct Args {
+    /// Decompress
+    #[arg(short, long)]
+    pub decompress: bool,
+    #[command(flatten)]
+    level: LevelArg,
+    #[command(flatten)]
+    model: ModelArg,
+    /// Raw bytes per frame: larger packs better, smaller uses more cores [default: by level]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size, conflicts_with = "decompress")]
+    chunk_size: Option<usize>,
+    /// Write compressed data even to a terminal
+    #[arg(short, long)]
+    force: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    let options = EngineOptions {
+        level: args.level.0,
+        threads: session.threads,
+        model: args.model.model.clone(),
+        limits: args.limits.limits(),
+    };
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let start = Instant::now();
+    let totals = if args.decompress {
+        let _watch = session.watch("decompressing");
+        Decoder::new(options).decompress(input, output, &session.progress)?
+    } else {
+        if output.is_terminal() && !args.force {
+            return Err(Error::Usage(
+                "compressed data is no use on a terminal: redirect it to a file or pipe".into(),
+            ));
+        }
+        let encoder = Encoder::new(options, args.chunk_size)?;
+        let _watch = session.watch("compressing");
+        encoder.compress(input, output, &session.progress)?
+    };
+    // A filter stays silent inside a pipeline unless it is asked.
+    if session.verbose {
+        let Totals { raw, coded } = totals;
+        eprintln!("{} in {}", report::sizes(raw, coded), report::speed(raw, start.elapsed()));
+    }
+    Ok(Status::Done)
+}

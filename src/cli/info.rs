@@ -1,0 +1,88 @@
+//! `llz info`
+
+use std::io::Write;
+
+use llz::{Error, Info, Result};
+use serde_json::{Value, json};
+
+use super::Status;
+use super::args::Source;
+use super::list::hex;
+use super::report;
+use super::terminal::escape;
+
+const EXAMPLES: &str = "\
+Examples:
+  llz info src.llz                         version, model, sizes, codecs
+  llz info --json src.llz | jq .archive_bytes
+
+Reads only the archive's first and last bytes; nothing is decoded.";
+
+/// Show what an archive says about itself
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, visible_alias = "i")]
+pub struct Args {
+    #[command(flatten)]
+    pub source: Source,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<Status> {
+    let info = args.source.open()?.info();
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        report::print_json(&mut out, &as_json(&info))?;
+    } else {
+        let name = escape(&args.source.archive.display().to_string());
+        out.write_all(text(&name, &info).as_bytes()).map_err(|e| Error::io("-", e))?;
+    }
+    out.flush().map_err(|e| Error::io("-", e))?;
+    Ok(Status::Done)
+}
+
+fn text(name: &str, info: &Info) -> String {
+    let params = &info.params;
+    let mut text = format!("{name}: llz archive, format {}.{}\n", info.version.0, info.version.1);
+    let mut line = |label: &str, value: String| text += &format!("  {label:<9} {value}\n");
+    line("contents", report::entries(info.files, info.dirs, info.symlinks));
+    line("size", report::sizes(info.raw_bytes, info.archive_bytes));
+    line("level", params.level.to_string());
+    line("chunks", format!("up to {}", report::bytes(params.chunk_size.into())));
+    for codec in report::codec_lines(&info.chunks_by_codec) {
+        line("", codec);
+    }
+    let mixer = &params.mixer;
+    line("mixer", format!("profile {}, table 2^{}", mixer.mixer, mixer.table_bits));
+    line("model", info.model.map_or("none needed".into(), |model| hex(&model.sha256)));
+    text
+}
+
+fn as_json(info: &Info) -> Value {
+    let model = info.model.map(|model| {
+        json!({
+            "sha256": hex(&model.sha256),
+            "tokenizer": hex(&model.tokenizer),
+            "profile": model.profile,
+            "fingerprint": format!("{:016x}", model.fingerprint),
+        })
+    });
+    json!({
+        "version": format!("{}.{}", info.version.0, info.version.1),
+        "level": info.params.level,
+        "chunk_size": info.params.chunk_size,
+        "grouping": info.params.grouping,
+        "coder": info.params.coder,
+        "mixer": info.params.mixer.mixer,
+        "table_bits": info.params.mixer.table_bits,
+        "model": model,
+        "files": info.files,
+        "directories": info.dirs,
+        "links": info.symlinks,
+        "raw_bytes": info.raw_bytes,
+        "archive_bytes": info.archive_bytes,
+        "bits_per_byte": report::bits_per_byte(info.raw_bytes, info.archive_bytes),
+        "chunks": report::codecs_json(&info.chunks_by_codec),
+    })
+}

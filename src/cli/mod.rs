@@ -1,0 +1,168 @@
+//! The command line: what can be asked for, and the way from an answer to an exit code.
+//!
+//! One file per verb. Help, completions and man pages all come from the definitions here.
+
+mod args;
+mod cat;
+mod completions;
+mod exit;
+mod filter;
+mod info;
+mod list;
+mod man;
+mod pack;
+mod report;
+mod session;
+mod terminal;
+mod test;
+mod unpack;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  llz pack photos notes.txt -o backup.llz   pack a directory and a file
+  llz pack src                              makes src.llz
+  llz list src.llz                          what is in it
+  llz unpack src.llz -C /tmp                unpack everything below /tmp
+  llz unpack src.llz src/main.rs            unpack one file
+  llz cat src.llz src/main.rs | less        look at one file
+  llz test src.llz                          decode everything, check every checksum
+  tar -I 'llz filter' -cf x.tar.llz dir     as tar's compressor; -xf works the same way
+  ssh host llz pack -o - /etc | llz unpack -C copy -
+
+Exit codes:
+  0    done
+  1    input/output error, or an error inside llz
+  2    the command line makes no sense
+  3    the archive needs a version or feature that this llz lacks
+  4    done, but something was skipped
+  5    corrupt or truncated data
+  6    a safety limit was reached (--limit-*)
+  7    the archive holds an unsafe path; nothing was written
+  8    the model is missing or is not the one the archive names
+  9    the destination exists (-f replaces it)
+  130  interrupted";
+
+/// An archiver that predicts data with a language model and stores only the surprises
+#[derive(Debug, Parser)]
+#[command(
+    name = "llz",
+    version,
+    after_help = EXAMPLES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    common: args::Common,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Pack(pack::Args),
+    Unpack(unpack::Args),
+    List(list::Args),
+    Info(info::Args),
+    Test(test::Args),
+    Cat(cat::Args),
+    Filter(filter::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// How a verb that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    /// Everything that was asked for.
+    Done,
+    /// Done, but something was skipped.
+    Skipped,
+}
+
+impl Verb {
+    fn run(&self, session: &Session) -> llz::Result<Status> {
+        match self {
+            Verb::Pack(args) => pack::run(args, session),
+            Verb::Unpack(args) => unpack::run(args, session),
+            Verb::List(args) => list::run(args, session),
+            Verb::Info(args) => info::run(args),
+            Verb::Test(args) => test::run(args, session),
+            Verb::Cat(args) => cat::run(args, session),
+            Verb::Filter(args) => filter::run(args, session),
+            Verb::Completions(args) => completions::run(args),
+            Verb::Man(args) => man::run(args),
+        }
+    }
+
+    /// The file that an error without a path of its own is about.
+    fn subject(&self) -> Option<&Path> {
+        match self {
+            Verb::Unpack(args) => Some(&args.archive),
+            Verb::List(args) => Some(&args.source.archive),
+            Verb::Info(args) => Some(&args.source.archive),
+            Verb::Test(args) => Some(&args.source.archive),
+            Verb::Cat(args) => Some(&args.source.archive),
+            Verb::Filter(_) => Some(Path::new("-")),
+            Verb::Pack(_) | Verb::Completions(_) | Verb::Man(_) => None,
+        }
+    }
+
+    /// Whether its product goes to standard output in a way that may be cut off at will, as `head`
+    /// does. What `pack` writes is worthless when it is incomplete.
+    fn may_be_cut_off(&self) -> bool {
+        match self {
+            Verb::Pack(_) => false,
+            Verb::Filter(args) => args.decompress,
+            _ => true,
+        }
+    }
+
+    /// Whether nothing has to be cleaned up when it is interrupted.
+    fn may_be_killed(&self) -> bool {
+        !matches!(self, Verb::Pack(_) | Verb::Unpack(_))
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let session = Session::start(cli.common, cli.verb.may_be_killed());
+    match cli.verb.run(&session) {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::Skipped) => exit::SKIPPED.into(),
+        Err(error) if cli.verb.may_be_cut_off() && exit::is_broken_pipe(&error) => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            exit::print(&error, cli.verb.subject());
+            exit::code(&error).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        for code in exit::ALL {
+            assert!(EXAMPLES.contains(&format!("\n  {code:<3}  ")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `llz pack`
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use llz::{EngineOptions, Error, PackOptions, PackSummary, Result};
+use serde_json::json;
+
+use super::Status;
+use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::report;
+use super::session::Session;
+use super::terminal::escape;
+
+const EXAMPLES: &str = "\
+Examples:
+  llz pack src                             makes src.llz in the current directory
+  llz pack a.txt b.txt -o both.llz         several things need a name for the archive
+  llz pack -9 -o best.llz src              the best model, slower
+  llz pack --exclude '*.o' --exclude target/debug .
+  git ls-files | llz pack --files-from - -o tree.llz
+  llz pack -o - src | ssh host 'cat > src.llz'
+
+Special files (pipes, devices, sockets) and files that cannot be read are skipped with a warning and
+exit code 4. Links are stored as links. The archive is the same for any number of threads.";
+
+/// Pack files and directories into an archive
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, visible_alias = "p")]
+pub struct Args {
+    /// What to pack; directories with all that is in them
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
+    paths: Vec<PathBuf>,
+    /// The archive to write; - is standard output [default: NAME.llz for one PATH]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Replace the archive if it exists
+    #[arg(short, long)]
+    force: bool,
+    #[command(flatten)]
+    level: LevelArg,
+    #[command(flatten)]
+    model: ModelArg,
+    /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
+    chunk_size: Option<usize>,
+    /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Also pack the paths listed in FILE, one per line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
+    /// Decode the finished archive and compare before it is put in place
+    #[arg(long)]
+    verify: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    let mut paths = args.paths.clone();
+    if let Some(list) = &args.files_from {
+        paths.extend(read_list(list)?);
+    }
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => default_output(&paths)?,
+    };
+    let options = PackOptions {
+        engine: EngineOptions {
+            level: args.level.0,
+            threads: session.threads,
+            model: args.model.model.clone(),
+            limits: args.limits.limits(),
+        },
+        chunk_size: args.chunk_size,
+        exclude: args.exclude.clone(),
+        verify: args.verify,
+    };
+    let start = Instant::now();
+    let summary = if output == Path::new("-") {
+        to_stdout(args, &paths, &options, session)?
+    } else {
+        let _watch = session.watch("packing");
+        llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
+    };
+    report::warn_skipped(session, &summary.skipped);
+    let took = start.elapsed();
+    if args.json {
+        let value = json!({
+            "archive": report::path_json(&output),
+            "files": summary.files,
+            "directories": summary.dirs,
+            "links": summary.symlinks,
+            "raw_bytes": summary.raw_bytes,
+            "archive_bytes": summary.archive_bytes,
+            "bits_per_byte": report::bits_per_byte(summary.raw_bytes, summary.archive_bytes),
+            "seconds": took.as_secs_f64(),
+            "chunks": report::codecs_json(&summary.chunks_by_codec),
+            "skipped": report::skipped_json(&summary.skipped),
+        });
+        report::print_json(&mut std::io::stdout().lock(), &value)?;
+    }
+    if !session.quiet {
+        let name = escape(&output.display().to_string());
+        let what = report::entries(summary.files, summary.dirs, summary.symlinks);
+        let sizes = report::sizes(summary.raw_bytes, summary.archive_bytes);
+        eprintln!("{name}: {what}, {sizes} in {}", report::speed(summary.raw_bytes, took));
+    }
+    if session.verbose {
+        for line in report::codec_lines(&summary.chunks_by_codec) {
+            eprintln!("  {line}");
+        }
+    }
+    Ok(if summary.skipped.is_empty() { Status::Done } else { Status::Skipped })
+}
+
+fn to_stdout(
+    args: &Args,
+    paths: &[PathBuf],
+    options: &PackOptions,
+    session: &Session,
+) -> Result<PackSummary> {
+    if args.verify || args.json {
+        return Err(Error::Usage("--verify and --json need a file to write to: -o FILE".into()));
+    }
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() && !args.force {
+        return Err(Error::Usage(
+            "an archive is no use on a terminal: redirect it, or name a file with -o FILE".into(),
+        ));
+    }
+    let _watch = session.watch("packing");
+    let summary = llz::pack(paths, &mut out, options, &session.progress)?;
+    out.flush().map_err(|e| Error::io("-", e))?;
+    Ok(summary)
+}
+
+/// `NAME.llz` in the current directory, for the one path that is packed.
+fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
+    let [path] = paths else {
+        return Err(Error::Usage("name the archive with -o OUT when packing several paths".into()));
+    };
+    // `.` and `..` have no name of their own; the directory they mean has.
+    let name = match path.file_name() {
+        Some(name) => name.to_owned(),
+        None => {
+            let whole = path.canonicalize().map_err(|e| Error::io(path, e))?;
+            let name = whole.file_name().map(OsString::from);
+            name.ok_or_else(|| Error::Usage("name the archive with -o OUT".into()))?
+        }
+    };
+    let mut output = name;
+    output.push(".llz");
+    Ok(PathBuf::from(output))
+}
+
+/// The paths listed in a file, one per line; empty lines mean nothing.
+fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
+    let mut bytes = Vec::new();
+    if list == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
+    } else {
+        bytes = std::fs::read(list).map_err(|e| Error::io(list, e))?;
+    }
+    let lines = bytes.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|line| !line.is_empty()).map(|line| path_from_bytes(list, line)).collect()
+}
+
+#[cfg(unix)]
+fn path_from_bytes(_list: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(std::ffi::OsStr::from_bytes(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_from_bytes(list: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let not_text = |_| Error::Usage(format!("{}: a path is not UTF-8", list.display()));
+    std::str::from_utf8(bytes).map(PathBuf::from).map_err(not_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_named_after_the_only_path() {
+        let output = |path: &str| default_output(&[path.into()]).unwrap();
+        assert_eq!(output("src"), Path::new("src.llz"));
+        assert_eq!(output("/usr/share/doc/"), Path::new("doc.llz"));
+        assert_eq!(output("notes.txt"), Path::new("notes.txt.llz"));
+        let here = std::env::current_dir().unwrap();
+        let name = here.file_name().unwrap().to_str().unwrap();
+        assert_eq!(output("."), PathBuf::from(format!("{name}.llz")));
+        assert!(default_output(&["/".into()]).is_err());
+        assert!(default_output(&["a".into(), "b".into()]).is_err());
+        assert!(default_output(&[]).is_err());
+    }
+}

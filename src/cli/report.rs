@@ -1,0 +1,150 @@
+//! Numbers and tables for people, and the same facts as JSON.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use llz::{ChunkTally, Error, Result};
+use serde_json::{Value, json};
+
+use super::session::Session;
+use super::terminal::escape;
+
+/// A number of bytes in decimal units: `999 B`, `1.23 kB`, `45.6 MB`.
+pub fn bytes(count: u64) -> String {
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].iter();
+    let mut unit = units.next().unwrap_or(&"");
+    while value >= 999.5 {
+        let Some(next) = units.next() else { break };
+        (value, unit) = (value / 1000.0, next);
+    }
+    let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.digits$} {unit}")
+}
+
+/// `1 file`, `2 files`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The kinds of entries: `3 files, 1 directory, 2 links`.
+pub fn entries(files: u64, dirs: u64, symlinks: u64) -> String {
+    let mut text = count(files, "file", "files");
+    if dirs > 0 {
+        text += &format!(", {}", count(dirs, "directory", "directories"));
+    }
+    if symlinks > 0 {
+        text += &format!(", {}", count(symlinks, "link", "links"));
+    }
+    text
+}
+
+/// Raw and coded size with what they mean: `8.44 MB → 1.52 MB (18.0 %, 1.440 bits/byte)`.
+pub fn sizes(raw: u64, coded: u64) -> String {
+    let plain = format!("{} → {}", bytes(raw), bytes(coded));
+    match bits_per_byte(raw, coded) {
+        Some(bits) => format!("{plain} ({:.1} %, {bits:.3} bits/byte)", bits * 12.5),
+        None => plain,
+    }
+}
+
+/// How long it took and how fast that was: `53.2 s, 159 kB/s`.
+pub fn speed(raw: u64, took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    let rate = if seconds > 0.0 { raw as f64 / seconds } else { 0.0 };
+    format!("{seconds:.1} s, {}/s", bytes(rate as u64))
+}
+
+/// Coded bits per raw byte; `None` for nothing.
+pub fn bits_per_byte(raw: u64, coded: u64) -> Option<f64> {
+    (raw > 0).then(|| coded as f64 * 8.0 / raw as f64)
+}
+
+/// One line per codec: how much of the data it took and what it made of it.
+pub fn codec_lines(chunks: &BTreeMap<&'static str, ChunkTally>) -> Vec<String> {
+    let line = |(codec, tally): (&&str, &ChunkTally)| {
+        format!(
+            "{codec:<8} {}, {}",
+            count(tally.chunks, "chunk", "chunks"),
+            sizes(tally.raw_bytes, tally.coded_bytes)
+        )
+    };
+    chunks.iter().map(line).collect()
+}
+
+/// The same as JSON.
+pub fn codecs_json(chunks: &BTreeMap<&'static str, ChunkTally>) -> Value {
+    let object = |(codec, tally): (&&'static str, &ChunkTally)| {
+        let value = json!({
+            "chunks": tally.chunks,
+            "raw_bytes": tally.raw_bytes,
+            "coded_bytes": tally.coded_bytes,
+        });
+        ((*codec).to_owned(), value)
+    };
+    Value::Object(chunks.iter().map(object).collect())
+}
+
+/// A path as JSON: a string, or the array of its bytes where it is not UTF-8.
+pub fn path_json(path: &Path) -> Value {
+    match path.to_str() {
+        Some(text) => json!(text),
+        None => json!(path.as_os_str().as_encoded_bytes()),
+    }
+}
+
+/// What was skipped, as JSON.
+pub fn skipped_json(skipped: &[(PathBuf, String)]) -> Value {
+    skipped.iter().map(|(path, why)| json!({ "path": path_json(path), "reason": why })).collect()
+}
+
+/// Warns about everything that was skipped.
+pub fn warn_skipped(session: &Session, skipped: &[(PathBuf, String)]) {
+    if session.quiet {
+        return;
+    }
+    for (path, why) in skipped {
+        eprintln!("llz: skipped {}: {}", escape(&path.display().to_string()), escape(why));
+    }
+}
+
+/// Prints one JSON document, or one line of several.
+pub fn print_json(out: &mut impl std::io::Write, value: &Value) -> Result<()> {
+    writeln!(out, "{value}").map_err(|e| Error::io("-", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_three_digits() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (9_994, "9.99 kB"),
+            (12_345, "12.3 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.00 MB"),
+            (8_444_872, "8.44 MB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (count, text) in cases {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn sizes_explain_themselves() {
+        assert_eq!(sizes(1000, 180), "1.00 kB → 180 B (18.0 %, 1.440 bits/byte)");
+        assert_eq!(sizes(0, 100), "0 B → 100 B");
+        assert_eq!(entries(1, 0, 2), "1 file, 2 links");
+        assert_eq!(entries(0, 1, 0), "0 files, 1 directory");
+        assert_eq!(speed(1_000_000, Duration::from_secs(2)), "2.0 s, 500 kB/s");
+    }
+}

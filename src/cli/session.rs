@@ -1,0 +1,115 @@
+//! One run of the program: its common options, its progress, and how it is interrupted.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use llz::Progress;
+
+use super::args::Common;
+use super::exit;
+
+/// How long work lasts before it gets a progress bar, and how often the bar is drawn.
+const PATIENCE: Duration = Duration::from_millis(500);
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// What every verb needs to know.
+#[derive(Debug)]
+pub struct Session {
+    /// Worker threads; 0 is one per core.
+    pub threads: usize,
+    /// Nothing but errors on standard error.
+    pub quiet: bool,
+    /// More than totals on standard error.
+    pub verbose: bool,
+    /// Counts the work, and stops it on Ctrl-C.
+    pub progress: Arc<Progress>,
+}
+
+impl Session {
+    /// Starts a run. The first Ctrl-C asks the work to stop and to clean up, the second ends the
+    /// program; where there is nothing to clean up (`killable`), so does the first.
+    pub fn start(common: Common, killable: bool) -> Self {
+        let progress = Arc::new(Progress::default());
+        let (stopped, asked) = (Arc::clone(&progress), AtomicBool::new(false));
+        let handler = move || {
+            if killable || asked.swap(true, Ordering::Relaxed) {
+                std::process::exit(exit::INTERRUPTED.into());
+            }
+            stopped.stop();
+            if std::io::stderr().is_terminal() {
+                eprintln!("\nllz: stopping; once more to stop without cleaning up");
+            }
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            eprintln!("llz: Ctrl-C will not clean up: {error}");
+        }
+        let Common { threads, quiet, verbose } = common;
+        Session { threads, quiet, verbose, progress }
+    }
+
+    /// Shows a progress bar until the returned guard is dropped, if the work takes long enough and
+    /// somebody is watching.
+    #[must_use]
+    pub fn watch(&self, doing: &'static str) -> Option<Watch> {
+        let wanted = !self.quiet && std::io::stderr().is_terminal();
+        wanted.then(|| Watch::start(Arc::clone(&self.progress), doing))
+    }
+}
+
+/// A progress bar; dropping it takes it away.
+#[derive(Debug)]
+pub struct Watch {
+    finished: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    fn start(progress: Arc<Progress>, doing: &'static str) -> Self {
+        let (finished, over) = channel();
+        let thread = std::thread::spawn(move || {
+            if over.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let bar = ProgressBar::no_length().with_message(doing);
+            let mut sized = false;
+            bar.set_style(style("{msg} {decimal_bytes}, {decimal_bytes_per_sec}"));
+            loop {
+                if !sized && progress.total() > 0 {
+                    sized = true;
+                    bar.set_length(progress.total());
+                    bar.set_style(style(
+                        "{msg} [{bar:30}] {decimal_bytes}/{decimal_total_bytes}, \
+                         {decimal_bytes_per_sec}, {eta} left",
+                    ));
+                }
+                bar.set_position(progress.done());
+                bar.tick();
+                if over.recv_timeout(REDRAW) != Err(RecvTimeoutError::Timeout) {
+                    bar.finish_and_clear();
+                    return;
+                }
+            }
+        });
+        Watch { finished: Some(finished), thread: Some(thread) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.finished.take());
+        if let Some(thread) = self.thread.take() {
+            // The bar is decoration: if its thread failed, the work did not.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the template is well formed");
+    style.progress_chars("=> ")
+}

@@ -1,0 +1,92 @@
+//! `llz unpack`
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use llz::{Archive, EngineOptions, Result, UnpackOptions, UnpackSummary};
+use serde_json::json;
+
+use super::Status;
+use super::args::{LimitArgs, ModelArg};
+use super::report;
+use super::session::Session;
+use super::terminal::escape;
+
+const EXAMPLES: &str = "\
+Examples:
+  llz unpack src.llz                       into the current directory
+  llz unpack src.llz -C /tmp/copy          into another one
+  llz unpack src.llz src/main.rs src/cli   only this file and this directory
+  ssh host cat src.llz | llz unpack -      from a pipe
+
+Nothing appears under its name before all of it has been decoded and checked. What exists is not
+touched without -f.";
+
+/// Unpack an archive, all of it or some paths
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, visible_alias = "x")]
+pub struct Args {
+    /// The archive; - is standard input
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+    /// Only these paths, and what is below them
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Where to unpack
+    #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+    /// Replace existing files
+    #[arg(short, long)]
+    force: bool,
+    #[command(flatten)]
+    model: ModelArg,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    let limits = args.limits.limits();
+    let options = UnpackOptions {
+        engine: EngineOptions {
+            threads: session.threads,
+            model: args.model.model.clone(),
+            limits,
+            ..EngineOptions::default()
+        },
+        limits,
+        force: args.force,
+        only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
+    };
+    let start = Instant::now();
+    let watch = session.watch("unpacking");
+    let summary = if args.archive == Path::new("-") {
+        let mut input = std::io::stdin().lock();
+        llz::unpack_reader(&mut input, &args.directory, &options, &session.progress)?
+    } else {
+        let archive = Archive::open(&args.archive, limits)?;
+        archive.unpack(&args.directory, &options, &session.progress)?
+    };
+    drop(watch);
+    let took = start.elapsed();
+    let UnpackSummary { files, dirs, symlinks, raw_bytes } = summary;
+    if args.json {
+        let value = json!({
+            "directory": report::path_json(&args.directory),
+            "files": files,
+            "directories": dirs,
+            "links": symlinks,
+            "raw_bytes": raw_bytes,
+            "seconds": took.as_secs_f64(),
+        });
+        report::print_json(&mut std::io::stdout().lock(), &value)?;
+    }
+    if !session.quiet {
+        let name = escape(&args.directory.display().to_string());
+        let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
+        eprintln!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
+    }
+    Ok(Status::Done)
+}
