@@ -69,6 +69,14 @@ fn the_default_functions_round_trip() {
 }
 
 #[test]
+fn the_documented_examples_decode() {
+    let empty = [0x8D, 0x6C, 0x7A, 1, 0x30, 0, 0, 0, 0, 0];
+    assert_eq!(llz::decode(&empty).unwrap(), b"");
+    let stored = b"\x8D\x6C\x7A\x01\x30\x03\xDF\x57\x14\xC7llz";
+    assert_eq!(llz::decode(stored).unwrap(), b"llz");
+}
+
+#[test]
 fn framing_costs_a_dozen_bytes() {
     let message = noise(4000);
     let encoder = small_frames();
