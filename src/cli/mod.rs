@@ -143,6 +143,9 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
+            // Whatever failed after Ctrl-C failed because of it, such as a pipe that broke.
+            let stopped = session.progress.check().is_err();
+            let error = if stopped { llz::Error::Interrupted } else { error };
             exit::print(&error, cli.verb.subject());
             exit::code(&error).into()
         }

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Total size of short messages: llz against brotli and zstd, as a Markdown table.
+
+  bench/messages.py [DIR]     default: ../shared/eval-public
+
+Cuts four messages of 1 to 4 KB from every folder of DIR, always the same ones, codes each alone with
+`llz filter` (whole output, framing included), the library's `encode`, `brotli -q 11` and `zstd -19`,
+and decodes each again. LLZ=PROGRAM chooses the llz; `encode` is measured through examples/message.rs.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+PER_FOLDER = 4
+SHORTEST, LONGEST = 1024, 4096
+
+
+def cuts(data: Path):
+    """Yields (folder, message). Place and length come from the file's name alone."""
+    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and p.stat().st_size >= SHORTEST)
+        for number in range(min(PER_FOLDER, len(files))):
+            path = files[number * len(files) // PER_FOLDER]
+            raw = path.read_bytes()
+            seed = hashlib.sha256(f"{path.relative_to(data)}#{number}".encode()).digest()
+            wanted = SHORTEST + int.from_bytes(seed[:4], "little") % (LONGEST - SHORTEST + 1)
+            length = min(wanted, len(raw))
+            start = int.from_bytes(seed[4:12], "little") % (len(raw) - length + 1)
+            yield folder.name, raw[start : start + length]
+
+
+def pipe(command, data: bytes) -> bytes:
+    return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def build() -> tuple[str, str]:
+    """The llz program and the example that calls `encode`."""
+    target = REPO / "target" / "release"
+    cargo = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(REPO / "Cargo.toml")]
+    if "LLZ" not in os.environ:
+        subprocess.run(cargo, check=True)
+    subprocess.run([*cargo, "--example", "message"], check=True)
+    return os.environ.get("LLZ", str(target / "llz")), str(target / "examples" / "message")
+
+
+def main():
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else REPO.parent / "shared" / "eval-public"
+    llz, encode = build()
+    coders = {
+        "llz encode": ([encode], [encode, "-d"]),
+        "llz filter": ([llz, "filter"], [llz, "filter", "-d"]),
+        "brotli -q 11": (["brotli", "-q", "11", "-c"], ["brotli", "-d", "-c"]),
+        "zstd -19": (["zstd", "-q", "-19", "-c"], ["zstd", "-q", "-d", "-c"]),
+    }
+    missing = [name for name, (command, _) in coders.items() if not shutil.which(command[0])]
+    for name in missing:
+        del coders[name]
+
+    sums: dict[str, dict[str, int]] = {}
+    for folder, message in cuts(data):
+        row = sums.setdefault(folder, dict.fromkeys(["messages", "raw", *coders], 0))
+        row["messages"] += 1
+        row["raw"] += len(message)
+        for name, (coding, decoding) in coders.items():
+            coded = pipe(coding, message)
+            if pipe(decoding, coded) != message:
+                sys.exit(f"{name}: a message from {folder} does not come back")
+            row[name] += len(coded)
+
+    columns = list(next(iter(sums.values())))
+    total = {column: sum(row[column] for row in sums.values()) for column in columns}
+    print(f"| domain | {' | '.join(columns)} |")
+    print(f"|---{'|---:' * len(columns)}|")
+    for folder, row in sums.items():
+        print(f"| {folder} | {' | '.join(str(row[column]) for column in columns)} |")
+    print(f"| **all** | {' | '.join(f'**{total[column]}**' for column in columns)} |")
+    print()
+    for ours in ("llz encode", "llz filter"):
+        for peer in ("brotli -q 11", "zstd -19"):
+            if peer in coders:
+                print(f"- {ours} takes {100 * total[ours] / total[peer]:.1f} % of {peer}.")
+    if missing:
+        print(f"\n**Not installed, so not measured: {', '.join(missing)}.**")
+
+
+if __name__ == "__main__":
+    main()
