@@ -21,7 +21,7 @@ fn tar_compresses_and_extracts_through_it() {
             Command::new("tar").current_dir(dir.path()).args(["-I", &program]).args(args).status();
         assert!(tar.unwrap().success());
     };
-    tar(&["-cf", "x.tar.llz", "tree"]);
+    tar(&["--format=posix", "-cf", "x.tar.llz", "tree"]);
     std::fs::create_dir(dir.path().join("back")).unwrap();
     tar(&["-xf", "x.tar.llz", "-C", "back"]);
     assert_same(&dir.path().join("tree"), &dir.path().join("back/tree"));
