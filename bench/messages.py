@@ -5,7 +5,8 @@
 
 Cuts four messages of 1 to 4 KB from every folder of DIR, always the same ones, codes each alone with
 `llz filter` (whole output, framing included), the library's `encode`, `brotli -q 11` and `zstd -19`,
-and decodes each again. LLZ=PROGRAM chooses the llz; `encode` is measured through examples/message.rs.
+and decodes each again. LLZ=PROGRAM chooses the llz; `encode` is measured through
+examples/message.rs, built beside it.
 """
 
 import hashlib
@@ -38,19 +39,20 @@ def pipe(command, data: bytes) -> bytes:
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def build() -> tuple[str, str]:
-    """The llz program and the example that calls `encode`."""
-    target = REPO / "target" / "release"
-    cargo = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(REPO / "Cargo.toml")]
-    if "LLZ" not in os.environ:
-        subprocess.run(cargo, check=True)
-    subprocess.run([*cargo, "--example", "message"], check=True)
-    return os.environ.get("LLZ", str(target / "llz")), str(target / "examples" / "message")
+def programs() -> tuple[Path, Path]:
+    """The llz program and the example that calls `encode`; both are built unless LLZ is set."""
+    if "LLZ" in os.environ:
+        llz = Path(os.environ["LLZ"]).resolve()
+    else:
+        cargo = ["cargo", "build", "--release", "--quiet", "--manifest-path", REPO / "Cargo.toml"]
+        subprocess.run([*cargo, "--bins", "--example", "message"], check=True)
+        llz = REPO / "target" / "release" / "llz"
+    return llz, llz.parent / "examples" / "message"
 
 
 def main():
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else REPO.parent / "shared" / "eval-public"
-    llz, encode = build()
+    llz, encode = programs()
     coders = {
         "llz encode": ([encode], [encode, "-d"]),
         "llz filter": ([llz, "filter"], [llz, "filter", "-d"]),
@@ -73,12 +75,20 @@ def main():
             row[name] += len(coded)
 
     columns = list(next(iter(sums.values())))
-    total = {column: sum(row[column] for row in sums.values()) for column in columns}
+
+    def add_up(folders):
+        return {column: sum(sums[folder][column] for folder in folders) for column in columns}
+
+    total = add_up(sums)
     print(f"| domain | {' | '.join(columns)} |")
     print(f"|---{'|---:' * len(columns)}|")
     for folder, row in sums.items():
         print(f"| {folder} | {' | '.join(str(row[column]) for column in columns)} |")
-    print(f"| **all** | {' | '.join(f'**{total[column]}**' for column in columns)} |")
+    for label, row in {
+        "**all but binary**": add_up(folder for folder in sums if folder != "binary"),
+        "**all**": total,
+    }.items():
+        print(f"| {label} | {' | '.join(f'**{row[column]}**' for column in columns)} |")
     print()
     for ours in ("llz encode", "llz filter"):
         for peer in ("brotli -q 11", "zstd -19"):

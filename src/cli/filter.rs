@@ -60,6 +60,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             ));
         }
         let encoder = Encoder::new(options, args.chunk_size)?;
+        if let Some(length) = stdin_length() {
+            session.progress.set_total(length);
+        }
         let _watch = session.watch("compressing");
         encoder.compress(input, output, &session.progress)?
     };
@@ -69,4 +72,17 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         eprintln!("{} in {}", report::sizes(raw, coded), report::speed(raw, start.elapsed()));
     }
     Ok(Status::Done)
+}
+
+/// The length of standard input where it is a file.
+#[cfg(unix)]
+fn stdin_length() -> Option<u64> {
+    use std::os::fd::AsFd;
+    let input = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
+    input.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+#[cfg(not(unix))]
+fn stdin_length() -> Option<u64> {
+    None
 }

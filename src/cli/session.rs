@@ -75,7 +75,7 @@ impl Watch {
             if over.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let bar = ProgressBar::no_length().with_message(doing);
+            let bar = ProgressBar::no_length().with_elapsed(PATIENCE).with_message(doing);
             let mut sized = false;
             bar.set_style(style("{msg} {decimal_bytes}, {decimal_bytes_per_sec}"));
             loop {
