@@ -70,15 +70,18 @@ def make_small(files, target: Path, scale: float):
         path.write_bytes(piece)
 
 
-def run(command) -> tuple[float, int]:
-    """Runs a command; returns seconds and peak memory in bytes. Ends the program if it fails."""
+def run(command, notes: Path) -> tuple[float, int]:
+    """Runs a command; returns seconds and peak memory in bytes. Ends the program if it fails.
+
+    GNU time measures the memory: what the system reports about our own children includes this
+    program, as it was when it forked.
+    """
     start = time.monotonic()
-    child = subprocess.Popen(command)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {child.returncode}")
-    return time.monotonic() - start, usage.ru_maxrss * 1024
+    ran = subprocess.run(["/usr/bin/time", "-f", "%M", "-o", notes, *command])
+    seconds = time.monotonic() - start
+    if ran.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: exit code {ran.returncode}")
+    return seconds, int(notes.read_text()) * 1024
 
 
 def compare(left: Path, right: Path):
@@ -93,10 +96,12 @@ def compare(left: Path, right: Path):
 
 def round_trip(llz, options, folder: Path, scratch: Path):
     archive, back = scratch / f"{folder.name}.llz", scratch / "back"
-    packing, pack_memory = run([llz, "pack", "-q", *options.pack, "-o", archive, folder])
-    listing, _ = run([llz, "info", "--json", archive])
-    testing, _ = run([llz, "test", "-q", *options.threads, archive])
-    unpacking, unpack_memory = run([llz, "unpack", "-q", *options.threads, "-C", back, archive])
+    notes = scratch / "time"
+    packing, pack_memory = run([llz, "pack", "-q", *options.pack, "-o", archive, folder], notes)
+    listing, _ = run([llz, "info", "--json", archive], notes)
+    testing, _ = run([llz, "test", "-q", *options.threads, archive], notes)
+    unpack = [llz, "unpack", "-q", *options.threads, "-C", back, archive]
+    unpacking, unpack_memory = run(unpack, notes)
     raw = compare(folder, back / folder.name)
     coded = archive.stat().st_size
     print(f"{folder.name}: {raw} -> {coded} bytes ({100 * coded / raw:.2f} %)")
