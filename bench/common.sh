@@ -2,7 +2,7 @@
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 default_data=$repo/../shared/eval-public
-llz=${LLZ:-$repo/target/release/llz}
+llz=$(realpath -m "${LLZ:-$repo/target/release/llz}")
 
 # Builds llz unless LLZ names a program, and makes a scratch directory that goes away at the end.
 prepare() {

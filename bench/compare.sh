@@ -8,7 +8,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-data=${1:-$default_data}
+data=$(realpath "${1:-$default_data}")
 prepare
 
 columns=(raw "zstd -19" "zstd --ultra -22" "xz -9e" "brotli -q 11" "7z PPMd" "zpaq -m5" \
@@ -34,7 +34,9 @@ measure() { # COLUMN FOLDER TAR
         ;;
     llz*)
         local level=${1#llz}
-        "$llz" pack --quiet ${level:+$level} -o "$out.llz" "$2" &&
+        # From the folder's parent: paths are stored as they are given.
+        (cd "$(dirname "$2")" &&
+            "$llz" pack --quiet ${level:+$level} -o "$out.llz" "$(basename "$2")") &&
             "$llz" unpack --quiet -C "$out" "$out.llz" &&
             diff -r "$2" "$out/$(basename "$2")" >&2 && size "$out.llz"
         ;;

@@ -70,14 +70,16 @@ def make_small(files, target: Path, scale: float):
         path.write_bytes(piece)
 
 
-def run(command, notes: Path) -> tuple[float, int]:
+def run(command, scratch: Path) -> tuple[float, int]:
     """Runs a command; returns seconds and peak memory in bytes. Ends the program if it fails.
 
     GNU time measures the memory: what the system reports about our own children includes this
     program, as it was when it forked.
     """
+    notes = scratch / "time"
+    measured = ["/usr/bin/time", "-f", "%M", "-o", notes, *command]
     start = time.monotonic()
-    ran = subprocess.run(["/usr/bin/time", "-f", "%M", "-o", notes, *command])
+    ran = subprocess.run(measured, cwd=scratch, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - start
     if ran.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit code {ran.returncode}")
@@ -96,12 +98,12 @@ def compare(left: Path, right: Path):
 
 def round_trip(llz, options, folder: Path, scratch: Path):
     archive, back = scratch / f"{folder.name}.llz", scratch / "back"
-    notes = scratch / "time"
-    packing, pack_memory = run([llz, "pack", "-q", *options.pack, "-o", archive, folder], notes)
-    listing, _ = run([llz, "info", "--json", archive], notes)
-    testing, _ = run([llz, "test", "-q", *options.threads, archive], notes)
+    pack = [llz, "pack", "-q", *options.pack, "-o", archive, folder.name]
+    packing, pack_memory = run(pack, scratch)
+    listing, _ = run([llz, "info", "--json", archive], scratch)
+    testing, _ = run([llz, "test", "-q", *options.threads, archive], scratch)
     unpack = [llz, "unpack", "-q", *options.threads, "-C", back, archive]
-    unpacking, unpack_memory = run(unpack, notes)
+    unpacking, unpack_memory = run(unpack, scratch)
     raw = compare(folder, back / folder.name)
     coded = archive.stat().st_size
     print(f"{folder.name}: {raw} -> {coded} bytes ({100 * coded / raw:.2f} %)")
@@ -122,7 +124,7 @@ def main():
     options.threads = ["-T", options.threads]
     options.pack = [*options.threads, "--level", options.level]
 
-    llz = os.environ.get("LLZ", str(REPO / "target" / "release" / "llz"))
+    llz = Path(os.environ.get("LLZ", REPO / "target" / "release" / "llz")).resolve()
     if "LLZ" not in os.environ:
         manifest = str(REPO / "Cargo.toml")
         subprocess.run(["cargo", "build", "--release", "--quiet", "--manifest-path", manifest], check=True)

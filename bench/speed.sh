@@ -9,7 +9,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-data=${1:-$default_data}
+data=$(realpath "${1:-$default_data}")
 runs=${RUNS:-3}
 prepare
 cd "$scratch"

@@ -23,6 +23,8 @@ Examples:
   git ls-files | llz pack --files-from - -o tree.llz
   llz pack -o - src | ssh host 'cat > src.llz'
 
+Paths are stored as they are given, without a leading /, . or .., as tar does it.
+
 Special files (pipes, devices, sockets) and files that cannot be read are skipped with a warning and
 exit code 4. Links are stored as links. The archive is the same for any number of threads.";
 
@@ -86,6 +88,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let summary = if output == Path::new("-") {
         to_stdout(args, &paths, &options, session)?
     } else {
+        check_output(&output)?;
         let _watch = session.watch("packing");
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
@@ -158,6 +161,17 @@ fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
     let mut output = name;
     output.push(".llz");
     Ok(PathBuf::from(output))
+}
+
+/// An archive appears by renaming, which would replace a device by a file.
+fn check_output(output: &Path) -> Result<()> {
+    match output.symlink_metadata() {
+        Ok(found) if !(found.is_file() || found.is_symlink() || found.is_dir()) => {
+            let name = output.display();
+            Err(Error::Usage(format!("{name} is not a regular file: use -o - and redirect")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The paths listed in a file, one per line; empty lines mean nothing.

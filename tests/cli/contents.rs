@@ -19,11 +19,12 @@ fn a_tree_comes_back_as_it_was() {
 #[test]
 fn this_repository_comes_back_as_it_was() {
     let dir = scratch();
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-    llz(dir.path()).args(["pack", "-1", source]).assert().success();
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let archive = dir.path().join("src.llz");
+    llz(repository).args(["pack", "-1", "src", "-o"]).arg(&archive).assert().success();
     llz(dir.path()).args(["test", "src.llz"]).assert().success();
     llz(dir.path()).args(["unpack", "src.llz"]).assert().success();
-    assert_same(source.as_ref(), &dir.path().join("src"));
+    assert_same(&repository.join("src"), &dir.path().join("src"));
 }
 
 #[test]
