@@ -1,10 +1,21 @@
 //! Directory trees ⇄ archives: walk, group, pack, and unpack under a safety policy.
 #![forbid(unsafe_code)]
 
+mod classify;
+mod decode;
+mod extract;
 mod options;
 mod pack;
+mod plan;
+mod policy;
 mod read;
+mod spool;
+mod staging;
 mod unpack;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::{
     ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,

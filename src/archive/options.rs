@@ -54,6 +54,14 @@ pub struct ChunkTally {
     pub coded_bytes: u64,
 }
 
+impl ChunkTally {
+    pub(crate) fn add(&mut self, raw: usize, coded: usize) {
+        self.chunks += 1;
+        self.raw_bytes += raw as u64;
+        self.coded_bytes += coded as u64;
+    }
+}
+
 /// What an archive says about itself; found without decoding anything.
 #[derive(Debug, Clone)]
 pub struct Info {
