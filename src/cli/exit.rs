@@ -54,17 +54,19 @@ pub fn print(error: &Error, subject: Option<&Path>) {
 }
 
 fn describe(error: &Error, subject: Option<&Path>) -> String {
-    if let Error::Io { path, source } = error
-        && path == Path::new("-")
-    {
-        return format!("standard input or output: {source}");
-    }
-    let named =
-        matches!(error, Error::Io { .. } | Error::Exists(_) | Error::Usage(_) | Error::Interrupted);
-    match subject.filter(|_| !named) {
-        Some(path) if path == Path::new("-") => format!("standard input: {error}"),
-        Some(path) => format!("{}: {error}", path.display()),
-        None => error.to_string(),
+    let subject = subject.filter(|_| match error {
+        Error::Io { .. } | Error::Exists(_) | Error::Interrupted => false,
+        // Standard input has no part in a command line that makes no sense.
+        Error::Usage(_) => subject != Some(Path::new("-")),
+        _ => true,
+    });
+    match (error, subject) {
+        (Error::Io { path, source }, _) if path == Path::new("-") => {
+            format!("standard input or output: {source}")
+        }
+        (_, Some(path)) if path == Path::new("-") => format!("standard input: {error}"),
+        (_, Some(path)) => format!("{}: {error}", path.display()),
+        (_, None) => error.to_string(),
     }
 }
 

@@ -16,7 +16,10 @@ const MIN_CHUNK: usize = 1 << 10;
 #[derive(Debug)]
 pub struct Encoder {
     engine: Engine,
+    /// Raw bytes per frame.
     chunk_size: usize,
+    /// Raw bytes that are coded together.
+    batch_size: usize,
 }
 
 /// Whether the last frame says how long it is.
@@ -36,7 +39,7 @@ impl Encoder {
     /// [`Error::Model`] when the model cannot be used, [`Error::Usage`] for a chunk size below
     /// 1 KiB or above [`Limits::chunk_bytes`](crate::Limits::chunk_bytes).
     pub fn new(options: EngineOptions, chunk_size: Option<usize>) -> Result<Self> {
-        let most = options.limits.chunk_bytes;
+        let (most, memory) = (options.limits.chunk_bytes, options.limits.memory);
         let engine = Engine::for_packing(options)?;
         let chunk_size = chunk_size.unwrap_or_else(|| engine.default_chunk_size());
         if chunk_size < MIN_CHUNK || chunk_size as u64 > most {
@@ -44,7 +47,10 @@ impl Encoder {
                 "a chunk size of {chunk_size} is not between {MIN_CHUNK} and {most} bytes"
             )));
         }
-        Ok(Encoder { engine, chunk_size })
+        // Raw and coded bytes of a batch are in memory beside what the engine itself needs.
+        let share = usize::try_from(memory / 4).unwrap_or(usize::MAX);
+        let chunks = (share / chunk_size).clamp(1, engine.batch().max(1));
+        Ok(Encoder { engine, chunk_size, batch_size: chunks * chunk_size })
     }
 
     /// Encodes one message in the shortest form: nothing may follow it.
@@ -58,7 +64,8 @@ impl Encoder {
         Ok(coded)
     }
 
-    /// Encodes everything that `input` yields, in memory bounded by the engine's batch.
+    /// Encodes everything that `input` yields, in memory bounded by
+    /// [`Limits::memory`](crate::Limits::memory).
     ///
     /// Streams made here may be concatenated.
     ///
@@ -81,7 +88,7 @@ impl Encoder {
         last_length: LastLength,
         progress: &Progress,
     ) -> Result<Totals> {
-        let mut batches = Batches::new(input, self.chunk_size.saturating_mul(self.engine.batch()));
+        let mut batches = Batches::new(input, self.batch_size);
         let mut crc = crc32fast::Hasher::new();
         let mut totals = Totals { raw: 0, coded: 0 };
         let mut framed = Vec::new();

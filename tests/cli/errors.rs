@@ -41,8 +41,6 @@ fn senseless_command_lines_are_usage_errors() {
         &["pack", "--level", "10", "tree"],
         &["pack", "--chunk-size", "12x", "tree"],
         &["pack", "-o", "-", "--json", "tree"],
-        #[cfg(unix)]
-        &["pack", "-f", "-o", "/dev/null", "tree"],
         &["unpack"],
         &["cat", "tree.llz"],
         &["explode", "tree.llz"],
