@@ -76,24 +76,23 @@ def main():
 
     columns = list(next(iter(sums.values())))
 
-    def add_up(folders):
+    def add_up(folders) -> dict[str, int]:
         return {column: sum(sums[folder][column] for folder in folders) for column in columns}
 
     total = add_up(sums)
+    text = add_up([folder for folder in sums if folder != "binary"])
     print(f"| domain | {' | '.join(columns)} |")
     print(f"|---{'|---:' * len(columns)}|")
     for folder, row in sums.items():
         print(f"| {folder} | {' | '.join(str(row[column]) for column in columns)} |")
-    for label, row in {
-        "**all but binary**": add_up(folder for folder in sums if folder != "binary"),
-        "**all**": total,
-    }.items():
+    for label, row in {"**all but binary**": text, "**all**": total}.items():
         print(f"| {label} | {' | '.join(f'**{row[column]}**' for column in columns)} |")
     print()
     for ours in ("llz encode", "llz filter"):
         for peer in ("brotli -q 11", "zstd -19"):
             if peer in coders:
-                print(f"- {ours} takes {100 * total[ours] / total[peer]:.1f} % of {peer}.")
+                share, of_text = 100 * total[ours] / total[peer], 100 * text[ours] / text[peer]
+                print(f"- {ours} takes {share:.1f} % of {peer}; without binary, {of_text:.1f} %.")
     if missing:
         print(f"\n**Not installed, so not measured: {', '.join(missing)}.**")
 

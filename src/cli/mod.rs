@@ -17,6 +17,7 @@ mod terminal;
 mod test;
 mod unpack;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -136,7 +137,13 @@ impl Verb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let session = Session::start(cli.common, cli.verb.may_be_killed());
-    match cli.verb.run(&session) {
+    // A panic unwinds, so that temporary files go away; it is a bug, but still one exit code.
+    let ran = catch_unwind(AssertUnwindSafe(|| cli.verb.run(&session)));
+    let Ok(result) = ran else {
+        eprintln!("llz: an error inside llz; please report it with what is printed above");
+        return exit::FAILED.into();
+    };
+    match result {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Skipped) => exit::SKIPPED.into(),
         Err(error) if cli.verb.may_be_cut_off() && exit::is_broken_pipe(&error) => {
