@@ -15,6 +15,8 @@ mod unpack;
 mod walk;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 pub use options::{

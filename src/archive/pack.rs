@@ -42,7 +42,7 @@ pub fn pack(
     progress: &Progress,
 ) -> Result<PackSummary> {
     let walk = walk(paths, &Exclude::new(&options.exclude)?, None, progress)?;
-    pack_walk(walk, out, Path::new("-"), options, progress)
+    pack_found(walk, out, Path::new("-"), options, progress)
 }
 
 /// Packs `paths` into the file `out`, which appears only once it is complete, read back and synced
@@ -90,7 +90,7 @@ pub fn pack_to_path(
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut temp = builder.tempfile_in(parent).map_err(there)?;
-    let summary = pack_walk(walk, BufWriter::new(temp.as_file_mut()), out, options, progress)?;
+    let summary = pack_found(walk, BufWriter::new(temp.as_file_mut()), out, options, progress)?;
     verify(temp.path(), out, options, progress)?;
     temp.as_file().sync_all().map_err(there)?;
     let placed = if force { temp.persist(out) } else { temp.persist_noclobber(out) };
@@ -137,7 +137,8 @@ fn sync_directory(directory: &Path) {
     }
 }
 
-fn pack_walk<W: Write>(
+/// Packs what a walk has found.
+pub(crate) fn pack_found<W: Write>(
     walk: Walk,
     out: W,
     name: &Path,

@@ -274,7 +274,7 @@ mod tests {
         }
         let prefix = stored_path(&root).unwrap();
         let names = |exclude: &[&str]| {
-            let (paths, skipped) = found(&[root.clone()], exclude).unwrap();
+            let (paths, skipped) = found(std::slice::from_ref(&root), exclude).unwrap();
             assert_eq!(skipped, 0);
             let strip = |p: &String| p[prefix.len()..].trim_start_matches('/').to_string();
             paths.iter().map(strip).collect::<Vec<_>>()
@@ -310,13 +310,13 @@ mod tests {
         symlink("inside", root.join("good")).unwrap();
         symlink("/etc/passwd", root.join("bad")).unwrap();
         let _socket = UnixListener::bind(root.join("socket")).unwrap();
-        let (paths, skipped) = found(&[root.clone()], &[]).unwrap();
+        let (paths, skipped) = found(std::slice::from_ref(&root), &[]).unwrap();
         assert_eq!((paths.len(), skipped), (2, 2));
         assert!(paths[1].ends_with("/good"));
 
         let odd = root.join(std::ffi::OsStr::from_bytes(b"od\xffd"));
         std::fs::write(&odd, "").unwrap();
-        match found(&[root.clone()], &[]) {
+        match found(std::slice::from_ref(&root), &[]) {
             Err(Error::Unsafe { name, .. }) => assert!(name.contains(r"od\xFFd"), "{name}"),
             other => panic!("{other:?}"),
         }
