@@ -21,3 +21,8 @@ pub use format::{Entry, EntryKind};
 pub use limits::Limits;
 pub use progress::Progress;
 pub use stream::{decode, encode};
+
+/// The examples of README.md, so that they are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

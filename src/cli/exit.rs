@@ -87,7 +87,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Unsupported(_) => {
             Some(concat!("a newer llz may be able to read it; this is ", env!("CARGO_PKG_VERSION")))
         }
-        Error::Unsafe { .. } => Some("nothing was written; do not trust where this came from"),
+        Error::Unsafe { .. } => {
+            Some("nothing was written; rename it before packing, or distrust its archive")
+        }
         Error::Model(_) => Some("give the model it was made with as --model FILE"),
         _ => None,
     }

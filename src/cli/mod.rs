@@ -45,7 +45,7 @@ Exit codes:
   4    done, but something was skipped
   5    corrupt or truncated data
   6    a safety limit was reached (--limit-*)
-  7    the archive holds an unsafe path; nothing was written
+  7    an unsafe path; nothing was written
   8    the model is missing or is not the one the archive names
   9    the destination exists (-f replaces it)
   130  interrupted";
