@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, line_break, roman};
+use clap_mangen::roff::{Roff, roman};
 use llz::{Error, Result};
 
 use super::{Cli, Status};
@@ -54,7 +54,7 @@ fn page(command: clap::Command) -> std::io::Result<Vec<u8>> {
         let mut roff = Roff::default();
         roff.control("SH", ["NOTES"]).control("nf", []);
         for line in notes.lines() {
-            roff.text([roman(line), line_break()]);
+            roff.text([roman(line)]);
         }
         roff.control("fi", []).to_writer(&mut page)?;
     }
