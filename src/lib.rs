@@ -3,9 +3,15 @@
 #![warn(missing_docs)]
 
 pub mod codec;
+pub mod coder;
 pub mod error;
+#[allow(unsafe_code)]
+pub mod kernel;
 pub mod limits;
+pub mod mixer;
+pub mod model;
 pub mod progress;
+pub mod vocab;
 
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Error, Result};

@@ -1,0 +1,49 @@
+//! Dot products and updates of the mixing network.
+
+use super::dispatched;
+use super::scalar::{clamp, exp, fold16, recip};
+
+/// Inputs are padded to a multiple of this.
+pub const STRIDE: usize = 16;
+/// Most weight sets a network may have.
+pub const MAX_SETS: usize = 8;
+
+dispatched! {
+    /// For each set `s`, `out[s] = Σ_i w[at[s] + i] · x[i]`, over sixteen strided partial sums.
+    /// Sets beyond `at.len()` are left alone.
+    pub fn dot_sets(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
+        for (out, &at) in out.iter_mut().zip(at) {
+            let w = &w[at..at + x.len()];
+            let mut sum = [0.0f32; 16];
+            for (w, x) in w.as_chunks::<16>().0.iter().zip(x.as_chunks::<16>().0) {
+                for j in 0..16 {
+                    sum[j] += w[j] * x[j];
+                }
+            }
+            *out = fold16(sum);
+        }
+    }
+}
+
+dispatched! {
+    /// For each set `s`, `w[at[s] + i] += error[s] · x[i]`.
+    pub fn train_sets(w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
+        for (&error, &at) in error.iter().zip(at) {
+            let w = &mut w[at..at + x.len()];
+            for (w, x) in w.as_chunks_mut::<16>().0.iter_mut().zip(x.as_chunks::<16>().0) {
+                for j in 0..16 {
+                    w[j] += error * x[j];
+                }
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// Logistic function of eight values: `1/(1 + e⁻ˣ)`, x clamped to [−30, 30].
+    pub fn squash8(x: &[f32; 8], y: &mut [f32; 8]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = recip(1.0 + exp(-clamp(*x, -30.0, 30.0)));
+        }
+    }
+}
