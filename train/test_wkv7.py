@@ -32,6 +32,12 @@ def test_cpu():
     check("cpu", 1e-5)
 
 
+def test_cuda():
+    if torch.cuda.is_available():
+        check("cuda", 1e-4)  # it undoes updates where the CPU kernel recomputes them
+
+
 if __name__ == "__main__":
     test_cpu()
+    test_cuda()
     print("ok")

@@ -1,12 +1,15 @@
 """Train a model: `python train.py --pack DIR --out DIR [--init FILE] (--minutes M | --end-time HH:MM | --steps N)`.
 
-The same script on a CPU and on a CUDA GPU.  Stop it at will: it continues from `OUT/last.pt`.
+The same script on a CPU and on a CUDA GPU.  Stop it at will: the same command continues from
+`OUT/last.pt`.
 """
 from __future__ import annotations
 
 import argparse
 import datetime
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from model import RWKV7, Config
 from optim import optimizers, rate, set_rate
 from tokens import Encoder
 from validate import Slices
+from workers import Workers
 
 # Shares of the tokens.  Chosen for what people archive, not for what the corpus has most of; wiki
 # markup is repeated (its 2.5 MB are seen a few times), nothing else is.
@@ -46,12 +50,12 @@ def arguments() -> argparse.Namespace:
     length.add_argument("--minutes", type=float, help="a run of this long (on borrowed time)")
     length.add_argument("--end-time", help="a run until HH:MM today")
     ap.add_argument("--seed", type=int, default=0)
-    ap.add_argument("--threads", type=int)
+    ap.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (CPU only)")
     ap.add_argument("--compile", action="store_true")
     ap.add_argument("--bf16", action="store_true", help="autocast; worth it only with bf16 units")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--save-minutes", type=float, default=5)
-    ap.add_argument("--validate-minutes", type=float, default=10)
+    ap.add_argument("--validate-minutes", type=float, default=15)
     return ap.parse_args()
 
 
@@ -73,8 +77,6 @@ class Clock:
 
 def main() -> None:
     a = arguments()
-    if a.threads:
-        torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     a.out.mkdir(parents=True, exist_ok=True)
     log_file = (a.out / "log.txt").open("a", buffering=1)
@@ -121,20 +123,32 @@ def main() -> None:
 
     log(f"{sum(p.numel() for p in model.parameters())} parameters, {config.multiply_adds()} multiply-adds per token")
     log(" ".join(f"{k}={v}" for k, v in vars(a).items()))
-    forward = torch.compile(model) if a.compile else model
+    if a.device == "cpu":
+        gradient = Workers(model, a.workers, a.batch, a.window, a.compile, a.bf16).gradient
+    else:
+        # CUDA graphs: a small model's kernels are shorter than their launches.
+        forward = torch.compile(model, mode="reduce-overhead") if a.compile else model
+
+        def gradient(ids: torch.Tensor) -> torch.Tensor:
+            ids = ids.pin_memory().to(a.device, non_blocking=True)
+            with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
+                hidden = forward(ids[:, :-1])
+            hidden = hidden.bfloat16() if a.bf16 else hidden
+            loss = head_loss(hidden, model.head.weight, ids[:, 1:])
+            loss.backward()
+            return loss.detach()
+
     if step == 0:
         validate()
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     saved = validated = mark = time.time()
     smooth, marked = None, tokens
-    while (progress := clock.progress(step)) < 1:
+    while (progress := clock.progress(step)) < 1 and not stop:
         t = time.time()
         factor = rate(progress, a.warm, a.decay)
         set_rate(opts, factor)
-        ids = batches.next().to(a.device, non_blocking=True)
-        with torch.autocast(torch.device(a.device).type, torch.bfloat16, enabled=a.bf16):
-            hidden = forward(ids[:, :-1])
-            loss = head_loss(hidden, model.head.weight, ids[:, 1:])
-        loss.backward()
+        loss = gradient(batches.next())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in opts:
             o.step()
@@ -155,6 +169,9 @@ def main() -> None:
             validate()
             validated = time.time()
     save()
+    if stop:
+        log("stopped; the same command continues")
+        return
     validate()
     log(f"done: {step} steps, {tokens} tokens, {seconds / 60:.1f} minutes, epochs {batches.epochs()}")
 

@@ -20,18 +20,20 @@ _HERE = Path(__file__).parent
 
 
 @functools.cache
-def _cpu():
+def _kernel(device: str):
+    """Compiled at first use, for this machine, into torch's extension cache."""
     from torch.utils.cpp_extension import load
     # A virtual environment's ninja is beside its python, on the PATH or not.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if device == "cuda":
+        return load("llz_wkv7_cuda", [str(_HERE / "wkv7_cuda.cu")], extra_cuda_cflags=["-O3", "--use_fast_math"])
     return load("llz_wkv7_cpu", [str(_HERE / "wkv7_cpu.cpp")],
-                extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"],
-                extra_ldflags=["-lgomp"])
+                extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"], extra_ldflags=["-lgomp"])
 
 
 @torch.library.custom_op("llz::wkv7", mutates_args=())
 def _forward(r: Tensor, w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor) -> list[Tensor]:
-    return _cpu().forward(r, w, k, v, a, b)
+    return _kernel(r.device.type).forward(r, w, k, v, a, b)
 
 
 @_forward.register_fake
@@ -44,7 +46,7 @@ def _(r, w, k, v, a, b):
 @torch.library.custom_op("llz::wkv7_backward", mutates_args=())
 def _backward(dy: Tensor, r: Tensor, w: Tensor, k: Tensor, v: Tensor, a: Tensor, b: Tensor,
               kept: Tensor, sa: Tensor) -> list[Tensor]:
-    return _cpu().backward(dy, r, w, k, v, a, b, kept, sa)
+    return _kernel(r.device.type).backward(dy, r, w, k, v, a, b, kept, sa)
 
 
 @_backward.register_fake
