@@ -93,6 +93,11 @@ def main() -> None:
         model.load_state_dict(init)
     model.to(a.device)
     opts = optimizers(model, a.muon_lr, a.adam_lr)
+    info = json.loads((a.pack / "pack.json").read_text())  # only packs that passed the check have one
+    if info["vocab_size"] != config.vocab:
+        raise SystemExit(f"{a.pack} holds tokens of a {info['vocab_size']}-token vocabulary")
+    if not info.get("contamination"):
+        log("WARNING: this pack was never checked for evaluation text")
     batches = Batches(a.pack, a.weights, a.batch, a.window, a.seed)
     slices = Slices(a.eval, Encoder(a.tokenizer)) if a.eval else None
 
