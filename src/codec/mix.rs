@@ -22,7 +22,7 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
         progress.check()?;
         for &byte in piece {
             // The 256 tokens in byte order: a byte is its own rank.
-            spell(&BYTES, mixer, None, |node, p| {
+            spell(&BYTES, mixer, |_| 0.0, |node, p| {
                 let one = node.answer(u32::from(byte));
                 encoder.encode(one, p);
                 one
@@ -45,7 +45,7 @@ pub(super) fn decode(
         progress.check()?;
         let step = STEP.min(len - mixer.bytes().len());
         for _ in 0..step {
-            spell(&BYTES, mixer, None, |_, p| decoder.decode(p));
+            spell(&BYTES, mixer, |_| 0.0, |_, p| decoder.decode(p));
         }
         progress.add(step as u64);
     }

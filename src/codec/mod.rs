@@ -7,7 +7,7 @@ mod choose;
 mod engine;
 mod mix;
 mod neural;
-mod spell;
+pub mod spell;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;

@@ -11,10 +11,10 @@ use crate::kernel::{Path, vector};
 use crate::mixer::Mixer;
 use crate::model::{Model, Pass, State};
 use crate::progress::Progress;
-use crate::vocab::Tokenizer;
+use crate::vocab::{Node, Tokenizer};
 
 use super::Job;
-use super::spell::spell;
+use super::spell::{log_odds, spell};
 
 /// Positions taken through the matrices at once while encoding.
 pub(super) const POSITIONS: usize = 16;
@@ -89,7 +89,8 @@ impl<'a> Writer<'a> {
             let logits = self.pass.run(self.model, block, slots, &mut self.states);
             for (logits, &token) in logits.chunks_exact(size).zip(targets) {
                 let cumulative = self.frequencies.of(logits);
-                spell(vocabulary, mixer, Some(cumulative), |node, p| {
+                let logit = |node: &Node| log_odds(cumulative, node);
+                spell(vocabulary, mixer, logit, |node, p| {
                     let one = node.answer(token);
                     encoder.encode(one, p);
                     one
@@ -164,8 +165,8 @@ pub(super) fn decode_queue(
             let before = lane.mixer.bytes().len();
             let cumulative = frequencies.of(logits);
             let decoder = &mut lane.decoder;
-            lane.token =
-                spell(vocabulary, &mut lane.mixer, Some(cumulative), |_, p| decoder.decode(p));
+            let logit = |node: &Node| log_odds(cumulative, node);
+            lane.token = spell(vocabulary, &mut lane.mixer, logit, |_, p| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

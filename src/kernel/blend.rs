@@ -1,39 +1,35 @@
 //! Dot products and updates of the mixing network.
 
-use super::dispatched;
-use super::scalar::{clamp, exp, fold16, recip};
+use super::scalar::{clamp, exp, recip};
+use super::{dispatched, dispatched_lanes};
 
 /// Inputs are padded to a multiple of this.
 pub const STRIDE: usize = 16;
 /// Most weight sets a network may have.
 pub const MAX_SETS: usize = 8;
 
-dispatched! {
+dispatched_lanes! {
     /// For each set `s`, `out[s] = Σ_i w[at[s] + i] · x[i]`, over sixteen strided partial sums.
     /// Sets beyond `at.len()` are left alone.
-    pub fn dot_sets(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
+    pub fn dot_sets<L>(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
         for (out, &at) in out.iter_mut().zip(at) {
             let w = &w[at..at + x.len()];
-            let mut sum = [0.0f32; 16];
+            let mut sum = L::splat(0.0);
             for (w, x) in w.as_chunks::<16>().0.iter().zip(x.as_chunks::<16>().0) {
-                for j in 0..16 {
-                    sum[j] += w[j] * x[j];
-                }
+                sum = sum.plus(L::load(w).times(L::load(x)));
             }
-            *out = fold16(sum);
+            *out = sum.fold();
         }
     }
 }
 
-dispatched! {
+dispatched_lanes! {
     /// For each set `s`, `w[at[s] + i] += error[s] · x[i]`.
-    pub fn train_sets(w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
+    pub fn train_sets<L>(w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
         for (&error, &at) in error.iter().zip(at) {
-            let w = &mut w[at..at + x.len()];
+            let (w, error) = (&mut w[at..at + x.len()], L::splat(error));
             for (w, x) in w.as_chunks_mut::<16>().0.iter_mut().zip(x.as_chunks::<16>().0) {
-                for j in 0..16 {
-                    w[j] += error * x[j];
-                }
+                L::load(w).plus(error.times(L::load(x))).store(w);
             }
         }
     }

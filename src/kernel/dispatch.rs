@@ -100,4 +100,35 @@ macro_rules! dispatched {
         }
     };
 }
-pub(crate) use dispatched;
+
+/// Like [`dispatched!`], for a body that is generic over [`Lanes`](super::lanes::Lanes): `L`
+/// names the register type inside it.
+macro_rules! dispatched_lanes {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<L>($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[inline]
+        $vis fn $name(path: $crate::kernel::Path, $($arg: $ty),*) {
+            #[inline(always)]
+            fn body<L: $crate::kernel::lanes::Lanes>($($arg: $ty),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2($($arg: $ty),*) { body::<$crate::kernel::lanes::x86::Avx2>($($arg),*) }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512dq,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx512($($arg: $ty),*) { body::<$crate::kernel::lanes::x86::Avx512>($($arg),*) }
+
+            match path {
+                // SAFETY: as in `dispatched!`.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::Path::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: as in `dispatched!`.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::Path::Avx512 => unsafe { avx512($($arg),*) },
+                _ => body::<$crate::kernel::lanes::Plain>($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use {dispatched, dispatched_lanes};

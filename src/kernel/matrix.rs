@@ -90,74 +90,88 @@ impl Matrix {
         for (b, blocks) in self.blocks.chunks_exact(quads).enumerate() {
             let base = b * ROWS;
             let height = ROWS.min(self.rows - base);
-            let mut i = 0;
-            while i < n {
-                let width = (n - i).min(4);
-                let mut acc = [[0i32; ROWS]; 4];
+            let row = Row {
+                narrow: self.narrow,
+                blocks,
+                scales: self.scales[base..base + ROWS].try_into().unwrap(),
+                offsets: self.offsets[base..base + ROWS].try_into().unwrap(),
+            };
+            for i in (0..n).step_by(WIDTH) {
+                let width = (n - i).min(WIDTH);
                 let data = &x.data[i * x.cols..(i + width) * x.cols];
-                self.accumulate(path, blocks, data, x.cols, width, &mut acc);
-                for (lane, acc) in acc[..width].iter().enumerate() {
-                    let at = (i + lane) * stride + base;
-                    let scale = x.scales[i + lane];
-                    let (scales, offsets) = (&self.scales[base..], &self.offsets[base..]);
-                    if height == ROWS {
-                        let y: &mut [f32; ROWS] = (&mut y[at..at + ROWS]).try_into().unwrap();
-                        let scales: &[f32; ROWS] = scales[..ROWS].try_into().unwrap();
-                        let offsets: &[i32; ROWS] = offsets[..ROWS].try_into().unwrap();
-                        for r in 0..ROWS {
-                            y[r] = ((acc[r] - offsets[r]) as f32) * (scale * scales[r]);
-                        }
-                    } else {
-                        for r in 0..height {
-                            y[at + r] = ((acc[r] - offsets[r]) as f32) * (scale * scales[r]);
-                        }
+                let scales = &x.scales[i..i + width];
+                if height == ROWS {
+                    row.apply(path, data, x.cols, scales, &mut y[i * stride + base..], stride);
+                } else {
+                    let mut part = [0.0; WIDTH * ROWS];
+                    row.apply(path, data, x.cols, scales, &mut part, ROWS);
+                    for (lane, part) in part.chunks_exact(ROWS).take(width).enumerate() {
+                        let at = (i + lane) * stride + base;
+                        y[at..at + height].copy_from_slice(&part[..height]);
                     }
                 }
-                i += width;
             }
         }
     }
+}
 
-    /// Adds the products of one block row and up to four vectors of unsigned bytes.
+/// Vectors that share one pass over a block row.
+pub(super) const WIDTH: usize = 4;
+
+/// Sixteen rows of a matrix.
+pub(super) struct Row<'a> {
+    /// Whether all weights are small enough for plain `maddubs`.
+    pub narrow: bool,
+    pub blocks: &'a [Block],
+    pub scales: &'a [f32; ROWS],
+    pub offsets: &'a [i32; ROWS],
+}
+
+impl Row<'_> {
+    /// `y[lane·stride + r] = (acc − offset[r]) as f32 · (scales[lane] · scale[r])` for up to
+    /// [`WIDTH`] vectors `x`, `cols` bytes apart.
     #[inline(always)]
-    fn accumulate(
+    fn apply(
         &self,
         path: Path,
-        blocks: &[Block],
         x: &[u8],
+        cols: usize,
+        scales: &[f32],
+        y: &mut [f32],
         stride: usize,
-        width: usize,
-        acc: &mut [[i32; ROWS]; 4],
     ) {
         match path {
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => super::matrix_x86::avx2(self.narrow, blocks, x, stride, width, acc),
+            Path::Avx2 => super::matrix_x86::avx2(self, x, cols, scales, y, stride),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => super::matrix_x86::avx512(blocks, x, stride, width, acc),
+            Path::Avx512 => super::matrix_x86::avx512(self, x, cols, scales, y, stride),
             #[cfg(target_arch = "aarch64")]
-            Path::Neon => super::matrix_neon::neon(blocks, x, stride, width, acc),
-            _ => portable(blocks, x, stride, width, acc),
+            Path::Neon => super::matrix_neon::neon(self, x, cols, scales, y, stride),
+            _ => portable(self, x, cols, scales, y, stride),
+        }
+    }
+
+    /// The last step for one vector, from its exact sums.
+    #[inline(always)]
+    pub(super) fn finish(&self, acc: &[i32; ROWS], scale: f32, y: &mut [f32]) {
+        for (r, y) in y[..ROWS].iter_mut().enumerate() {
+            *y = ((acc[r] - self.offsets[r]) as f32) * (scale * self.scales[r]);
         }
     }
 }
 
 /// The reference: plain integer arithmetic.
-fn portable(
-    blocks: &[Block],
-    x: &[u8],
-    stride: usize,
-    width: usize,
-    acc: &mut [[i32; ROWS]; 4],
-) {
-    for (lane, acc) in acc[..width].iter_mut().enumerate() {
-        let x = &x[lane * stride..][..blocks.len() * QUAD];
-        for (block, x) in blocks.iter().zip(x.as_chunks::<QUAD>().0) {
-            for (r, acc) in acc.iter_mut().enumerate() {
-                for (c, &x) in x.iter().enumerate() {
-                    *acc += i32::from(x) * i32::from(block.0[r * QUAD + c]);
+fn portable(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    for (lane, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+        let mut acc = [0i32; ROWS];
+        for (block, x) in row.blocks.iter().zip(x.as_chunks::<QUAD>().0) {
+            for (acc, w) in acc.iter_mut().zip(block.0.as_chunks::<QUAD>().0) {
+                for (&x, &w) in x.iter().zip(w) {
+                    *acc += i32::from(x) * i32::from(w);
                 }
             }
         }
+        row.finish(&acc, scale, &mut y[lane * stride..]);
     }
 }
 

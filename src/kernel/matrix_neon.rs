@@ -1,28 +1,25 @@
-//! The int8 products of one block row on AArch64 with the dot-product extension.
+//! The int8 products of sixteen rows on AArch64 with the dot-product extension.
 
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::matrix::{Block, QUAD, ROWS};
+use super::matrix::{Block, QUAD, ROWS, Row};
 
 /// NEON: `sdot` does four signed products and the sum at once.
-pub fn neon(
-    blocks: &[Block],
-    x: &[u8],
-    stride: usize,
-    width: usize,
-    acc: &mut [[i32; ROWS]; 4],
-) {
-    assert!(width <= 4 && x.len() >= (width - 1) * stride + blocks.len() * QUAD);
-    for (i, acc) in acc[..width].iter_mut().enumerate() {
+pub fn neon(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    for (lane, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+        assert!(x.len() >= row.blocks.len() * QUAD);
+        let mut acc = [0i32; ROWS];
         // SAFETY: only called on a path that was found available, and the assertion above covers
         // every activation read.
-        unsafe { lane(blocks, &x[i * stride..], acc) }
+        unsafe { products(row.blocks, x, &mut acc) }
+        row.finish(&acc, scale, &mut y[lane * stride..]);
     }
 }
 
+/// `acc[r] = Σ (x + 128) · w[r]`.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn lane(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
+unsafe fn products(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
     // SAFETY: a block is 64 bytes, `acc` sixteen i32, and the caller checked `x`.
     unsafe {
         let flip = vdupq_n_u8(0x80);
@@ -39,7 +36,7 @@ unsafe fn lane(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
             }
         }
         for r in 0..4 {
-            // The products are of signed activations; put the offset in that the caller takes out.
+            // The products are of signed activations; put the offset in that `finish` takes out.
             let total = vaddq_s32(sum[r], vshlq_n_s32::<7>(weight[r]));
             vst1q_s32(acc.as_mut_ptr().add(r * 4), total);
         }

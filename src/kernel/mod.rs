@@ -17,10 +17,13 @@ mod matrix_neon;
 mod matrix_x86;
 
 pub mod blend;
+pub mod lanes;
+mod prefetch;
 pub mod matrix;
 pub mod scalar;
 pub mod vector;
 pub mod wkv;
 
 pub use dispatch::Path;
-pub(crate) use dispatch::dispatched;
+pub use prefetch::prefetch;
+pub(crate) use dispatch::{dispatched, dispatched_lanes};

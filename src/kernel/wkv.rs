@@ -4,8 +4,7 @@
 //! in the form of BlinkDL's reference: with value index i and key index j,
 //! `sa_i = Σ_j S_ij a_j`, `S_ij = (S_ij w_j + sa_i b_j) + v_i k_j`, `y_i = Σ_j S_ij r_j`.
 
-use super::dispatched;
-use super::scalar::{flush, fold16};
+use super::dispatched_lanes;
 
 /// Width of a head.
 pub const HEAD: usize = 64;
@@ -27,29 +26,81 @@ pub struct Head<'a> {
     pub b: &'a [f32; HEAD],
 }
 
-dispatched! {
+dispatched_lanes! {
     /// Advances `state` (row-major, row = value index) by one position and writes the head's
     /// output to `y`.
-    pub fn step(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
+    pub fn step<L>(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
+        let parts = |x: &'_ [f32; HEAD]| -> [L; 4] {
+            let x = x.as_chunks::<16>().0;
+            [L::load(&x[0]), L::load(&x[1]), L::load(&x[2]), L::load(&x[3])]
+        };
+        let a = parts(h.a);
         for (i, row) in state.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
+            let row = row.as_chunks_mut::<16>().0;
+            let mut sum = L::splat(0.0);
+            for (c, a) in a.into_iter().enumerate() {
+                sum = sum.plus(L::load(&row[c]).times(a));
+            }
+            let (sa, v) = (L::splat(sum.fold()), L::splat(h.v[i]));
+            let mut sum = L::splat(0.0);
+            for (c, s) in row.iter_mut().enumerate() {
+                let part = |x: &[f32; HEAD]| L::load(&x.as_chunks::<16>().0[c]);
+                let decayed = L::load(s).times(part(h.w)).plus(sa.times(part(h.b)));
+                let next = decayed.plus(v.times(part(h.k))).flushed();
+                next.store(s);
+                sum = sum.plus(next.times(part(h.r)));
+            }
+            y[i] = sum.fold();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Path;
+    use crate::kernel::scalar::{flush, fold16};
+    use proptest::prelude::*;
+
+    /// The definition, one number at a time.
+    fn reference(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
+        for i in 0..HEAD {
+            let row = &mut state[i * HEAD..][..HEAD];
             let mut sum = [0.0f32; 16];
-            for c in 0..HEAD / 16 {
-                for j in 0..16 {
-                    sum[j] += row[c * 16 + j] * h.a[c * 16 + j];
-                }
+            for j in 0..HEAD {
+                sum[j % 16] += row[j] * h.a[j];
             }
             let sa = fold16(sum);
-            let v = h.v[i];
             let mut sum = [0.0f32; 16];
-            for c in 0..HEAD / 16 {
-                for j in 0..16 {
-                    let x = c * 16 + j;
-                    let s = flush((row[x] * h.w[x] + sa * h.b[x]) + v * h.k[x]);
-                    row[x] = s;
-                    sum[j] += s * h.r[x];
-                }
+            for j in 0..HEAD {
+                row[j] = flush((row[j] * h.w[j] + sa * h.b[j]) + h.v[i] * h.k[j]);
+                sum[j % 16] += row[j] * h.r[j];
             }
             y[i] = fold16(sum);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn every_path_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4) {
+            let mut x = seed | 1;
+            let mut next = || {
+                x ^= x << 13; x ^= x >> 7; x ^= x << 17;
+                ((x % 20_001) as f32 - 10_000.0) * 1e-4 * 10f32.powi(exponent)
+            };
+            let mut state = [0.0f32; HEAD * HEAD];
+            state.iter_mut().for_each(|s| *s = next());
+            let [r, w, k, v, a, b] = std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
+            let h = Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b };
+            let (mut want, mut want_y) = (state, [0.0; HEAD]);
+            for _ in 0..3 { reference(&mut want, h, &mut want_y); }
+            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+                let (mut got, mut y) = (state, [0.0; HEAD]);
+                for _ in 0..3 { step(path, &mut got, h, &mut y); }
+                prop_assert!(got.map(f32::to_bits) == want.map(f32::to_bits), "{:?}", path);
+                prop_assert!(y.map(f32::to_bits) == want_y.map(f32::to_bits), "{:?}", path);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a mixer knows before the first byte.
 
-use super::{FINAL, FINAL_WIDTH, Mixer, SETS};
+use super::{FINAL_WIDTH, Mixer};
 
 /// The starting point of the adaptive parts.
 #[derive(Debug, Clone)]
@@ -16,17 +16,18 @@ impl Prior {
 
     pub(super) fn apply(&self, mixer: &mut Mixer) {
         let n = mixer.profile.contexts.len();
-        for set in mixer.weights.chunks_exact_mut(mixer.profile.inputs) {
+        let sets = mixer.profile.sets.len();
+        for set in mixer.weights.chunks_exact_mut(mixer.profile.inputs()) {
             if self.with_model {
-                set[2 * n] = 0.8;
+                set[2 * n + 3] = 0.8;
                 set[..n].fill(0.06);
             } else {
                 set[..n].fill(0.3);
             }
-            set[2 * n + 2] = 0.25;
+            set[2 * n] = 0.25;
         }
-        for set in mixer.last_weights.chunks_exact_mut(FINAL_WIDTH).take(FINAL) {
-            set[..SETS].fill(1.0 / SETS as f32);
+        for set in mixer.last_weights.chunks_exact_mut(FINAL_WIDTH) {
+            set[..sets].fill(1.0 / sets as f32);
         }
     }
 }

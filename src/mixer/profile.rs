@@ -2,29 +2,68 @@
 
 use super::contexts::Context;
 
+/// What a weight set of the first layer is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selector {
+    /// The decision: the bits known of the byte, or that a token may end and its depth.
+    Node,
+    /// The match model's expectation and the length of its match.
+    Match,
+    /// The last byte.
+    Last,
+    /// The model's log odds, and how many of orders 3 to 6 have seen this context.
+    Certainty,
+    /// The logarithm of the position in the chunk.
+    Age,
+    /// Which of the orders 1 to 6, word and match know the context.
+    Known,
+}
+
+impl Selector {
+    /// How many sets it chooses among.
+    pub const fn size(self) -> usize {
+        match self {
+            Selector::Node => 272,
+            Selector::Match => 64,
+            Selector::Last => 512,
+            Selector::Certainty => 256,
+            Selector::Age => 64,
+            Selector::Known => 256,
+        }
+    }
+}
+
 /// A fixed choice of everything the mixer does. Changing one changes coded bytes, so a profile
 /// that shipped is never edited; a new one gets a new number.
 #[derive(Debug)]
 pub struct Profile {
     /// Its number in archives.
     pub id: u8,
-    /// The byte contexts, hashed.
+    /// The byte contexts, hashed; at most [`super::MAX_CONTEXTS`].
     pub contexts: &'static [Context],
-    /// Inputs of the network: two per context, then the fixed ones, padded to 16.
-    pub inputs: usize,
+    /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
+    pub sets: &'static [Selector],
+    /// Whether there are inputs for a language model.
+    pub model: bool,
     /// Learning rate of the network at the start of a chunk.
     pub rate_first: f32,
     /// And the rate it falls to.
     pub rate_last: f32,
-    /// Whether the final refinements are applied.
-    pub refine: bool,
+}
+
+impl Profile {
+    /// Inputs of the network: two per context, two of the model, two of the match, a constant;
+    /// padded to a multiple of sixteen.
+    pub const fn inputs(&self) -> usize {
+        let fixed = if self.model { 5 } else { 3 };
+        (2 * self.contexts.len() + fixed).next_multiple_of(16)
+    }
 }
 
 /// The full profile: default.
 pub static FULL: Profile = Profile {
     id: 1,
     contexts: &[
-        Context::Order(0),
         Context::Order(1),
         Context::Order(2),
         Context::Order(3),
@@ -33,6 +72,7 @@ pub static FULL: Profile = Profile {
         Context::Order(6),
         Context::Word,
         Context::WordPair,
+        Context::Order(0),
         Context::Sparse(0b0110),
         Context::Sparse(0b1100),
         Context::Column,
@@ -41,10 +81,17 @@ pub static FULL: Profile = Profile {
         Context::Key,
         Context::Indent,
     ],
-    inputs: 48,
+    sets: &[
+        Selector::Node,
+        Selector::Match,
+        Selector::Last,
+        Selector::Certainty,
+        Selector::Age,
+        Selector::Known,
+    ],
+    model: true,
     rate_first: 0.02,
     rate_last: 0.002,
-    refine: true,
 };
 
 /// The fast profile: few contexts, for machines in a hurry.
@@ -58,10 +105,10 @@ pub static FAST: Profile = Profile {
         Context::Order(6),
         Context::Word,
     ],
-    inputs: 16,
+    sets: &[Selector::Node, Selector::Match],
+    model: false,
     rate_first: 0.02,
     rate_last: 0.002,
-    refine: true,
 };
 
 /// The profile with this number.

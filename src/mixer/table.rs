@@ -4,6 +4,8 @@
 //! so a context costs one cache miss per half byte. Four neighbouring buckets share a cache line;
 //! three of them are tried. Source: the hash table of lpaq1 (Mahoney, 2007).
 
+use crate::kernel::prefetch;
+
 /// Histories of the decisions of one half byte; slot 0 is the check.
 type Bucket = [u8; 16];
 
@@ -21,12 +23,24 @@ impl Table {
         Table { buckets: vec![[0; 16]; count], mask: (count - 1) as u32 }
     }
 
+    /// First candidate for a hash; the others are in its cache line.
+    #[inline(always)]
+    fn home(&self, hash: u32) -> u32 {
+        hash.wrapping_mul(0x9e37_79b1) >> 3 & self.mask
+    }
+
+    /// Starts loading the cache line of a context that will be needed soon.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u32) {
+        prefetch(&self.buckets[self.home(hash) as usize]);
+    }
+
     /// The bucket of a context, emptied if it belonged to another. The three candidates share a
     /// cache line; the one whose first decision was seen least gives way.
     #[inline]
     pub fn find(&mut self, hash: u32) -> u32 {
         let check = ((hash >> 24) as u8).max(1);
-        let at = hash.wrapping_mul(0x9e37_79b1) >> 3 & self.mask;
+        let at = self.home(hash);
         let mut least = at;
         let mut fewest = u8::MAX;
         for candidate in [at, at ^ 1, at ^ 2] {
