@@ -4,12 +4,17 @@
 
 pub mod archive;
 pub mod codec;
+pub mod coder;
 pub mod error;
 pub mod format;
+#[allow(unsafe_code)]
 pub mod kernel;
 pub mod limits;
+pub mod mixer;
+pub mod model;
 pub mod progress;
 pub mod stream;
+pub mod vocab;
 
 pub use archive::{
     Archive, ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from contamination import EvalNgrams
-from corpus import DOMAINS, FILES, by_domain
+from corpus import DOMAINS, FILES, by_domain, documents
 from tokens import Encoder
 
 
@@ -20,6 +20,8 @@ def pack(corpus: Path, tokenizer: Path, out: Path, limit: int | None, evaluation
     out.mkdir(parents=True, exist_ok=True)
     enc = Encoder(tokenizer)
     guard = EvalNgrams(evaluation) if evaluation else None
+    if guard:
+        guard.survey(d for f in FILES for d in documents(corpus, f))
     stats = {d: {"documents": 0, "bytes": 0, "tokens": 0} for d in DOMAINS}
     sinks = {d: (out / f"{d}.u16").open("wb") for d in DOMAINS}
     t0 = time.time()
@@ -35,8 +37,8 @@ def pack(corpus: Path, tokenizer: Path, out: Path, limit: int | None, evaluation
     for file in FILES:
         batch, size = [], 0
         for domain, doc in by_domain(corpus, file, limit):
-            if guard:
-                guard.check(domain, doc)
+            if guard and not guard.admit(doc):
+                continue
             batch.append((domain, doc))
             size += len(doc)
             if size > 4_000_000:
@@ -63,7 +65,7 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--corpus", type=Path, required=True)
     ap.add_argument("--tokenizer", type=Path, required=True)
-    ap.add_argument("--eval", type=Path, help="evaluation texts; packing fails if they are in the corpus")
+    ap.add_argument("--eval", type=Path, help="evaluation texts: kept out of the packed data, or packing fails")
     ap.add_argument("--limit", type=int, help="bytes to take of each corpus file (default: all)")
     ap.add_argument("--out", type=Path, required=True)
     a = ap.parse_args()

@@ -3,9 +3,16 @@
 //! A chunk is coded alone: nothing adaptive crosses its boundary, so chunks can be coded and
 //! decoded in any order and in parallel, and the bytes never depend on how many were in flight.
 
+mod choose;
+mod engine;
+mod mix;
+mod neural;
+pub mod spell;
+
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::progress::Progress;
+
+pub use engine::Engine;
 
 /// How one chunk is coded; stored with the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,90 +131,5 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         EngineOptions { level: Level::DEFAULT, threads: 0, model: None, limits: Limits::default() }
-    }
-}
-
-/// Codes and decodes chunks, many at a time.
-#[derive(Debug)]
-pub struct Engine {
-    options: EngineOptions,
-}
-
-impl Engine {
-    /// An engine for packing at a level.
-    pub fn for_packing(options: EngineOptions) -> Result<Self> {
-        Ok(Engine { options })
-    }
-
-    /// An engine for reading an archive that was made with `params` and, where it has neural
-    /// chunks, `model`. Fails with [`Error::Model`] when that model is not here.
-    pub fn for_reading(
-        options: EngineOptions,
-        params: CoderParams,
-        model: Option<&ModelRef>,
-    ) -> Result<Self> {
-        let _ = (params, model);
-        Ok(Engine { options })
-    }
-
-    /// The parameters to record in an archive.
-    pub fn params(&self) -> CoderParams {
-        CoderParams { mixer: 1, table_bits: 22 }
-    }
-
-    /// The model to record before the first neural chunk; `None` when the level uses none.
-    pub fn model_ref(&self) -> Option<ModelRef> {
-        None
-    }
-
-    /// The default chunk size of this engine's level, in bytes.
-    pub fn default_chunk_size(&self) -> usize {
-        1 << 20
-    }
-
-    /// How many chunks to hand over at once so that every thread and lane has work, within the
-    /// memory limit.
-    pub fn batch(&self) -> usize {
-        8
-    }
-
-    /// Codes every chunk with the smallest of its candidates, in the order given.
-    pub fn encode(&self, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Coded>> {
-        chunks
-            .iter()
-            .map(|raw| {
-                progress.check()?;
-                let packed = zstd::bulk::compress(raw, 19).map_err(|e| Error::io("-", e))?;
-                progress.add(raw.len() as u64);
-                Ok(if packed.len() < raw.len() {
-                    Coded { codec: CodecId::Zstd, bytes: packed }
-                } else {
-                    Coded { codec: CodecId::Stored, bytes: raw.to_vec() }
-                })
-            })
-            .collect()
-    }
-
-    /// Decodes every job, in the order given. The caller checks the checksums.
-    pub fn decode(&self, jobs: &[Job<'_>], progress: &Progress) -> Result<Vec<Vec<u8>>> {
-        let _ = self.options.threads;
-        jobs.iter()
-            .map(|job| {
-                progress.check()?;
-                let raw = match job.codec {
-                    CodecId::Stored => job.coded.to_vec(),
-                    CodecId::Zstd => zstd::bulk::decompress(job.coded, job.raw_len)
-                        .map_err(|_| Error::corrupt("a zstd chunk does not decode"))?,
-                    CodecId::Mix | CodecId::Neural => {
-                        return Err(Error::Unsupported("codec".into()));
-                    }
-                };
-                if raw.len() != job.raw_len {
-                    return Err(Error::corrupt("a chunk decodes to the wrong length"));
-                }
-                progress.add(raw.len() as u64);
-                Ok(raw)
-            })
-            .collect()
     }
 }

@@ -19,7 +19,6 @@ impl Map {
         // as `&[u8]`. The bytes may change underneath if another process writes the file; every
         // reader here copies what it checks before using it as a length or an offset, so a change
         // leads to a failed checksum and not to an out-of-bounds access.
-        #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Map(map))
     }

@@ -1,3 +1,30 @@
-//! The few places that need `unsafe`, each with its reason.
+//! The arithmetic of numeric profile `q8f32-1`.
+//!
+//! Two kinds of kernels live here. The integer matrix product ([`matrix`]) is written by hand for
+//! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
+//! themselves; its sums are exact, so every path agrees by construction. Everything in binary32
+//! ([`scalar`], [`vector`], [`wkv`], [`blend`]) is written **once**, in portable Rust with a fixed
+//! order of operations, and compiled once per instruction set by [`dispatched!`]: Rust neither
+//! contracts a multiply and an add into one rounding nor reassociates sums, so wider registers
+//! cannot change a bit.
+//!
+//! `unsafe` is allowed in this folder only.
 
+mod dispatch;
+#[cfg(target_arch = "aarch64")]
+mod matrix_neon;
+#[cfg(target_arch = "x86_64")]
+mod matrix_x86;
+
+pub mod blend;
+pub mod lanes;
+mod prefetch;
+pub mod matrix;
 pub mod mmap;
+pub mod scalar;
+pub mod vector;
+pub mod wkv;
+
+pub use dispatch::Path;
+pub use prefetch::prefetch;
+pub(crate) use dispatch::{dispatched, dispatched_lanes};

@@ -20,8 +20,22 @@ pub struct Profile {
 }
 
 /// Every built-in profile and its number. Number 0 is taken: it spells the profile out.
-pub const BUILT_IN: &[(u8, Profile)] =
-    &[(1, Profile { params: CoderParams { mixer: 1, table_bits: 22 }, model: None })];
+pub const BUILT_IN: &[(u8, Profile)] = &[
+    // Level 1.
+    (1, Profile { params: CoderParams { mixer: 2, table_bits: 24 }, model: None }),
+    // Levels 2 to 4.
+    (2, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: None }),
+    // Levels 5 to 9.
+    (3, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: Some(SMALL) }),
+];
+
+/// The model `small`.
+const SMALL: ModelRef = ModelRef {
+    sha256: [0; 32],
+    tokenizer: [0x70, 0x8B, 0xE9, 0x64, 0xB0, 0xB7, 0xF9, 0x1F],
+    profile: 1,
+    fingerprint: 0xFA14_572A_387C_F29D,
+};
 
 /// The number that spells the profile out.
 const EXPLICIT: u8 = 0;
@@ -149,7 +163,7 @@ mod tests {
             let engine =
                 Engine::for_packing(EngineOptions { level, ..EngineOptions::default() }).unwrap();
             let profile = Profile { params: engine.params(), model: engine.model_ref() };
-            assert!(profile.id().is_some(), "level {} needs an entry: {profile:?}", level.get());
+            assert!(profile.id().is_some(), "level {} needs {profile:#x?}", level.get());
         }
     }
 

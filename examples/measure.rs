@@ -1,0 +1,73 @@
+//! Codes files or folders chunk by chunk, decodes them again, and prints bytes and times.
+//!
+//! `cargo run --release --example measure -- LEVEL CHUNK_KB THREADS PATH...`; each PATH is one
+//! row. A folder counts as the concatenation of its files in order of path.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use llz::codec::{Engine, EngineOptions, Job};
+use llz::{Level, Progress};
+
+fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    if path.is_dir() {
+        let mut names: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        names.sort();
+        names.iter().try_for_each(|p| gather(p, bytes))
+    } else {
+        bytes.extend(std::fs::read(path)?);
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [level, chunk, threads, paths @ ..] = args.as_slice() else {
+        return Err("usage: measure LEVEL CHUNK_KB THREADS PATH...".into());
+    };
+    let options = EngineOptions {
+        level: Level::new(level.parse()?)?,
+        threads: threads.parse()?,
+        ..EngineOptions::default()
+    };
+    let chunk = chunk.parse::<usize>()? << 10;
+    let engine = Engine::for_packing(options)?;
+    let (mut total_raw, mut total_coded) = (0, 0);
+    for path in paths {
+        let mut raw = Vec::new();
+        gather(Path::new(path), &mut raw)?;
+        let chunks: Vec<&[u8]> = raw.chunks(chunk).collect();
+        let progress = Progress::default();
+        let start = Instant::now();
+        let coded = engine.encode(&chunks, &progress)?;
+        let packing = start.elapsed().as_secs_f64();
+        let jobs: Vec<Job<'_>> = coded
+            .iter()
+            .zip(&chunks)
+            .map(|(c, raw)| Job { codec: c.codec, coded: &c.bytes, raw_len: raw.len() })
+            .collect();
+        let start = Instant::now();
+        let decoded = if std::env::var_os("ENCODE_ONLY").is_some() {
+            raw.clone()
+        } else {
+            engine.decode(&jobs, &progress)?.concat()
+        };
+        let unpacking = start.elapsed().as_secs_f64();
+        assert!(decoded == raw, "{path} does not come back");
+        let size: usize = coded.iter().map(|c| c.bytes.len()).sum();
+        let kbs = |t: f64| raw.len() as f64 / t / 1000.0;
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!(
+            "{name:14} {:9} -> {size:8} {:.4} bpc  pack {:6.0} kB/s  unpack {:6.0} kB/s",
+            raw.len(),
+            8.0 * size as f64 / raw.len() as f64,
+            kbs(packing),
+            kbs(unpacking)
+        );
+        total_raw += raw.len();
+        total_coded += size;
+    }
+    println!("{:14} {total_raw:9} -> {total_coded:8}", "total");
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Development aid for the mixer: replays cached model predictions through it.
+//!
+//! `tune collect CACHE BYTES FILE...` runs the model once over the first BYTES of each file (or
+//! folder) and stores, per decision, the model's log odds. `tune eval CACHE` codes from the cache
+//! with and without the model, in a second per megabyte.
+
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use llz::codec::spell::{log_odds, spell};
+use llz::kernel::{self, vector};
+use llz::mixer::{FAST, FULL, Mixer, Prior, Profile};
+use llz::model::{Pass, State, built_in};
+use llz::vocab::Vocabulary;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+struct Item {
+    name: String,
+    tokens: Vec<u32>,
+    logits: Vec<f32>,
+}
+
+fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    if path.is_dir() {
+        let mut names: Vec<_> =
+            std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<std::result::Result<_, _>>()?;
+        names.sort();
+        names.iter().try_for_each(|p| gather(p, bytes))
+    } else {
+        bytes.extend(std::fs::read(path)?);
+        Ok(())
+    }
+}
+
+fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
+    let loaded = built_in("small")?;
+    let (model, tokenizer) = (&loaded.0, &loaded.1);
+    let path = kernel::Path::detect();
+    let vocabulary = model.vocabulary();
+    let size = vocabulary.len();
+    let mut pass = Pass::new(model, 16, path);
+    let mut out = BufWriter::new(std::fs::File::create(cache)?);
+    let (mut f, mut cumulative) = (vec![0; size], vec![0; size + 1]);
+    for file in files {
+        let mut raw = Vec::new();
+        gather(Path::new(file), &mut raw)?;
+        raw.truncate(limit);
+        let mut tokens = vec![vocabulary.rank(b"\n").ok_or("no newline token")?];
+        tokenizer.cut(vocabulary, &raw, &mut tokens);
+        let mut states = [State::new(&model.shape())];
+        let mut logits = Vec::new();
+        for (block, targets) in
+            tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16))
+        {
+            let rows = pass.run(model, block, &[0; 16][..block.len()], &mut states);
+            for (row, &token) in rows.chunks_exact(size).zip(targets) {
+                vector::frequencies(path, row, &mut f, &mut cumulative);
+                let tree = vocabulary.tree();
+                let mut at = llz::vocab::Child::Node(0);
+                while let llz::vocab::Child::Node(i) = at {
+                    let node = tree.node(i);
+                    logits.push(log_odds(&cumulative, node));
+                    at = node.child(node.answer(token));
+                }
+            }
+        }
+        let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        eprintln!("{name}: {} bytes, {} tokens, {} decisions", raw.len(), tokens.len() - 1, logits.len());
+        for part in [name.as_bytes().to_vec(), bytes_of(&tokens[1..]), bytes_of_f32(&logits)] {
+            out.write_all(&(part.len() as u64).to_le_bytes())?;
+            out.write_all(&part)?;
+        }
+    }
+    Ok(())
+}
+
+fn bytes_of(x: &[u32]) -> Vec<u8> {
+    x.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn bytes_of_f32(x: &[f32]) -> Vec<u8> {
+    x.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn read(cache: &str) -> Result<Vec<Item>> {
+    let mut file = BufReader::new(std::fs::File::open(cache)?);
+    let mut items = Vec::new();
+    let mut len = [0u8; 8];
+    while file.read_exact(&mut len).is_ok() {
+        let mut part = |len: [u8; 8]| -> Result<Vec<u8>> {
+            let mut bytes = vec![0; u64::from_le_bytes(len) as usize];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        let name = String::from_utf8(part(len)?)?;
+        let mut next = || -> Result<Vec<u8>> {
+            let mut len = [0u8; 8];
+            file.read_exact(&mut len)?;
+            let mut bytes = vec![0; u64::from_le_bytes(len) as usize];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        let tokens = next()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+        let logits = next()?.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        items.push(Item { name, tokens, logits });
+    }
+    Ok(items)
+}
+
+fn cost(p: u32, one: bool) -> f64 {
+    let p = f64::from(p) / f64::from(llz::coder::ONE);
+    -(if one { p } else { 1.0 - p }).log2()
+}
+
+fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior, len: usize) -> f64 {
+    let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
+    let (mut bits, at) = (0.0, std::cell::Cell::new(0));
+    for &token in &item.tokens {
+        let logit = |_: &_| item.logits[at.get()];
+        spell(v, &mut mixer, logit, |node, p| {
+            at.set(at.get() + 1);
+            let one = node.answer(token);
+            bits += cost(p, one);
+            one
+        });
+    }
+    bits / 8.0
+}
+
+fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> f64 {
+    let v = Vocabulary::of_bytes();
+    let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
+    let mut bits = 0.0;
+    for &byte in bytes {
+        spell(&v, &mut mixer, |_| 0.0, |node, p| {
+            let one = node.answer(u32::from(byte));
+            bits += cost(p, one);
+            one
+        });
+    }
+    bits / 8.0
+}
+
+fn eval(cache: &str) -> Result<()> {
+    let items = read(cache)?;
+    let loaded = built_in("small")?;
+    let v = loaded.0.vocabulary();
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let (mut totals, mut raw_total) = ([0.0f64; 4], 0);
+    for item in &items {
+        let raw: Vec<u8> = item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect();
+        let mut at = 0;
+        let mut model_bits = 0.0;
+        for &token in &item.tokens {
+            let mut child = llz::vocab::Child::Node(0);
+            while let llz::vocab::Child::Node(i) = child {
+                let node = v.tree().node(i);
+                let one = node.answer(token);
+                let x = f64::from(item.logits[at]) * if one { 1.0 } else { -1.0 };
+                model_bits += (1.0 + (-x).exp()).log2();
+                at += 1;
+                child = node.child(one);
+            }
+        }
+        let full = neural(item, v, &FULL, &Prior::plain(true), raw.len());
+        let (mut mix, mut fast) = (0.0, 0.0);
+        if only != "neural" {
+            mix = plain(&raw, &FULL, &Prior::plain(false));
+            fast = plain(&raw, &FAST, &Prior::plain(false));
+        }
+        println!("{:14} {:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}", item.name, raw.len(), model_bits / 8.0, full, mix, fast);
+        for (t, x) in totals.iter_mut().zip([model_bits / 8.0, full, mix, fast]) {
+            *t += x;
+        }
+        raw_total += raw.len();
+    }
+    println!("{:14} {raw_total:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}", "total", totals[0], totals[1], totals[2], totals[3]);
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["collect", cache, bytes, ..] => collect(cache, bytes.parse()?, &args[3..]),
+        ["eval", cache] => eval(cache),
+        _ => Err("usage: tune collect CACHE BYTES FILE... | tune eval CACHE".into()),
+    }
+}

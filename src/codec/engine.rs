@@ -1,0 +1,265 @@
+//! Many chunks at a time, on every core.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::kernel::Path;
+use crate::mixer::{self, Mixer, Prior};
+use crate::model::{self, Loaded};
+use crate::progress::Progress;
+
+use super::choose::{Kind, kind};
+use super::neural::{LANES, Writer, decode_queue};
+use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, mix};
+
+/// Numeric profile `q8f32-1`.
+const PROFILE: u8 = 1;
+
+/// Codes and decodes chunks, many at a time.
+#[derive(Debug)]
+pub struct Engine {
+    options: EngineOptions,
+    path: Path,
+    pool: rayon::ThreadPool,
+    params: CoderParams,
+    profile: &'static mixer::Profile,
+    model: Option<Loaded>,
+    prior: Prior,
+    mix_prior: Prior,
+}
+
+/// What a level means.
+struct Effort {
+    profile: &'static mixer::Profile,
+    neural: bool,
+    chunk: usize,
+}
+
+fn effort(level: u8) -> Effort {
+    let (profile, neural, chunk) = match level {
+        1 => (&mixer::FAST, false, 2 << 20),
+        2 => (&mixer::FULL, false, 1 << 20),
+        3 => (&mixer::FULL, false, 2 << 20),
+        4 => (&mixer::FULL, false, 8 << 20),
+        5 => (&mixer::FULL, true, 512 << 10),
+        6 => (&mixer::FULL, true, 1 << 20),
+        7 => (&mixer::FULL, true, 2 << 20),
+        8 => (&mixer::FULL, true, 4 << 20),
+        _ => (&mixer::FULL, true, 16 << 20),
+    };
+    Effort { profile, neural, chunk }
+}
+
+impl Engine {
+    fn new(
+        options: EngineOptions,
+        params: CoderParams,
+        model: Option<Loaded>,
+    ) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.threads)
+            .build()
+            .map_err(|e| Error::io("-", std::io::Error::other(e)))?;
+        let profile = mixer::by_id(params.mixer).ok_or_else(|| {
+            Error::Unsupported(format!("mixer profile {} is not known to this version", params.mixer))
+        })?;
+        if !(16..=28).contains(&params.table_bits) {
+            return Err(Error::Unsupported(format!("a context table of 2^{} bytes", params.table_bits)));
+        }
+        let prior = Prior::plain(true);
+        let mix_prior = Prior::plain(false);
+        let path = Path::detect();
+        Ok(Engine { options, path, pool, params, profile, model, prior, mix_prior })
+    }
+
+    /// An engine for packing at a level.
+    ///
+    /// # Errors
+    /// [`Error::Model`] or [`Error::Io`] when a given model file cannot be used.
+    pub fn for_packing(options: EngineOptions) -> Result<Self> {
+        let effort = effort(options.level.get());
+        let model = match &options.model {
+            _ if !effort.neural => None,
+            Some(path) => Some(model::open(path)?),
+            None => Some(model::built_in("small")?),
+        };
+        let params = CoderParams { mixer: effort.profile.id, table_bits: 24 };
+        Self::new(options, params, model)
+    }
+
+    /// An engine for reading an archive that was made with `params` and, where it has neural
+    /// chunks, `model`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when that model is not here or this machine's arithmetic does not
+    /// reproduce its fingerprint; [`Error::Unsupported`] for unknown parameters.
+    pub fn for_reading(
+        options: EngineOptions,
+        params: CoderParams,
+        model: Option<&ModelRef>,
+    ) -> Result<Self> {
+        let loaded = match model {
+            None => None,
+            Some(wanted) if wanted.profile != PROFILE => {
+                return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
+            }
+            Some(wanted) => Some(model::find(&wanted.sha256, options.model.as_deref())?),
+        };
+        let engine = Self::new(options, params, loaded)?;
+        if let Some(wanted) = model {
+            let here = engine.model_ref().expect("a model was just loaded");
+            if here.tokenizer != wanted.tokenizer {
+                return Err(Error::Model("the archive was made with another vocabulary".into()));
+            }
+            if here.fingerprint != wanted.fingerprint {
+                return Err(Error::Model(
+                    "this machine's arithmetic does not reproduce the archive's".into(),
+                ));
+            }
+        }
+        Ok(engine)
+    }
+
+    /// The parameters to record in an archive.
+    pub fn params(&self) -> CoderParams {
+        self.params
+    }
+
+    /// The model to record before the first neural chunk; `None` when the level uses none.
+    pub fn model_ref(&self) -> Option<ModelRef> {
+        self.model.as_ref().map(|loaded| {
+            let model = &loaded.0;
+            ModelRef {
+                sha256: model.sha256(),
+                tokenizer: model.vocabulary().id(),
+                profile: PROFILE,
+                fingerprint: model.fingerprint(self.path),
+            }
+        })
+    }
+
+    /// The default chunk size of this engine's level, in bytes.
+    pub fn default_chunk_size(&self) -> usize {
+        effort(self.options.level.get()).chunk
+    }
+
+    /// How many chunks to hand over at once so that every thread and lane has work, within the
+    /// memory limit.
+    pub fn batch(&self) -> usize {
+        self.pool.current_num_threads() * LANES
+    }
+
+    /// Codes every chunk with the smallest of its candidates, in the order given.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when `progress` was asked to stop.
+    pub fn encode(&self, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Coded>> {
+        self.pool.install(|| {
+            chunks
+                .par_iter()
+                .with_max_len(1)
+                .map_init(
+                    || self.model.as_ref().map(|l| Writer::new(&l.0, &l.1, self.path)),
+                    |writer, raw| self.encode_one(raw, writer.as_mut(), progress),
+                )
+                .collect()
+        })
+    }
+
+    fn encode_one(
+        &self,
+        raw: &[u8],
+        writer: Option<&mut Writer<'_>>,
+        progress: &Progress,
+    ) -> Result<Coded> {
+        progress.check()?;
+        let kind = kind(raw);
+        let mut best = Coded { codec: CodecId::Stored, bytes: raw.to_vec() };
+        let mut offer = |codec, bytes: Vec<u8>| {
+            if bytes.len() < best.bytes.len() {
+                best = Coded { codec, bytes };
+            }
+        };
+        match (kind, writer) {
+            (Kind::Random, _) => {
+                if let Ok(packed) = zstd::bulk::compress(raw, 1) {
+                    offer(CodecId::Zstd, packed);
+                }
+                progress.add(raw.len() as u64);
+            }
+            (Kind::Text, Some(writer)) => {
+                let mut mixer = self.mixer(raw.len(), true);
+                offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
+            }
+            _ => {
+                let mut mixer = self.mixer(raw.len(), false);
+                offer(CodecId::Mix, mix::encode(raw, &mut mixer, progress)?);
+            }
+        }
+        Ok(best)
+    }
+
+    fn mixer(&self, len: usize, neural: bool) -> Mixer {
+        let prior = if neural { &self.prior } else { &self.mix_prior };
+        Mixer::new(self.path, self.profile, prior, len, self.params.table_bits)
+    }
+
+    /// Decodes every job, in the order given. The caller checks the checksums.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a chunk does not decode to its length, [`Error::Model`] when a
+    /// neural chunk comes without a model, [`Error::Interrupted`] when asked to stop.
+    pub fn decode(&self, jobs: &[Job<'_>], progress: &Progress) -> Result<Vec<Vec<u8>>> {
+        let (neural, plain): (Vec<usize>, Vec<usize>) =
+            (0..jobs.len()).partition(|&i| jobs[i].codec == CodecId::Neural);
+        let results: Vec<Mutex<Vec<u8>>> = jobs.iter().map(|_| Mutex::default()).collect();
+        let put = |index: usize, bytes: Vec<u8>| {
+            if let Ok(mut slot) = results[index].lock() {
+                *slot = bytes;
+            }
+        };
+        self.pool.install(|| -> Result<()> {
+            if !neural.is_empty() {
+                let loaded = self.model.as_ref().ok_or_else(|| {
+                    Error::corrupt("a neural chunk in an archive that names no model")
+                })?;
+                let next = AtomicUsize::new(0);
+                let workers = self.pool.current_num_threads().min(neural.len());
+                let lanes = neural.len().div_ceil(workers).min(LANES);
+                (0..workers).into_par_iter().with_max_len(1).try_for_each(|_| {
+                    let new_mixer = |len| self.mixer(len, true);
+                    decode_queue(
+                        &loaded.0, self.path, lanes, jobs, &neural, &next, new_mixer, progress, put,
+                    )
+                })?;
+            }
+            plain.par_iter().with_max_len(1).try_for_each(|&index| {
+                let bytes = self.decode_plain(&jobs[index], progress)?;
+                put(index, bytes);
+                Ok(())
+            })
+        })?;
+        Ok(results.into_iter().map(|m| m.into_inner().unwrap_or_default()).collect())
+    }
+
+    fn decode_plain(&self, job: &Job<'_>, progress: &Progress) -> Result<Vec<u8>> {
+        progress.check()?;
+        let raw = match job.codec {
+            CodecId::Mix => {
+                let mut mixer = self.mixer(job.raw_len, false);
+                return mix::decode(job.coded, job.raw_len, &mut mixer, progress);
+            }
+            CodecId::Zstd => zstd::bulk::decompress(job.coded, job.raw_len)
+                .map_err(|_| Error::corrupt("a zstd chunk does not decode"))?,
+            _ => job.coded.to_vec(),
+        };
+        if raw.len() != job.raw_len {
+            return Err(Error::corrupt("a chunk decodes to the wrong length"));
+        }
+        progress.add(raw.len() as u64);
+        Ok(raw)
+    }
+}

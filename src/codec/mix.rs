@@ -1,0 +1,56 @@
+//! Codec `mix`: context mixing without a model.
+
+use std::sync::LazyLock;
+
+use crate::coder::{Decoder, Encoder};
+use crate::error::{Error, Result};
+use crate::mixer::Mixer;
+use crate::progress::Progress;
+use crate::vocab::Vocabulary;
+
+use super::spell::spell;
+
+static BYTES: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::of_bytes);
+
+/// Bytes between two looks at the progress.
+const STEP: usize = 4096;
+
+/// Codes `raw`.
+pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Result<Vec<u8>> {
+    let mut encoder = Encoder::default();
+    for piece in raw.chunks(STEP) {
+        progress.check()?;
+        for &byte in piece {
+            // The 256 tokens in byte order: a byte is its own rank.
+            spell(&BYTES, mixer, |_| 0.0, |node, p| {
+                let one = node.answer(u32::from(byte));
+                encoder.encode(one, p);
+                one
+            });
+        }
+        progress.add(piece.len() as u64);
+    }
+    Ok(encoder.finish())
+}
+
+/// Decodes `len` bytes.
+pub(super) fn decode(
+    coded: &[u8],
+    len: usize,
+    mixer: &mut Mixer,
+    progress: &Progress,
+) -> Result<Vec<u8>> {
+    let mut decoder = Decoder::new(coded);
+    while mixer.bytes().len() < len {
+        progress.check()?;
+        let step = STEP.min(len - mixer.bytes().len());
+        for _ in 0..step {
+            spell(&BYTES, mixer, |_| 0.0, |_, p| decoder.decode(p));
+        }
+        progress.add(step as u64);
+    }
+    if !decoder.is_finished() {
+        return Err(Error::corrupt("a mix chunk has bytes to spare"));
+    }
+    Ok(mixer.bytes().to_vec())
+}

@@ -1,0 +1,188 @@
+//! Codec `neural`: context mixing around the language model.
+//!
+//! Encoding knows all tokens beforehand and runs many positions of one chunk through the
+//! matrices at once; decoding runs many chunks (lanes) in lockstep. Both give the same bits.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::coder::{Decoder, Encoder};
+use crate::error::{Error, Result};
+use crate::kernel::{Path, vector};
+use crate::mixer::Mixer;
+use crate::model::{Model, Pass, State};
+use crate::progress::Progress;
+use crate::vocab::{Node, Tokenizer};
+
+use super::Job;
+use super::spell::{log_odds, spell};
+
+/// Positions taken through the matrices at once while encoding.
+pub(super) const POSITIONS: usize = 16;
+/// Chunks decoded in lockstep by one worker.
+pub(super) const LANES: usize = 4;
+
+/// Cumulative frequencies of one position.
+#[derive(Debug)]
+struct Frequencies {
+    path: Path,
+    scratch: Vec<u32>,
+    cumulative: Vec<u64>,
+}
+
+impl Frequencies {
+    fn new(model: &Model, path: Path) -> Self {
+        let size = model.vocabulary().len();
+        Frequencies { path, scratch: vec![0; size], cumulative: vec![0; size + 1] }
+    }
+
+    fn of(&mut self, logits: &[f32]) -> &[u64] {
+        vector::frequencies(self.path, logits, &mut self.scratch, &mut self.cumulative);
+        &self.cumulative
+    }
+}
+
+/// The token that a chunk's first prediction follows: a newline.
+fn first_token(model: &Model) -> u32 {
+    model.vocabulary().rank(b"\n").unwrap_or(0)
+}
+
+/// A worker's memory for encoding, used for chunk after chunk.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    model: &'a Model,
+    tokenizer: &'a Tokenizer,
+    pass: Pass,
+    states: [State; 1],
+    frequencies: Frequencies,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(model: &'a Model, tokenizer: &'a Tokenizer, path: Path) -> Self {
+        Writer {
+            model,
+            tokenizer,
+            pass: Pass::new(model, POSITIONS, path),
+            states: [State::new(&model.shape())],
+            frequencies: Frequencies::new(model, path),
+        }
+    }
+
+    /// Codes `raw`.
+    pub(super) fn encode(
+        &mut self,
+        raw: &[u8],
+        mixer: &mut Mixer,
+        progress: &Progress,
+    ) -> Result<Vec<u8>> {
+        let vocabulary = self.model.vocabulary();
+        let size = vocabulary.len();
+        // One token before the first, so that `tokens[i]` predicts `tokens[i + 1]`.
+        let mut tokens = vec![first_token(self.model)];
+        self.tokenizer.cut(vocabulary, raw, &mut tokens);
+        self.states[0].clear();
+        let mut encoder = Encoder::default();
+        let inputs = &tokens[..tokens.len() - 1];
+        for (block, targets) in inputs.chunks(POSITIONS).zip(tokens[1..].chunks(POSITIONS)) {
+            progress.check()?;
+            let before = mixer.bytes().len();
+            let slots = &[0; POSITIONS][..block.len()];
+            let logits = self.pass.run(self.model, block, slots, &mut self.states);
+            for (logits, &token) in logits.chunks_exact(size).zip(targets) {
+                let cumulative = self.frequencies.of(logits);
+                let logit = |node: &Node| log_odds(cumulative, node);
+                spell(vocabulary, mixer, logit, |node, p| {
+                    let one = node.answer(token);
+                    encoder.encode(one, p);
+                    one
+                });
+            }
+            progress.add((mixer.bytes().len() - before) as u64);
+        }
+        Ok(encoder.finish())
+    }
+}
+
+/// One chunk being decoded.
+struct Lane<'a> {
+    index: usize,
+    job: Job<'a>,
+    mixer: Mixer,
+    decoder: Decoder<'a>,
+    slot: usize,
+    token: u32,
+}
+
+/// Takes jobs from `queue` (indices into `jobs`, from `next` on) and decodes them, several in
+/// lockstep, until there are none. `done` receives each job's index and bytes.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn decode_queue(
+    model: &Model,
+    path: Path,
+    lanes: usize,
+    jobs: &[Job<'_>],
+    queue: &[usize],
+    next: &AtomicUsize,
+    new_mixer: impl Fn(usize) -> Mixer,
+    progress: &Progress,
+    done: impl Fn(usize, Vec<u8>),
+) -> Result<()> {
+    let vocabulary = model.vocabulary();
+    let size = vocabulary.len();
+    let mut pass = Pass::new(model, lanes, path);
+    let mut states = vec![State::new(&model.shape()); lanes];
+    let mut frequencies = Frequencies::new(model, path);
+    let mut active: Vec<Lane<'_>> = Vec::with_capacity(lanes);
+    let mut free: Vec<usize> = (0..lanes).collect();
+    let (mut tokens, mut slots) = (Vec::with_capacity(lanes), Vec::with_capacity(lanes));
+    loop {
+        while let Some(slot) = free.pop() {
+            let Some(&index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                free.push(slot);
+                break;
+            };
+            let job = jobs[index];
+            if job.raw_len == 0 {
+                done(index, Vec::new());
+                free.push(slot);
+                continue;
+            }
+            states[slot].clear();
+            let mixer = new_mixer(job.raw_len);
+            let (decoder, token) = (Decoder::new(job.coded), first_token(model));
+            active.push(Lane { index, job, mixer, decoder, slot, token });
+        }
+        if active.is_empty() {
+            return Ok(());
+        }
+        progress.check()?;
+        tokens.clear();
+        tokens.extend(active.iter().map(|l| l.token));
+        slots.clear();
+        slots.extend(active.iter().map(|l| l.slot));
+        let logits = pass.run(model, &tokens, &slots, &mut states);
+        let mut finished = false;
+        for (lane, logits) in active.iter_mut().zip(logits.chunks_exact(size)) {
+            let before = lane.mixer.bytes().len();
+            let cumulative = frequencies.of(logits);
+            let decoder = &mut lane.decoder;
+            let logit = |node: &Node| log_odds(cumulative, node);
+            lane.token = spell(vocabulary, &mut lane.mixer, logit, |_, p| decoder.decode(p));
+            let after = lane.mixer.bytes().len();
+            progress.add((after.min(lane.job.raw_len) - before) as u64);
+            finished |= after >= lane.job.raw_len;
+        }
+        if finished {
+            let (over, rest): (Vec<_>, Vec<_>) =
+                active.into_iter().partition(|l| l.mixer.bytes().len() >= l.job.raw_len);
+            active = rest;
+            for lane in over {
+                let bytes = lane.mixer.bytes();
+                if bytes.len() != lane.job.raw_len || !lane.decoder.is_finished() {
+                    return Err(Error::corrupt("a neural chunk does not decode"));
+                }
+                done(lane.index, bytes.to_vec());
+                free.push(lane.slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Dot products and updates of the mixing network.
+
+use super::scalar::{clamp, exp, recip};
+use super::{dispatched, dispatched_lanes};
+
+/// Inputs are padded to a multiple of this.
+pub const STRIDE: usize = 16;
+/// Most weight sets a network may have.
+pub const MAX_SETS: usize = 8;
+
+dispatched_lanes! {
+    /// For each set `s`, `out[s] = Σ_i w[at[s] + i] · x[i]`, over sixteen strided partial sums.
+    /// Sets beyond `at.len()` are left alone.
+    pub fn dot_sets<L>(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
+        for (out, &at) in out.iter_mut().zip(at) {
+            let w = &w[at..at + x.len()];
+            let mut sum = L::splat(0.0);
+            for (w, x) in w.as_chunks::<16>().0.iter().zip(x.as_chunks::<16>().0) {
+                sum = sum.plus(L::load(w).times(L::load(x)));
+            }
+            *out = sum.fold();
+        }
+    }
+}
+
+dispatched_lanes! {
+    /// For each set `s`, `w[at[s] + i] += error[s] · x[i]`.
+    pub fn train_sets<L>(w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
+        for (&error, &at) in error.iter().zip(at) {
+            let (w, error) = (&mut w[at..at + x.len()], L::splat(error));
+            for (w, x) in w.as_chunks_mut::<16>().0.iter_mut().zip(x.as_chunks::<16>().0) {
+                L::load(w).plus(error.times(L::load(x))).store(w);
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// Logistic function of eight values: `1/(1 + e⁻ˣ)`, x clamped to [−30, 30].
+    pub fn squash8(x: &[f32; 8], y: &mut [f32; 8]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = recip(1.0 + exp(-clamp(*x, -30.0, 30.0)));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Sixteen binary32 values side by side, whatever the register width.
+//!
+//! Kernels whose loops compilers do not vectorise well are written once over [`Lanes`] and
+//! instantiated per instruction set. Every operation is exact IEEE arithmetic on each element,
+//! so the instances cannot differ.
+
+use super::scalar::{flush, fold16};
+
+/// Sixteen `f32`.
+pub trait Lanes: Copy {
+    /// All elements the same.
+    fn splat(x: f32) -> Self;
+    /// Reads sixteen values.
+    fn load(x: &[f32; 16]) -> Self;
+    /// Writes sixteen values.
+    fn store(self, x: &mut [f32; 16]);
+    /// Element-wise sum.
+    fn plus(self, other: Self) -> Self;
+    /// Element-wise product.
+    fn times(self, other: Self) -> Self;
+    /// Zero where the magnitude is below 2⁻⁶⁰.
+    fn flushed(self) -> Self;
+    /// The sum of all elements in the profile's order.
+    #[inline(always)]
+    fn fold(self) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(&mut x);
+        fold16(x)
+    }
+}
+
+/// The reference.
+#[derive(Clone, Copy)]
+pub struct Plain([f32; 16]);
+
+impl Lanes for Plain {
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Plain([x; 16])
+    }
+    #[inline(always)]
+    fn load(x: &[f32; 16]) -> Self {
+        Plain(*x)
+    }
+    #[inline(always)]
+    fn store(self, x: &mut [f32; 16]) {
+        *x = self.0;
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        Plain(std::array::from_fn(|j| self.0[j] + other.0[j]))
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        Plain(std::array::from_fn(|j| self.0[j] * other.0[j]))
+    }
+    #[inline(always)]
+    fn flushed(self) -> Self {
+        Plain(self.0.map(flush))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub mod x86 {
+    //! Registers of x86-64. Values of these types exist only inside functions compiled for their
+    //! instruction set, which [`dispatched!`](super::super::dispatched) enters after detection.
+
+    use std::arch::x86_64::*;
+
+    use super::Lanes;
+
+    /// Two AVX2 registers.
+    #[derive(Clone, Copy)]
+    pub struct Avx2(__m256, __m256);
+
+    impl Lanes for Avx2 {
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            // SAFETY: the type is used only where AVX2 was detected (module documentation).
+            unsafe { Avx2(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
+        }
+        #[inline(always)]
+        fn load(x: &[f32; 16]) -> Self {
+            // SAFETY: as above; `x` holds sixteen values.
+            unsafe { Avx2(_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))) }
+        }
+        #[inline(always)]
+        fn store(self, x: &mut [f32; 16]) {
+            // SAFETY: as above.
+            unsafe {
+                _mm256_storeu_ps(x.as_mut_ptr(), self.0);
+                _mm256_storeu_ps(x.as_mut_ptr().add(8), self.1);
+            }
+        }
+        #[inline(always)]
+        fn plus(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn times(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn flushed(self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let sign = _mm256_set1_ps(-0.0);
+                let least = _mm256_set1_ps(f32::from_bits((127 - 60) << 23));
+                let flush = |x| {
+                    let small = _mm256_cmp_ps::<_CMP_LT_OQ>(_mm256_andnot_ps(sign, x), least);
+                    _mm256_andnot_ps(small, x)
+                };
+                Avx2(flush(self.0), flush(self.1))
+            }
+        }
+        #[inline(always)]
+        fn fold(self) -> f32 {
+            // SAFETY: as above.
+            unsafe {
+                let eight = _mm256_add_ps(self.0, self.1);
+                let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
+    }
+
+    /// One AVX-512 register.
+    #[derive(Clone, Copy)]
+    pub struct Avx512(__m512);
+
+    impl Lanes for Avx512 {
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            // SAFETY: the type is used only where AVX-512 was detected (module documentation).
+            unsafe { Avx512(_mm512_set1_ps(x)) }
+        }
+        #[inline(always)]
+        fn load(x: &[f32; 16]) -> Self {
+            // SAFETY: as above; `x` holds sixteen values.
+            unsafe { Avx512(_mm512_loadu_ps(x.as_ptr())) }
+        }
+        #[inline(always)]
+        fn store(self, x: &mut [f32; 16]) {
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_ps(x.as_mut_ptr(), self.0) }
+        }
+        #[inline(always)]
+        fn plus(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn times(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx512(_mm512_mul_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn flushed(self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let least = _mm512_set1_ps(f32::from_bits((127 - 60) << 23));
+                let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_abs_ps(self.0), least);
+                Avx512(_mm512_maskz_mov_ps(large, self.0))
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! int8 matrix × vectors, exact in i32, scaled to binary32 at the end.
+//!
+//! A weight matrix is packed once into blocks of 16 rows × 4 columns (64 bytes): one AVX-512
+//! register, two of AVX2, four of NEON. A block row is read once for several vectors, so that
+//! lanes (or positions) in flight share the cost of loading weights.
+//!
+//! Vectors are stored with 128 added (unsigned), as `maddubs` and `dpbusd` want them; the sum
+//! `Σ (x+128)·w` is corrected by the constant `128·Σ w` of each row.
+
+use super::scalar::{recip, round_to_i32};
+use super::{Path, dispatched};
+
+/// Rows of a block.
+pub const ROWS: usize = 16;
+/// Columns of a block.
+pub const QUAD: usize = 4;
+/// Most columns a matrix may have: 255 · 127 · 2¹⁵ stays inside i32.
+pub const MAX_COLS: usize = 1 << 15;
+/// Weights at most this large cannot saturate `maddubs` against unsigned activations
+/// (2 · 255 · 63 < 2¹⁵), which spares the AVX2 path a sign fix-up.
+const NARROW: i8 = 63;
+
+/// Sixteen rows × four columns of weights, cache-line aligned.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Block(pub [i8; ROWS * QUAD]);
+
+/// A packed int8 matrix with one scale per row.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    rows: usize,
+    cols: usize,
+    narrow: bool,
+    blocks: Vec<Block>,
+    scales: Vec<f32>,
+    offsets: Vec<i32>,
+}
+
+impl Matrix {
+    /// Packs `rows × cols` row-major weights in [−127, 127] with `rows` scales. `order` gives the
+    /// source row of each packed row, which lets a vocabulary be stored in byte order.
+    ///
+    /// # Panics
+    /// If lengths disagree or `cols` exceeds [`MAX_COLS`]; loaders check first.
+    pub fn pack(cols: usize, weights: &[i8], scales: &[f32], order: Option<&[u32]>) -> Self {
+        let rows = scales.len();
+        assert!(cols <= MAX_COLS && weights.len() == rows * cols);
+        let (tall, quads) = (rows.div_ceil(ROWS), cols.div_ceil(QUAD));
+        let source = |r: usize| order.map_or(r, |o| o[r] as usize);
+        let mut blocks = vec![Block([0; ROWS * QUAD]); tall * quads];
+        let mut offsets = vec![0i32; tall * ROWS];
+        let mut packed_scales = vec![0f32; tall * ROWS];
+        let mut widest = 0;
+        for r in 0..rows {
+            let row = &weights[source(r) * cols..][..cols];
+            for (c, &w) in row.iter().enumerate() {
+                blocks[(r / ROWS) * quads + c / QUAD].0[(r % ROWS) * QUAD + c % QUAD] = w;
+                widest = widest.max(w.unsigned_abs());
+            }
+            offsets[r] = 128 * row.iter().map(|&w| i32::from(w)).sum::<i32>();
+            packed_scales[r] = scales[source(r)];
+        }
+        let narrow = widest <= NARROW as u8;
+        Matrix { rows, cols, narrow, blocks, scales: packed_scales, offsets }
+    }
+
+    /// Number of outputs.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of inputs.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Bytes held in memory.
+    pub fn bytes(&self) -> usize {
+        self.blocks.len() * size_of::<Block>() + self.scales.len() * 8
+    }
+
+    /// `y[i·stride + row] = Σ_col weight[row, col] · x[i, col]` for the first `n` vectors.
+    ///
+    /// # Panics
+    /// If `x` or `y` is too short for `n` vectors.
+    pub fn apply(&self, path: Path, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
+        assert!(x.cols == self.cols.next_multiple_of(QUAD) && n <= x.scales.len());
+        assert!(n == 0 || (stride >= self.rows && y.len() >= (n - 1) * stride + self.rows));
+        let quads = self.cols.div_ceil(QUAD);
+        for (b, blocks) in self.blocks.chunks_exact(quads).enumerate() {
+            let base = b * ROWS;
+            let height = ROWS.min(self.rows - base);
+            let row = Row {
+                narrow: self.narrow,
+                blocks,
+                scales: self.scales[base..base + ROWS].try_into().unwrap(),
+                offsets: self.offsets[base..base + ROWS].try_into().unwrap(),
+            };
+            for i in (0..n).step_by(WIDTH) {
+                let width = (n - i).min(WIDTH);
+                let data = &x.data[i * x.cols..(i + width) * x.cols];
+                let scales = &x.scales[i..i + width];
+                if height == ROWS {
+                    row.apply(path, data, x.cols, scales, &mut y[i * stride + base..], stride);
+                } else {
+                    let mut part = [0.0; WIDTH * ROWS];
+                    row.apply(path, data, x.cols, scales, &mut part, ROWS);
+                    for (lane, part) in part.chunks_exact(ROWS).take(width).enumerate() {
+                        let at = (i + lane) * stride + base;
+                        y[at..at + height].copy_from_slice(&part[..height]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Vectors that share one pass over a block row.
+pub(super) const WIDTH: usize = 4;
+
+/// Sixteen rows of a matrix.
+pub(super) struct Row<'a> {
+    /// Whether all weights are small enough for plain `maddubs`.
+    pub narrow: bool,
+    pub blocks: &'a [Block],
+    pub scales: &'a [f32; ROWS],
+    pub offsets: &'a [i32; ROWS],
+}
+
+impl Row<'_> {
+    /// `y[lane·stride + r] = (acc − offset[r]) as f32 · (scales[lane] · scale[r])` for up to
+    /// [`WIDTH`] vectors `x`, `cols` bytes apart.
+    #[inline(always)]
+    fn apply(
+        &self,
+        path: Path,
+        x: &[u8],
+        cols: usize,
+        scales: &[f32],
+        y: &mut [f32],
+        stride: usize,
+    ) {
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => super::matrix_x86::avx2(self, x, cols, scales, y, stride),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => super::matrix_x86::avx512(self, x, cols, scales, y, stride),
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => super::matrix_neon::neon(self, x, cols, scales, y, stride),
+            _ => portable(self, x, cols, scales, y, stride),
+        }
+    }
+
+    /// The last step for one vector, from its exact sums.
+    #[inline(always)]
+    pub(super) fn finish(&self, acc: &[i32; ROWS], scale: f32, y: &mut [f32]) {
+        for (r, y) in y[..ROWS].iter_mut().enumerate() {
+            *y = ((acc[r] - self.offsets[r]) as f32) * (scale * self.scales[r]);
+        }
+    }
+}
+
+/// The reference: plain integer arithmetic.
+fn portable(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    for (lane, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+        let mut acc = [0i32; ROWS];
+        for (block, x) in row.blocks.iter().zip(x.as_chunks::<QUAD>().0) {
+            for (acc, w) in acc.iter_mut().zip(block.0.as_chunks::<QUAD>().0) {
+                for (&x, &w) in x.iter().zip(w) {
+                    *acc += i32::from(x) * i32::from(w);
+                }
+            }
+        }
+        row.finish(&acc, scale, &mut y[lane * stride..]);
+    }
+}
+
+/// Several vectors as int8 with one scale each, ready for [`Matrix::apply`].
+#[derive(Debug, Clone)]
+pub struct Quantised {
+    cols: usize,
+    data: Vec<u8>,
+    scales: Vec<f32>,
+}
+
+impl Quantised {
+    /// Room for `n` vectors of `cols` values.
+    pub fn new(n: usize, cols: usize) -> Self {
+        let cols = cols.next_multiple_of(QUAD);
+        Quantised { cols, data: vec![128; n * cols], scales: vec![0.0; n] }
+    }
+
+    /// Changes the length of the vectors within the memory it has; contents are lost.
+    ///
+    /// # Panics
+    /// If the vectors do not fit the memory given by [`Quantised::new`].
+    pub fn resize(&mut self, cols: usize) {
+        let cols = cols.next_multiple_of(QUAD);
+        assert!(self.scales.len() * cols <= self.data.len());
+        // Padding columns meet zero weights, so what they hold does not matter.
+        self.cols = cols;
+    }
+
+    /// Quantises `x` into place `i`: `s = max|x| · (1/127)`, `q = round_half_even(x · recip(s))`.
+    ///
+    /// # Panics
+    /// If there is no place `i` or `x` is longer than the vectors.
+    pub fn set(&mut self, path: Path, i: usize, x: &[f32]) {
+        self.scales[i] = quantise(path, x, &mut self.data[i * self.cols..][..x.len()]);
+    }
+}
+
+dispatched! {
+    /// Quantises a vector to bytes with 128 added and returns its scale.
+    fn quantise(x: &[f32], q: &mut [u8]) -> f32 {
+        let mut most = [0.0f32; 16];
+        let (chunks, rest) = x.as_chunks::<16>();
+        for c in chunks {
+            for j in 0..16 {
+                let m = c[j].abs();
+                most[j] = if m > most[j] { m } else { most[j] };
+            }
+        }
+        // A maximum does not depend on the order it is taken in.
+        let mut max = 0.0f32;
+        for m in most.into_iter().chain(rest.iter().map(|x| x.abs())) {
+            max = if m > max { m } else { max };
+        }
+        // Below this, 1/s would overflow; such a vector is zero for every purpose.
+        if max < 1e-30 {
+            q.fill(128);
+            return 0.0;
+        }
+        let scale = max * (1.0 / 127.0);
+        let inverse = recip(scale);
+        for (q, &x) in q.iter_mut().zip(x) {
+            *q = (round_to_i32(x * inverse) + 128) as u8;
+        }
+        scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reference(cols: usize, w: &[i8], s: &[f32], q: &[i32], sx: f32) -> Vec<f32> {
+        (0..s.len())
+            .map(|r| {
+                let acc: i32 = (0..cols).map(|c| q[c] * i32::from(w[r * cols + c])).sum();
+                acc as f32 * (sx * s[r])
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_equals_the_definition(
+            rows in 1usize..70, cols in 1usize..200, n in 1usize..9, limit in prop_oneof![Just(63i8), Just(127)],
+            seed in any::<u64>(), extreme in any::<bool>(),
+        ) {
+            let mut s = seed | 1;
+            let mut next = || { s ^= s << 13; s ^= s >> 7; s ^= s << 17; s };
+            let w: Vec<i8> = (0..rows * cols).map(|_| {
+                let span = 2 * limit as i64 + 1;
+                if extreme { if next() % 2 == 0 { limit } else { -limit } }
+                else { ((next() % span as u64) as i64 - limit as i64) as i8 }
+            }).collect();
+            let scales: Vec<f32> = (0..rows).map(|_| (next() % 1000) as f32 * 1e-4 + 1e-5).collect();
+            let xs: Vec<Vec<f32>> = (0..n).map(|_| (0..cols).map(|_| {
+                let v = (next() % 20001) as f32 - 10000.0;
+                if extreme { v.signum() * 3.0 } else { v * 1e-3 }
+            }).collect()).collect();
+            let m = Matrix::pack(cols, &w, &scales, None);
+            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+                let mut q = Quantised::new(n, cols);
+                for (i, x) in xs.iter().enumerate() { q.set(path, i, x); }
+                let mut y = vec![0.0; n * rows];
+                m.apply(path, &q, n, &mut y, rows);
+                for i in 0..n {
+                    let ints: Vec<i32> = q.data[i * q.cols..][..cols].iter().map(|&b| i32::from(b) - 128).collect();
+                    prop_assert!(ints.iter().all(|v| v.abs() <= 127));
+                    let want = reference(cols, &w, &scales, &ints, q.scales[i]);
+                    for r in 0..rows {
+                        prop_assert_eq!(y[i * rows + r].to_bits(), want[r].to_bits(), "{:?} {} {}", path, i, r);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_zero_vector_has_scale_zero() {
+        let mut q = Quantised::new(1, 5);
+        q.set(Path::Portable, 0, &[0.0; 5]);
+        assert_eq!(q.scales[0], 0.0);
+    }
+}

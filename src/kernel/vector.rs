@@ -1,0 +1,195 @@
+//! Whole-vector operations of the RWKV-7 forward pass.
+
+use super::dispatched;
+use super::scalar::{clamp, exp, fold16, rsqrt, sigmoid, tanh};
+
+/// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
+#[inline(always)]
+fn sum(x: &[f32]) -> f32 {
+    let mut s = [0.0f32; 16];
+    for c in x.as_chunks::<16>().0 {
+        for j in 0..16 {
+            s[j] += c[j];
+        }
+    }
+    fold16(s)
+}
+
+/// Normalises `x` to mean 0 and variance 1 and writes it, scaled and shifted, to `y`.
+#[inline(always)]
+fn normalise(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, inverse_len: f32, y: &mut [f32]) {
+    let mean = sum(x) * inverse_len;
+    let mut s = [0.0f32; 16];
+    for (c, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
+        for j in 0..16 {
+            let d = c[j] - mean;
+            y[j] = d;
+            s[j] += d * d;
+        }
+    }
+    let scale = rsqrt(fold16(s) * inverse_len + epsilon);
+    for ((y, w), b) in y.iter_mut().zip(weight).zip(bias) {
+        *y = (*y * scale) * w + b;
+    }
+}
+
+dispatched! {
+    /// Layer norm with epsilon 10⁻⁵; `inverse_len` is 1/len rounded to binary32.
+    pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], inverse_len: f32, y: &mut [f32]) {
+        normalise(x, weight, bias, 1e-5, inverse_len, y);
+    }
+}
+
+dispatched! {
+    /// Group norm over one head of 64 with epsilon 64·10⁻⁵, then the bonus term
+    /// `(Σ r·k·r_k) · v`, then the gate.
+    pub fn head_output(
+        y: &mut [f32; 64], weight: &[f32; 64], bias: &[f32; 64],
+        r: &[f32; 64], k: &[f32; 64], r_k: &[f32; 64], v: &[f32; 64], g: &[f32; 64],
+    ) {
+        let x = *y;
+        normalise(&x, weight, bias, 64e-5, 1.0 / 64.0, y);
+        let mut s = [0.0f32; 16];
+        for c in 0..4 {
+            for j in 0..16 {
+                let i = c * 16 + j;
+                s[j] += (r[i] * k[i]) * r_k[i];
+            }
+        }
+        let bonus = fold16(s);
+        for i in 0..64 {
+            y[i] = (y[i] + bonus * v[i]) * g[i];
+        }
+    }
+}
+
+dispatched! {
+    /// Token shift: `y = x + (previous − x) · mix`.
+    pub fn shift(x: &[f32], previous: &[f32], mix: &[f32], y: &mut [f32]) {
+        for (((y, x), p), m) in y.iter_mut().zip(x).zip(previous).zip(mix) {
+            *y = x + (p - x) * m;
+        }
+    }
+}
+
+dispatched! {
+    /// `x += y`.
+    pub fn add(x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    }
+}
+
+dispatched! {
+    /// `x = tanh x`.
+    pub fn tanh_all(x: &mut [f32]) {
+        for x in x {
+            *x = tanh(*x);
+        }
+    }
+}
+
+dispatched! {
+    /// `x = σ(x)`.
+    pub fn sigmoid_all(x: &mut [f32]) {
+        for x in x {
+            *x = sigmoid(*x);
+        }
+    }
+}
+
+dispatched! {
+    /// `x = max(x, 0)²`.
+    pub fn relu_squared(x: &mut [f32]) {
+        for x in x {
+            let p = if *x > 0.0 { *x } else { 0.0 };
+            *x = p * p;
+        }
+    }
+}
+
+dispatched! {
+    /// Decay: `w = exp(−e^(−1/2) · σ(w0 + w))`.
+    pub fn decay(w: &mut [f32], w0: &[f32]) {
+        for (w, w0) in w.iter_mut().zip(w0) {
+            *w = exp(sigmoid(w0 + *w) * -0.606_530_66);
+        }
+    }
+}
+
+dispatched! {
+    /// In-context learning rate: `a = σ(a0 + a)`.
+    pub fn biased_sigmoid(a: &mut [f32], a0: &[f32]) {
+        for (a, a0) in a.iter_mut().zip(a0) {
+            *a = sigmoid(a0 + *a);
+        }
+    }
+}
+
+dispatched! {
+    /// Value residual: `v += (first − v) · σ(v0 + mix)`.
+    pub fn value_residual(v: &mut [f32], first: &[f32], mix: &[f32], v0: &[f32]) {
+        for (((v, f), m), v0) in v.iter_mut().zip(first).zip(mix).zip(v0) {
+            *v += (f - *v) * sigmoid(v0 + m);
+        }
+    }
+}
+
+dispatched! {
+    /// One head's keys. From key `k` and learning rate `a`: the removal key
+    /// `kk = normalise(k · k_k)`, `minus = −kk`, `scaled = kk · a`, and `k = k · (1 + (a − 1) · k_a)`.
+    pub fn keys(
+        k: &mut [f32; 64], a: &[f32; 64], k_k: &[f32; 64], k_a: &[f32; 64],
+        minus: &mut [f32; 64], scaled: &mut [f32; 64],
+    ) {
+        let mut s = [0.0f32; 16];
+        for c in 0..4 {
+            for j in 0..16 {
+                let i = c * 16 + j;
+                minus[i] = k[i] * k_k[i];
+                s[j] += minus[i] * minus[i];
+            }
+        }
+        let total = fold16(s);
+        // torch divides by max(‖·‖, 1e-12).
+        let scale = rsqrt(if total > 1e-24 { total } else { 1e-24 });
+        for i in 0..64 {
+            let kk = minus[i] * scale;
+            minus[i] = -kk;
+            scaled[i] = kk * a[i];
+            k[i] *= 1.0 + (a[i] - 1.0) * k_a[i];
+        }
+    }
+}
+
+dispatched! {
+    /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and their cumulative
+    /// sums `cumulative[i] = Σ_{j<i} f_j`, one longer than the logits. `f` is scratch.
+    pub fn frequencies(logits: &[f32], f: &mut [u32], cumulative: &mut [u64]) {
+        let mut most = [f32::MIN; 16];
+        let (chunks, rest) = logits.as_chunks::<16>();
+        for c in chunks {
+            for j in 0..16 {
+                most[j] = if c[j] > most[j] { c[j] } else { most[j] };
+            }
+        }
+        let mut max = f32::MIN;
+        for &l in most.iter().chain(rest) {
+            max = if l > max { l } else { max };
+        }
+        for (f, &l) in f.iter_mut().zip(logits) {
+            // exp is at most 1 here, so the product fits; the conversion truncates.
+            let e = clamp(exp(l - max) * 268_435_456.0, 0.0, 268_435_456.0);
+            // SAFETY: `e` is in [0, 2²⁸] (clamp also maps nothing to NaN: logits are finite sums
+            // of products of finite values).
+            *f = 1 + unsafe { e.to_int_unchecked::<i32>() } as u32;
+        }
+        let mut total = 0u64;
+        cumulative[0] = 0;
+        for (&f, c) in f.iter().zip(&mut cumulative[1..]) {
+            total += u64::from(f);
+            *c = total;
+        }
+    }
+}

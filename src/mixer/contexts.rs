@@ -1,0 +1,156 @@
+//! The byte contexts: what of the past each prediction looks at.
+
+/// One way of looking at the bytes before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// The last n bytes, n ≤ 8.
+    Order(u8),
+    /// The letters and digits since the last other byte.
+    Word,
+    /// The current word and the one before it.
+    WordPair,
+    /// The last bytes chosen by a mask: bit n of it stands for the byte n + 1 back.
+    Sparse(u8),
+    /// The byte above (same column, previous line) and the column.
+    Column,
+    /// The byte above, the one above its right neighbour, and the last byte.
+    Above,
+    /// The first word of the line and the number of separators since.
+    Field,
+    /// The last word before `:`, `=`, `>` or `(`, and the current word.
+    Key,
+    /// The indentation of this line, the first byte of the previous one, and the current word.
+    Indent,
+}
+
+/// What the contexts are computed from, kept up to date byte by byte.
+#[derive(Debug, Default)]
+pub struct Past {
+    bytes: Vec<u8>,
+    last: u64,
+    word: u32,
+    word_before: u32,
+    key: u32,
+    head: u32,
+    fields: u32,
+    indent: u32,
+    in_indent: bool,
+    line: usize,
+    line_before: usize,
+    first_before: u8,
+}
+
+const PRIME: u32 = 0x2f0b_4c47;
+const GOLDEN: u32 = 0x9e37_79b1;
+
+/// Mixes a value into a hash.
+#[inline(always)]
+pub fn combine(hash: u32, value: u32) -> u32 {
+    let h = (hash ^ value).wrapping_mul(GOLDEN);
+    h ^ (h >> 15)
+}
+
+impl Past {
+    /// The bytes seen so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reserves room for a chunk.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// The byte `back` positions ago (1 = the last), 0 before the beginning; `back` ≤ 8.
+    #[inline]
+    pub fn byte(&self, back: u32) -> u8 {
+        (self.last >> (8 * (back - 1))) as u8
+    }
+
+    /// Takes in the next byte.
+    pub fn push(&mut self, byte: u8) {
+        self.bytes.push(byte);
+        self.last = self.last << 8 | u64::from(byte);
+        let lower = byte.to_ascii_lowercase();
+        if lower.is_ascii_alphanumeric() || byte >= 128 {
+            self.word = (self.word ^ u32::from(lower)).wrapping_add(1).wrapping_mul(PRIME);
+        } else {
+            if matches!(byte, b':' | b'=' | b'>' | b'(') {
+                self.key = if self.word != 0 { self.word } else { self.word_before };
+            }
+            if self.word != 0 {
+                if self.head == 0 {
+                    self.head = self.word;
+                }
+                self.word_before = self.word;
+                self.word = 0;
+            }
+            if matches!(byte, b',' | b';' | b'\t' | b'|' | b'"' | b'<') {
+                self.fields += 1;
+            }
+        }
+        if byte == b'\n' {
+            self.first_before = self.bytes.get(self.line).copied().unwrap_or(0);
+            self.line_before = self.line;
+            self.line = self.bytes.len();
+            (self.head, self.fields, self.indent, self.in_indent) = (0, 0, 0, true);
+        } else if self.in_indent {
+            if byte == b' ' || byte == b'\t' {
+                self.indent += 1;
+            } else {
+                self.in_indent = false;
+            }
+        }
+    }
+
+    /// The byte `right` of the one above the next byte, or 0.
+    fn above(&self, right: usize) -> u8 {
+        let at = self.line_before + (self.bytes.len() - self.line) + right;
+        if at < self.line { self.bytes[at] } else { 0 }
+    }
+
+    /// The hash of what `context` sees; `salt` tells contexts apart.
+    #[inline]
+    pub fn hash(&self, context: Context, salt: u32) -> u32 {
+        let h = salt.wrapping_mul(PRIME).wrapping_add(0x51ed_270b);
+        match context {
+            Context::Order(0) => h,
+            Context::Order(n @ 1..=4) => {
+                combine(h, (self.last as u32) & (u32::MAX >> (32 - 8 * u32::from(n))))
+            }
+            Context::Order(n) => {
+                let high = (self.last >> 32) as u32 & (u32::MAX >> (64 - 8 * u32::from(n.min(8))));
+                combine(combine(h, self.last as u32), high)
+            }
+            Context::Word => combine(combine(h, self.word), u32::from(self.byte(1))),
+            Context::WordPair => {
+                combine(combine(combine(h, self.word), self.word_before), u32::from(self.byte(1)))
+            }
+            Context::Sparse(mask) => {
+                let keep = (0..8).fold(0u64, |keep, n| {
+                    if mask >> n & 1 == 1 { keep | 0xff << (8 * n) } else { keep }
+                });
+                let kept = self.last & keep;
+                combine(combine(h, kept as u32), (kept >> 32) as u32)
+            }
+            Context::Column => {
+                let column = (self.bytes.len() - self.line).min(255) as u32;
+                combine(h, column << 8 | u32::from(self.above(0)))
+            }
+            Context::Above => combine(
+                h,
+                u32::from(self.above(0)) << 16
+                    | u32::from(self.above(1)) << 8
+                    | u32::from(self.byte(1)),
+            ),
+            Context::Field => {
+                combine(combine(h, self.head), self.fields << 8 | u32::from(self.byte(1)))
+            }
+            Context::Key => combine(combine(h, self.key), self.word ^ u32::from(self.byte(1))),
+            Context::Indent => combine(
+                combine(h, self.word),
+                self.indent.min(255) << 8 | u32::from(self.first_before),
+            ),
+        }
+    }
+}

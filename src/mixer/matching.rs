@@ -1,0 +1,130 @@
+//! The match model: what followed the last time these bytes were seen.
+
+use super::contexts::combine;
+use super::maps::{Cell, Rates, Stretch};
+
+/// Bytes that must agree before a place is remembered as a match.
+const LEAST: usize = 6;
+/// Match lengths are told apart up to here.
+const LONGEST: usize = 65_535;
+/// Buckets of match length.
+const BUCKETS: usize = 16;
+
+/// What the match expects of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expectation {
+    /// The expected answer.
+    pub one: bool,
+    /// Bucket of the match's length, 0 to 15.
+    pub bucket: usize,
+}
+
+/// Follows the longest recent match.
+#[derive(Debug)]
+pub struct Match {
+    /// Last position after each hash of the last [`LEAST`] bytes; 0 = none.
+    places: Vec<u32>,
+    /// Position of the byte the match expects next.
+    at: usize,
+    length: usize,
+    /// Whether a token ended after each byte.
+    ends: Vec<bool>,
+    /// How often the expectation held, per length bucket and kind (bit, end).
+    cells: [Cell; 2 * BUCKETS],
+}
+
+impl Match {
+    /// A match model with `1 << bits` remembered places.
+    pub fn new(bits: u32) -> Self {
+        let cells = std::array::from_fn(|i| Cell::new(49_152 + 900 * (i as u16 % 16), 8));
+        Match { places: vec![0; 1 << bits], at: 0, length: 0, ends: Vec::new(), cells }
+    }
+
+    /// The adaptive part that a prior may set.
+    pub fn cells_mut(&mut self) -> &mut [Cell] {
+        &mut self.cells
+    }
+
+    /// The adaptive part, for a prior.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// Takes in that the last of `bytes` was just appended.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.ends.push(false);
+        let n = bytes.len();
+        if self.length > 0 && bytes[self.at] == bytes[n - 1] {
+            self.at += 1;
+            self.length = (self.length + 1).min(LONGEST);
+        } else {
+            self.length = 0;
+        }
+        if n < LEAST {
+            return;
+        }
+        let hash = bytes[n - LEAST..].iter().fold(0, |h, &b| combine(h, u32::from(b) + 1));
+        let mask = self.places.len() - 1;
+        let slot = &mut self.places[hash as usize & mask];
+        if self.length == 0 && *slot > 0 {
+            let at = *slot as usize;
+            let same = bytes[..at].iter().rev().zip(bytes.iter().rev());
+            self.length = same.take(48).take_while(|(a, b)| a == b).count();
+            if self.length < LEAST {
+                self.length = 0;
+            }
+            self.at = at;
+        }
+        *slot = n as u32;
+    }
+
+    /// Notes that a token ended after the last byte.
+    pub fn end_token(&mut self) {
+        if let Some(last) = self.ends.last_mut() {
+            *last = true;
+        }
+    }
+
+    fn bucket(&self) -> usize {
+        match self.length {
+            0..16 => self.length / 2,
+            16..32 => 8 + (self.length - 16) / 8,
+            n => (10 + (n / 32).ilog2() as usize).min(BUCKETS - 1),
+        }
+    }
+
+    /// The expected next bit, given the leading 1 and bits known of the byte, if the expected
+    /// byte agrees with them.
+    #[inline]
+    pub fn expect_bit(&self, bytes: &[u8], partial: u8) -> Option<Expectation> {
+        if self.length == 0 {
+            return None;
+        }
+        let byte = u32::from(bytes[self.at]) | 256;
+        let known = partial.ilog2();
+        let agrees = byte >> (8 - known) == u32::from(partial);
+        let one = byte >> (7 - known) & 1 == 1;
+        agrees.then(|| Expectation { one, bucket: self.bucket() })
+    }
+
+    /// Whether the token is expected to end here.
+    #[inline]
+    pub fn expect_end(&self) -> Option<Expectation> {
+        if self.length == 0 {
+            return None;
+        }
+        Some(Expectation { one: self.ends[self.at - 1], bucket: self.bucket() })
+    }
+
+    /// The stretched probability that an expectation holds.
+    #[inline]
+    pub fn trust(&self, e: Expectation, kind: usize, stretch: &Stretch) -> f32 {
+        stretch.get(self.cells[kind * BUCKETS + e.bucket].p12())
+    }
+
+    /// Learns whether the expectation held.
+    #[inline]
+    pub fn update(&mut self, e: Expectation, kind: usize, one: bool, rates: &Rates) {
+        self.cells[kind * BUCKETS + e.bucket].update(one == e.one, 400, rates);
+    }
+}

@@ -1,0 +1,359 @@
+//! Online-adaptive statistics over bytes, mixed with the model's prediction.
+//!
+//! For each binary decision every context offers the probability its bit history suggests, the
+//! match model what followed last time, and the language model its own probability, all as
+//! log odds. Several weight sets, chosen by small contexts, add them up; a second layer adds the
+//! sets' opinions; two refinements correct what is systematically off. Everything learns from
+//! every answer and is reset at each chunk, to a prior learned offline where there is one.
+//!
+//! Source: the PAQ family (Mahoney 2002 ff.: logistic mixing, indirect contexts, APM).
+
+mod contexts;
+mod history;
+mod maps;
+mod matching;
+pub mod prior;
+mod profile;
+mod refine;
+mod table;
+
+use std::sync::LazyLock;
+
+use crate::coder::ONE;
+use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
+use crate::kernel::scalar::{clamp, sigmoid};
+use crate::kernel::Path;
+use crate::vocab::Question;
+
+use contexts::{Past, combine};
+use history::Histories;
+use maps::{Cell, Rates, Stretch};
+use matching::{Expectation, Match};
+pub use prior::Prior;
+pub use profile::{FAST, FULL, Profile, Selector, by_id};
+use refine::Refinement;
+use table::Table;
+
+/// Tables that are the same for every mixer.
+#[derive(Debug)]
+struct Shared {
+    histories: Histories,
+    rates: Rates,
+    stretch: Stretch,
+}
+
+static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared {
+    histories: Histories::new(),
+    rates: Rates::new(),
+    stretch: Stretch::new(),
+});
+
+/// Most contexts of a profile.
+pub const MAX_CONTEXTS: usize = 24;
+/// Contexts of the final layer: 256 nodes of a byte, 16 depths at which a token may end.
+const NODES: usize = 272;
+/// Weights of a final set: one per first-layer set, padded.
+const FINAL_WIDTH: usize = 16;
+/// Learning rate of the final layer.
+const LAST_RATE: f32 = 0.002;
+/// Contexts of the second refinement, as a power of two.
+const HASHED_BITS: u32 = 12;
+
+/// Predicts one chunk, decision by decision.
+#[derive(Debug)]
+pub struct Mixer {
+    path: Path,
+    profile: &'static Profile,
+    past: Past,
+    matching: Match,
+    table: Table,
+    ends: Vec<u8>,
+    /// Hash of each context at the current byte.
+    hashes: [u32; MAX_CONTEXTS],
+    /// Bucket of each context for the half byte `half`, or index into `ends`.
+    places: [u32; MAX_CONTEXTS],
+    states: [u8; MAX_CONTEXTS],
+    half: u32,
+    /// Per context and kind of decision: a probability for each bit history.
+    cells: Vec<[Cell; 256]>,
+    inputs: Vec<f32>,
+    weights: Vec<f32>,
+    last_weights: Vec<f32>,
+    at: [usize; MAX_SETS],
+    last_at: usize,
+    outputs: [f32; FINAL_WIDTH],
+    probabilities: [f32; MAX_SETS],
+    mixed: f32,
+    by_node: Refinement,
+    by_order: Refinement,
+    expected: Option<Expectation>,
+    kind: usize,
+    slot: usize,
+    rate: f32,
+}
+
+impl Mixer {
+    /// A mixer for a chunk of about `len` bytes with a context table of at most
+    /// `1 << table_bits` bytes.
+    pub fn new(
+        path: Path,
+        profile: &'static Profile,
+        prior: &Prior,
+        len: usize,
+        table_bits: u8,
+    ) -> Self {
+        let bits = table_bits_for(len, table_bits);
+        let (n, sets) = (profile.contexts.len(), profile.sets);
+        let weights: usize = sets.iter().map(|s| s.size()).sum();
+        let mut past = Past::default();
+        past.reserve(len);
+        let mut mixer = Mixer {
+            path,
+            profile,
+            past,
+            matching: Match::new(bits.clamp(12, 22) - 4),
+            table: Table::new(bits),
+            ends: vec![0; 1 << (bits - 4)],
+            hashes: [0; MAX_CONTEXTS],
+            places: [0; MAX_CONTEXTS],
+            states: [0; MAX_CONTEXTS],
+            half: u32::MAX,
+            cells: vec![[Cell::new(32_768, 0); 256]; n * 2],
+            inputs: vec![0.0; profile.inputs()],
+            weights: vec![0.0; weights * profile.inputs()],
+            last_weights: vec![0.0; NODES * FINAL_WIDTH],
+            at: [0; MAX_SETS],
+            last_at: 0,
+            outputs: [0.0; FINAL_WIDTH],
+            probabilities: [0.0; MAX_SETS],
+            mixed: 0.0,
+            by_node: Refinement::new(NODES, 255),
+            by_order: Refinement::new(1 << HASHED_BITS, 255),
+            expected: None,
+            kind: 0,
+            slot: 0,
+            rate: profile.rate_first,
+        };
+        prior.apply(&mut mixer);
+        mixer.rehash();
+        mixer
+    }
+
+    /// Takes in a byte that is now known.
+    pub fn push(&mut self, byte: u8) {
+        self.past.push(byte);
+        self.matching.push(self.past.bytes());
+        let (rate, last) = (self.rate, self.profile.rate_last);
+        // The rate falls by 1/1024 of its distance per byte.
+        self.rate = rate + (last - rate) * (1.0 / 1024.0);
+        self.rehash();
+    }
+
+    /// Notes that a token ended after the last byte.
+    pub fn end_token(&mut self) {
+        self.matching.end_token();
+    }
+
+    /// The bytes taken in so far.
+    pub fn bytes(&self) -> &[u8] {
+        self.past.bytes()
+    }
+
+    fn rehash(&mut self) {
+        for (i, &context) in self.profile.contexts.iter().enumerate() {
+            let hash = self.past.hash(context, i as u32);
+            self.hashes[i] = hash;
+            self.table.prefetch(half_hash(hash, 0));
+        }
+        self.half = u32::MAX;
+    }
+
+    /// The probability (of [`ONE`]) that the answer to `question` is one. `depth` is the number
+    /// of bytes of the token so far; `logit` the log odds of a one by the language model, 0
+    /// without one.
+    pub fn predict(&mut self, question: Question, depth: u8, logit: f32) -> u32 {
+        let shared = &*SHARED;
+        match question {
+            Question::Bit(partial) => self.seek_bit(partial),
+            Question::End => self.seek_end(depth),
+        }
+        let known = self.gather_contexts(shared);
+        let logit = clamp(logit, -12.0, 12.0);
+        self.gather_fixed(question, logit, shared);
+        let node = match question {
+            Question::Bit(partial) => usize::from(partial),
+            Question::End => 256 + usize::from(depth.min(15)),
+        };
+        self.select(node, logit, known);
+
+        let sets = self.profile.sets.len();
+        let mut sums = [0.0; MAX_SETS];
+        dot_sets(self.path, &self.weights, &self.at[..sets], &self.inputs, &mut sums);
+        squash8(self.path, &sums, &mut self.probabilities);
+        for (output, sum) in self.outputs.iter_mut().zip(&sums[..sets]) {
+            *output = clamp(*sum, -14.0, 14.0);
+        }
+        self.last_at = node * FINAL_WIDTH;
+        let mut last = [0.0; MAX_SETS];
+        dot_sets(self.path, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
+        let x = clamp(last[0], -14.0, 14.0);
+        self.mixed = sigmoid(x);
+
+        let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
+        let a = self.by_node.refine(x, node);
+        let b = self.by_order.refine(x, order_2 as usize);
+        let p = ((self.mixed + self.mixed) + (a + b)) * 0.25;
+        ((p * ONE as f32) as u32).clamp(4, ONE - 4)
+    }
+
+    /// Inputs from the contexts: the log odds that each history suggests, then how far its
+    /// probability is from even. Returns a mask of the contexts that were seen before.
+    #[inline]
+    fn gather_contexts(&mut self, shared: &Shared) -> u32 {
+        let n = self.profile.contexts.len();
+        let mut known = 0;
+        let (odds, lean) = self.inputs.split_at_mut(n);
+        let cells = &self.cells[self.kind * n..][..n];
+        for (i, cells) in cells.iter().enumerate() {
+            let place = self.places[i];
+            let state = match self.kind {
+                0 => self.table.get(place, self.slot),
+                _ => self.ends[place as usize],
+            };
+            self.states[i] = state;
+            let p = cells[usize::from(state)].p12();
+            let seen = state != 0;
+            odds[i] = if seen { shared.stretch.get(p) } else { 0.0 };
+            lean[i] = if seen { (p as f32 - 2047.5) * (1.0 / 1024.0) } else { 0.0 };
+            known |= u32::from(seen) << i;
+        }
+        known
+    }
+
+    /// Inputs from the model and the match, and the constant.
+    #[inline]
+    fn gather_fixed(&mut self, question: Question, logit: f32, shared: &Shared) {
+        self.expected = match question {
+            Question::Bit(partial) => self.matching.expect_bit(self.past.bytes(), partial),
+            Question::End => self.matching.expect_end(),
+        };
+        let (trust, side) = self.expected.map_or((0.0, 0.0), |e| {
+            let trust = self.matching.trust(e, self.kind, &shared.stretch);
+            if e.one { (trust, 1.0) } else { (-trust, -1.0) }
+        });
+        let fixed = &mut self.inputs[2 * self.profile.contexts.len()..];
+        fixed[..3].copy_from_slice(&[trust, side, 0.4]);
+        if self.profile.model {
+            fixed[3..5].copy_from_slice(&[logit, clamp(logit, -2.0, 2.0)]);
+        }
+    }
+
+    /// Chooses the weight set of each selector.
+    #[inline]
+    fn select(&mut self, node: usize, logit: f32, known: u32) {
+        let inputs = self.profile.inputs();
+        let expected = self.expected.map_or(0, |e| 1 + usize::from(e.one) * 16 + e.bucket);
+        let mut base = 0;
+        for (at, selector) in self.at.iter_mut().zip(self.profile.sets) {
+            let choice = match selector {
+                Selector::Node => node,
+                Selector::Match => expected.min(31) + 32 * self.kind,
+                Selector::Last => usize::from(self.past.byte(1)) + 256 * self.kind,
+                Selector::Certainty => {
+                    let certainty = ((logit + 12.0) * (31.0 / 24.0)) as usize;
+                    let orders = (known >> 2 & 15).count_ones().min(3) as usize;
+                    certainty * 4 + orders + 128 * self.kind
+                }
+                Selector::Age => {
+                    let position = self.past.bytes().len() as u32 + 1;
+                    position.ilog2() as usize + 32 * self.kind
+                }
+                Selector::Known => {
+                    let word = known >> 1 & 64;
+                    ((known >> 1 & 31) << 1 | word | u32::from(expected > 0)) as usize
+                        + 128 * self.kind
+                }
+            };
+            *at = (base + choice) * inputs;
+            base += selector.size();
+        }
+    }
+
+    /// Learns the answer to the decision last predicted.
+    pub fn update(&mut self, one: bool) {
+        let shared = &*SHARED;
+        let (n, sets) = (self.profile.contexts.len(), self.profile.sets.len());
+        let target = if one { 1.0 } else { 0.0 };
+        let mut errors = [0.0; MAX_SETS];
+        for (error, p) in errors.iter_mut().zip(&self.probabilities[..sets]) {
+            *error = (target - p) * self.rate;
+        }
+        train_sets(self.path, &mut self.weights, &self.at[..sets], &self.inputs, &errors);
+        let error = [(target - self.mixed) * LAST_RATE; MAX_SETS];
+        train_sets(self.path, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
+        self.by_node.update(one, &shared.rates);
+        self.by_order.update(one, &shared.rates);
+        if let Some(e) = self.expected {
+            self.matching.update(e, self.kind, one, &shared.rates);
+        }
+        let cells = &mut self.cells[self.kind * n..][..n];
+        for (i, cells) in cells.iter_mut().enumerate() {
+            let state = self.states[i];
+            cells[usize::from(state)].update(one, 255, &shared.rates);
+            let next = shared.histories.next(state, one);
+            match self.kind {
+                0 => self.table.set(self.places[i], self.slot, next),
+                _ => self.ends[self.places[i] as usize] = next,
+            }
+        }
+    }
+
+    /// Finds every context's histories for a bit of the next byte.
+    fn seek_bit(&mut self, partial: u8) {
+        let known = partial.ilog2();
+        let (half, slot) = match known {
+            0..4 => (0, usize::from(partial)),
+            _ => {
+                let low = known - 4;
+                (u32::from(partial >> low), usize::from(partial) & ((1 << low) - 1) | 1 << low)
+            }
+        };
+        self.kind = 0;
+        self.slot = slot;
+        if half != self.half {
+            self.half = half;
+            let hashes = &self.hashes[..self.profile.contexts.len()];
+            if half != 0 {
+                for &hash in hashes {
+                    self.table.prefetch(half_hash(hash, half));
+                }
+            }
+            for (place, &hash) in self.places.iter_mut().zip(hashes) {
+                *place = self.table.find(half_hash(hash, half));
+            }
+        }
+    }
+
+    /// Finds every context's history of whether a token of this depth ends here.
+    fn seek_end(&mut self, depth: u8) {
+        self.kind = 1;
+        self.half = u32::MAX;
+        let mask = self.ends.len() - 1;
+        let hashes = &self.hashes[..self.profile.contexts.len()];
+        for (place, &hash) in self.places.iter_mut().zip(hashes) {
+            *place = (combine(hash, u32::from(depth) + 77) as usize & mask) as u32;
+        }
+    }
+}
+
+/// The hash of a context within one half byte: 0 for the first, 16 to 31 for the second.
+#[inline(always)]
+fn half_hash(hash: u32, half: u32) -> u32 {
+    combine(hash, half.wrapping_mul(0x3d4d_51cb))
+}
+
+/// Size of the context table for a chunk: about 32 bytes per byte, within bounds.
+fn table_bits_for(len: usize, most: u8) -> u32 {
+    let wanted = (len.max(1) as u64 * 32).next_power_of_two().ilog2();
+    wanted.clamp(16, u32::from(most.clamp(16, 28)))
+}

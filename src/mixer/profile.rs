@@ -1,0 +1,117 @@
+//! Mixer profiles: which contexts, sets and rates, by the number recorded in archives.
+
+use super::contexts::Context;
+
+/// What a weight set of the first layer is chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selector {
+    /// The decision: the bits known of the byte, or that a token may end and its depth.
+    Node,
+    /// The match model's expectation and the length of its match.
+    Match,
+    /// The last byte.
+    Last,
+    /// The model's log odds, and how many of orders 3 to 6 have seen this context.
+    Certainty,
+    /// The logarithm of the position in the chunk.
+    Age,
+    /// Which of the orders 1 to 6, word and match know the context.
+    Known,
+}
+
+impl Selector {
+    /// How many sets it chooses among.
+    pub const fn size(self) -> usize {
+        match self {
+            Selector::Node => 272,
+            Selector::Match => 64,
+            Selector::Last => 512,
+            Selector::Certainty => 256,
+            Selector::Age => 64,
+            Selector::Known => 256,
+        }
+    }
+}
+
+/// A fixed choice of everything the mixer does. Changing one changes coded bytes, so a profile
+/// that shipped is never edited; a new one gets a new number.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its number in archives.
+    pub id: u8,
+    /// The byte contexts, hashed; at most [`super::MAX_CONTEXTS`].
+    pub contexts: &'static [Context],
+    /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
+    pub sets: &'static [Selector],
+    /// Whether there are inputs for a language model.
+    pub model: bool,
+    /// Learning rate of the network at the start of a chunk.
+    pub rate_first: f32,
+    /// And the rate it falls to.
+    pub rate_last: f32,
+}
+
+impl Profile {
+    /// Inputs of the network: two per context, two of the model, two of the match, a constant;
+    /// padded to a multiple of sixteen.
+    pub const fn inputs(&self) -> usize {
+        let fixed = if self.model { 5 } else { 3 };
+        (2 * self.contexts.len() + fixed).next_multiple_of(16)
+    }
+}
+
+/// The full profile: default.
+pub static FULL: Profile = Profile {
+    id: 1,
+    contexts: &[
+        Context::Order(1),
+        Context::Order(2),
+        Context::Order(3),
+        Context::Order(4),
+        Context::Order(5),
+        Context::Order(6),
+        Context::Word,
+        Context::WordPair,
+        Context::Order(0),
+        Context::Sparse(0b0110),
+        Context::Sparse(0b1100),
+        Context::Column,
+        Context::Above,
+        Context::Field,
+        Context::Key,
+        Context::Indent,
+    ],
+    sets: &[
+        Selector::Node,
+        Selector::Match,
+        Selector::Last,
+        Selector::Certainty,
+        Selector::Age,
+        Selector::Known,
+    ],
+    model: true,
+    rate_first: 0.02,
+    rate_last: 0.002,
+};
+
+/// The fast profile: few contexts, for machines in a hurry.
+pub static FAST: Profile = Profile {
+    id: 2,
+    contexts: &[
+        Context::Order(1),
+        Context::Order(2),
+        Context::Order(3),
+        Context::Order(4),
+        Context::Order(6),
+        Context::Word,
+    ],
+    sets: &[Selector::Node, Selector::Match],
+    model: false,
+    rate_first: 0.02,
+    rate_last: 0.002,
+};
+
+/// The profile with this number.
+pub fn by_id(id: u8) -> Option<&'static Profile> {
+    [&FULL, &FAST].into_iter().find(|p| p.id == id)
+}

@@ -1,0 +1,74 @@
+//! Hashed storage of bit histories: one 16-byte bucket per context and half byte.
+//!
+//! A bucket holds one check byte and the histories of the fifteen decisions within a half byte,
+//! so a context costs one cache miss per half byte. Four neighbouring buckets share a cache line;
+//! three of them are tried. Source: the hash table of lpaq1 (Mahoney, 2007).
+
+use crate::kernel::prefetch;
+
+/// Histories of the decisions of one half byte; slot 0 is the check.
+type Bucket = [u8; 16];
+
+/// A hash table of buckets.
+#[derive(Debug)]
+pub struct Table {
+    buckets: Vec<Bucket>,
+    mask: u32,
+}
+
+impl Table {
+    /// A table of `1 << bits` bytes, at least 64.
+    pub fn new(bits: u32) -> Self {
+        let count = 1usize << (bits.max(6) - 4);
+        Table { buckets: vec![[0; 16]; count], mask: (count - 1) as u32 }
+    }
+
+    /// First candidate for a hash; the others are in its cache line.
+    #[inline(always)]
+    fn home(&self, hash: u32) -> u32 {
+        hash.wrapping_mul(0x9e37_79b1) >> 3 & self.mask
+    }
+
+    /// Starts loading the cache line of a context that will be needed soon.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u32) {
+        prefetch(&self.buckets[self.home(hash) as usize]);
+    }
+
+    /// The bucket of a context, emptied if it belonged to another. The three candidates share a
+    /// cache line; the one whose first decision was seen least gives way.
+    #[inline]
+    pub fn find(&mut self, hash: u32) -> u32 {
+        let check = ((hash >> 24) as u8).max(1);
+        let at = self.home(hash);
+        let mut least = at;
+        let mut fewest = u8::MAX;
+        for candidate in [at, at ^ 1, at ^ 2] {
+            let bucket = &self.buckets[candidate as usize];
+            if bucket[0] == check {
+                return candidate;
+            }
+            // Histories are numbered by rising total count, so a smaller state saw less.
+            let seen = if bucket[0] == 0 { 0 } else { bucket[1].saturating_add(1) };
+            if seen < fewest {
+                (least, fewest) = (candidate, seen);
+            }
+        }
+        let bucket = &mut self.buckets[least as usize];
+        *bucket = [0; 16];
+        bucket[0] = check;
+        least
+    }
+
+    /// The history in a slot (1 to 15) of a bucket.
+    #[inline]
+    pub fn get(&self, bucket: u32, slot: usize) -> u8 {
+        self.buckets[(bucket & self.mask) as usize][slot & 15]
+    }
+
+    /// Replaces a history.
+    #[inline]
+    pub fn set(&mut self, bucket: u32, slot: usize, state: u8) {
+        self.buckets[(bucket & self.mask) as usize][slot & 15] = state;
+    }
+}

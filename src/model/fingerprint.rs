@@ -1,0 +1,34 @@
+//! What this machine's arithmetic makes of a fixed token sequence.
+//!
+//! Stored in archives and checked before decoding, so that a machine that breaks the numeric
+//! profile says so at once.
+
+use crate::kernel::{Path, vector};
+
+use super::forward::Pass;
+use super::state::State;
+use super::weights::Model;
+
+/// Positions read.
+const LENGTH: u32 = 16;
+
+impl Model {
+    /// FNV-1a (64 bits) over the cumulative frequencies, as little-endian u64, after each of
+    /// sixteen tokens: position i reads the token of rank (i · 2,654,435,761 mod 2³²) mod V.
+    pub fn fingerprint(&self, path: Path) -> u64 {
+        let mut pass = Pass::new(self, 1, path);
+        let mut states = [State::new(&self.shape)];
+        let size = self.shape.vocabulary;
+        let (mut f, mut cumulative) = (vec![0; size], vec![0; size + 1]);
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for i in 0..LENGTH {
+            let token = i.wrapping_mul(2_654_435_761) % size as u32;
+            let logits = pass.run(self, &[token], &[0], &mut states);
+            vector::frequencies(path, logits, &mut f, &mut cumulative);
+            for byte in cumulative.iter().flat_map(|c| c.to_le_bytes()) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        }
+        hash
+    }
+}

@@ -1,0 +1,288 @@
+//! The RWKV-7 forward pass over a batch of positions.
+//!
+//! A batch is either one position of each of several sequences (lanes in lockstep, for decoding)
+//! or several positions of one sequence (time-parallel, for encoding): `slots` says which state
+//! each item belongs to, and items of one state are taken in order. Matrix products are exact and
+//! everything else is per item, so the two give the same bits.
+//!
+//! Source of the architecture: BlinkDL's RWKV-7 reference and Peng et al. (2025).
+
+use crate::kernel::matrix::{Matrix, Quantised};
+use crate::kernel::wkv::{self, HEAD, Head};
+use crate::kernel::{Path, vector};
+
+use super::state::State;
+use super::weights::{ChannelMix, LowRank, Model, Norm, Shape, TimeMix};
+
+/// Working memory of a forward pass over up to `capacity` items; allocated once.
+#[derive(Debug)]
+pub struct Pass {
+    capacity: usize,
+    path: Path,
+    /// Residual stream, items × width.
+    x: Vec<f32>,
+    /// Six vectors of items × width: r, w, k, v, a, g; `r` doubles as the mixes' output.
+    r: Vec<f32>,
+    w: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    a: Vec<f32>,
+    g: Vec<f32>,
+    first: Vec<f32>,
+    normed: Vec<f32>,
+    shifted: Vec<f32>,
+    low: Vec<f32>,
+    inner: Vec<f32>,
+    /// Quantised inputs: six of the width, one of each other length.
+    wide: [Quantised; 6],
+    deep: Quantised,
+    logits: Vec<f32>,
+}
+
+impl Pass {
+    /// Working memory for `model`.
+    pub fn new(model: &Model, capacity: usize, path: Path) -> Self {
+        let Shape { width, inner, vocabulary, .. } = model.shape;
+        let row = || vec![0.0; capacity * width];
+        Pass {
+            capacity,
+            path,
+            x: row(),
+            r: row(),
+            w: row(),
+            k: row(),
+            v: row(),
+            a: row(),
+            g: row(),
+            first: row(),
+            normed: vec![0.0; width],
+            shifted: vec![0.0; width],
+            low: vec![0.0; capacity * model.max_rank()],
+            inner: vec![0.0; capacity * inner],
+            wide: std::array::from_fn(|_| Quantised::new(capacity, width)),
+            deep: Quantised::new(capacity, inner),
+            logits: vec![0.0; capacity * vocabulary],
+        }
+    }
+
+    /// The most items one call may take.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The path its kernels take.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order, and returns
+    /// the logits: `tokens.len() × vocabulary`, in byte order of the tokens.
+    ///
+    /// # Panics
+    /// If there are more items than the capacity, or a token or slot does not exist.
+    pub fn run(
+        &mut self,
+        model: &Model,
+        tokens: &[u32],
+        slots: &[usize],
+        states: &mut [State],
+    ) -> &[f32] {
+        let n = tokens.len();
+        assert!(n <= self.capacity && slots.len() == n);
+        let width = model.shape.width;
+        for (x, &token) in self.x.chunks_exact_mut(width).zip(tokens) {
+            let row = &model.embedding.rows[token as usize * width..][..width];
+            let scale = model.embedding.scales[token as usize];
+            for (e, &q) in self.normed.iter_mut().zip(row) {
+                *e = f32::from(q) * scale;
+            }
+            let Norm { weight, bias } = &model.input_norm;
+            vector::layer_norm(self.path, &self.normed, weight, bias, model.inverse_width, x);
+        }
+        for (index, layer) in model.layers.iter().enumerate() {
+            self.time_mix(model, index, &layer.time_norm, &layer.time, slots, states);
+            self.channel_mix(model, index, &layer.channel_norm, &layer.channel, slots, states);
+        }
+        for (i, x) in self.x.chunks_exact(width).take(n).enumerate() {
+            let Norm { weight, bias } = &model.output_norm;
+            vector::layer_norm(self.path, x, weight, bias, model.inverse_width, &mut self.normed);
+            self.wide[0].set(self.path, i, &self.normed);
+        }
+        let stride = model.shape.vocabulary;
+        model.head.apply(self.path, &self.wide[0], n, &mut self.logits, stride);
+        &self.logits[..n * stride]
+    }
+
+    fn time_mix(
+        &mut self,
+        model: &Model,
+        index: usize,
+        norm: &Norm,
+        mix: &TimeMix,
+        slots: &[usize],
+        states: &mut [State],
+    ) {
+        let (path, n, width) = (self.path, slots.len(), model.shape.width);
+        for (i, &slot) in slots.iter().enumerate() {
+            let x = &self.x[i * width..][..width];
+            vector::layer_norm(
+                path, x, &norm.weight, &norm.bias, model.inverse_width, &mut self.normed,
+            );
+            let previous = &mut states[slot].time_shift[index * width..][..width];
+            for (quantised, weight) in self.wide.iter_mut().zip(&mix.mix) {
+                vector::shift(path, &self.normed, previous, weight, &mut self.shifted);
+                quantised.set(path, i, &self.shifted);
+            }
+            previous.copy_from_slice(&self.normed);
+        }
+        let [xr, xw, xk, xv, xa, xg] = &self.wide;
+        mix.receptance.apply(path, xr, n, &mut self.r, width);
+        mix.key.apply(path, xk, n, &mut self.k, width);
+        mix.value.apply(path, xv, n, &mut self.v, width);
+        let used = n * width;
+
+        let low = &mut self.low;
+        low_rank(path, &mix.decay, xw, n, low, &mut self.deep, &mut self.w, vector::tanh_all);
+        low_rank(path, &mix.rate, xa, n, low, &mut self.deep, &mut self.a, |_, _| {});
+        low_rank(path, &mix.gate, xg, n, low, &mut self.deep, &mut self.g, vector::sigmoid_all);
+        for w in self.w[..used].chunks_exact_mut(width) {
+            vector::decay(path, w, &mix.decay.bias);
+        }
+        for a in self.a[..used].chunks_exact_mut(width) {
+            vector::biased_sigmoid(path, a, &mix.rate.bias);
+        }
+        match &mix.residual {
+            None => self.first[..used].copy_from_slice(&self.v[..used]),
+            Some(residual) => {
+                // `inner` is free until the channel mix.
+                let mixed = &mut self.inner[..used];
+                low_rank(path, residual, xv, n, low, &mut self.deep, mixed, |_, _| {});
+                for ((v, first), mixed) in self.v[..used]
+                    .chunks_exact_mut(width)
+                    .zip(self.first.chunks_exact(width))
+                    .zip(mixed.chunks_exact(width))
+                {
+                    vector::value_residual(path, v, first, mixed, &residual.bias);
+                }
+            }
+        }
+
+        let heads = model.shape.heads();
+        for (i, &slot) in slots.iter().enumerate() {
+            let wkv = &mut states[slot].wkv[index * heads..][..heads];
+            for (h, state) in wkv.iter_mut().enumerate() {
+                let at = i * width + h * HEAD;
+                let (mut minus, mut scaled, mut y) = ([0.0; HEAD], [0.0; HEAD], [0.0; HEAD]);
+                let [k_k, k_a, r_k, weight, bias] =
+                    [&mix.k_k, &mix.k_a, &mix.r_k, &mix.norm.weight, &mix.norm.bias]
+                        .map(|v| head(v, h * HEAD));
+                let k: &mut [f32; HEAD] = (&mut self.k[at..at + HEAD]).try_into().unwrap();
+                vector::keys(path, k, head(&self.a, at), k_k, k_a, &mut minus, &mut scaled);
+                let (r, v, g) = (head(&self.r, at), head(&self.v, at), head(&self.g, at));
+                let w = head(&self.w, at);
+                wkv::step(path, state, Head { r, w, k, v, a: &minus, b: &scaled }, &mut y);
+                vector::head_output(path, &mut y, weight, bias, r, k, r_k, v, g);
+                self.shifted[h * HEAD..][..HEAD].copy_from_slice(&y);
+            }
+            self.wide[0].set(path, i, &self.shifted);
+        }
+        mix.output.apply(path, &self.wide[0], n, &mut self.r, width);
+        vector::add(path, &mut self.x[..used], &self.r[..used]);
+    }
+
+    fn channel_mix(
+        &mut self,
+        model: &Model,
+        index: usize,
+        norm: &Norm,
+        mix: &ChannelMix,
+        slots: &[usize],
+        states: &mut [State],
+    ) {
+        let (path, n, width) = (self.path, slots.len(), model.shape.width);
+        for (i, &slot) in slots.iter().enumerate() {
+            let x = &self.x[i * width..][..width];
+            vector::layer_norm(
+                path, x, &norm.weight, &norm.bias, model.inverse_width, &mut self.normed,
+            );
+            let previous = &mut states[slot].channel_shift[index * width..][..width];
+            vector::shift(path, &self.normed, previous, &mix.mix, &mut self.shifted);
+            previous.copy_from_slice(&self.normed);
+            self.wide[0].set(path, i, &self.shifted);
+        }
+        let inner = model.shape.inner;
+        mix.key.apply(path, &self.wide[0], n, &mut self.inner, inner);
+        self.deep.resize(inner);
+        for (i, x) in self.inner.chunks_exact_mut(inner).take(n).enumerate() {
+            vector::relu_squared(path, x);
+            self.deep.set(path, i, x);
+        }
+        mix.value.apply(path, &self.deep, n, &mut self.r, width);
+        vector::add(path, &mut self.x[..n * width], &self.r[..n * width]);
+    }
+}
+
+/// `y = up · f(down · x)`.
+#[allow(clippy::too_many_arguments)]
+fn low_rank(
+    path: Path,
+    pair: &LowRank,
+    x: &Quantised,
+    n: usize,
+    low: &mut [f32],
+    quantised: &mut Quantised,
+    y: &mut [f32],
+    activate: impl Fn(Path, &mut [f32]),
+) {
+    let rank = pair.down.rows();
+    pair.down.apply(path, x, n, low, rank);
+    activate(path, &mut low[..n * rank]);
+    quantised.resize(rank);
+    for (i, low) in low.chunks_exact(rank).take(n).enumerate() {
+        quantised.set(path, i, low);
+    }
+    pair.up.apply(path, quantised, n, y, pair.up.rows());
+}
+
+/// The 64 values of one head that start at `at`.
+#[inline(always)]
+fn head(x: &[f32], at: usize) -> &[f32; HEAD] {
+    x[at..at + HEAD].try_into().unwrap()
+}
+
+impl Model {
+    /// The largest rank among the low-rank pairs.
+    fn max_rank(&self) -> usize {
+        let ranks = |m: &TimeMix| {
+            let residual = m.residual.as_ref().map_or(0, |p| p.down.rows());
+            let others = [&m.decay, &m.rate, &m.gate].map(|p| p.down.rows());
+            others.into_iter().max().unwrap_or(0).max(residual)
+        };
+        self.layers.iter().map(|l| ranks(&l.time)).max().unwrap_or(0)
+    }
+
+    /// Bytes of one lane's state.
+    pub fn state_bytes(&self) -> usize {
+        let per_layer = 2 * self.shape.width + self.shape.heads() * HEAD * HEAD;
+        4 * self.shape.layers * per_layer
+    }
+
+    /// Multiply-adds of the matrices per token.
+    pub fn multiply_adds(&self) -> usize {
+        let size = |m: &Matrix| m.rows() * m.cols();
+        let pair = |p: &LowRank| size(&p.down) + size(&p.up);
+        let layers: usize = self
+            .layers
+            .iter()
+            .map(|l| {
+                let t = &l.time;
+                let square: usize =
+                    [&t.receptance, &t.key, &t.value, &t.output].map(size).into_iter().sum();
+                let low: usize = [&t.decay, &t.rate, &t.gate].map(pair).into_iter().sum();
+                let residual = t.residual.as_ref().map_or(0, pair);
+                square + low + residual + size(&l.channel.key) + size(&l.channel.value)
+            })
+            .sum();
+        layers + size(&self.head)
+    }
+}

@@ -1,0 +1,13 @@
+//! RWKV-7 language models: loading, quantisation, state and the forward pass.
+
+mod fingerprint;
+mod forward;
+mod load;
+mod registry;
+mod state;
+mod weights;
+
+pub use forward::Pass;
+pub use registry::{BUILT_IN, BuiltIn, Loaded, built_in, find, hex, open};
+pub use state::State;
+pub use weights::{Model, Shape};

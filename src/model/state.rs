@@ -1,0 +1,34 @@
+//! What the model remembers of one lane.
+
+use crate::kernel::wkv::HEAD;
+
+use super::weights::Shape;
+
+/// The recurrent state of one sequence: constant size, whatever the length read so far.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Per layer: the layer-normed input of the time mix at the previous position.
+    pub(super) time_shift: Vec<f32>,
+    /// Per layer: the layer-normed input of the channel mix at the previous position.
+    pub(super) channel_shift: Vec<f32>,
+    /// Per layer and head: 64 × 64, row = value index.
+    pub(super) wkv: Vec<[f32; HEAD * HEAD]>,
+}
+
+impl State {
+    /// The state before anything was read.
+    pub fn new(shape: &Shape) -> Self {
+        State {
+            time_shift: vec![0.0; shape.layers * shape.width],
+            channel_shift: vec![0.0; shape.layers * shape.width],
+            wkv: vec![[0.0; HEAD * HEAD]; shape.layers * shape.heads()],
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.time_shift.fill(0.0);
+        self.channel_shift.fill(0.0);
+        self.wkv.fill([0.0; HEAD * HEAD]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Cutting bytes into tokens with a Hugging Face `tokenizer.json`.
+//!
+//! Only packing needs a tokenizer: a decoder is told the tokens. So the cut may be anything that
+//! spells the same bytes, and long inputs are cut in pieces to bound time and memory.
+
+use super::Vocabulary;
+
+/// Bytes given to the tokenizer at a time; one enormous line must not become one enormous word.
+const PIECE: usize = 8 << 10;
+
+/// Cuts bytes into the tokens of one vocabulary.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// Rank of each of the tokenizer's ids.
+    ranks: Vec<u32>,
+    /// Rank of each single byte.
+    singles: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Reads a byte-level `tokenizer.json` and the vocabulary in it.
+    ///
+    /// Returns the tokenizer, the vocabulary in byte order, and the rank of each id.
+    pub fn from_json(json: &str) -> Result<(Self, Vocabulary, Vec<u32>), String> {
+        let inner: tokenizers::Tokenizer = json.parse().map_err(|e| format!("tokenizer: {e}"))?;
+        let entries = inner.get_vocab(true);
+        let letters = byte_letters();
+        let mut tokens = vec![Vec::new(); entries.len()];
+        for (text, id) in &entries {
+            let slot = tokens
+                .get_mut(*id as usize)
+                .ok_or_else(|| format!("tokenizer: id {id} is beyond the vocabulary"))?;
+            *slot = text
+                .chars()
+                .map(|c| letters.get(c as usize).copied().flatten())
+                .collect::<Option<Vec<u8>>>()
+                .ok_or_else(|| format!("tokenizer: token {id} is not byte-level"))?;
+        }
+        let (vocabulary, ranks) =
+            Vocabulary::new(&tokens).map_err(|e| format!("tokenizer: {e}"))?;
+        let singles = (0..=255u8)
+            .map(|b| vocabulary.rank(&[b]))
+            .collect::<Option<Vec<u32>>>()
+            .ok_or("tokenizer: a single byte is missing")?;
+        Ok((Tokenizer { inner, ranks: ranks.clone(), singles }, vocabulary, ranks))
+    }
+
+    /// Appends the ranks of tokens that spell `bytes`. Broken UTF-8 is spelled byte by byte.
+    pub fn cut(&self, vocabulary: &Vocabulary, bytes: &[u8], ranks: &mut Vec<u32>) {
+        for chunk in bytes.utf8_chunks() {
+            let mut text = chunk.valid();
+            while !text.is_empty() {
+                let (piece, rest) = text.split_at(piece_len(text));
+                self.cut_text(vocabulary, piece, ranks);
+                text = rest;
+            }
+            ranks.extend(chunk.invalid().iter().map(|&b| self.singles[usize::from(b)]));
+        }
+    }
+
+    fn cut_text(&self, vocabulary: &Vocabulary, text: &str, ranks: &mut Vec<u32>) {
+        let before = ranks.len();
+        if let Ok(encoding) = self.inner.encode_fast(text, false) {
+            ranks.extend(encoding.get_ids().iter().filter_map(|&id| self.ranks.get(id as usize)));
+            // Trust, but compare: a tokenizer that normalises would lose bytes.
+            let spelled = ranks[before..].iter().flat_map(|&r| vocabulary.token(r));
+            if spelled.eq(text.as_bytes()) {
+                return;
+            }
+            ranks.truncate(before);
+        }
+        ranks.extend(text.bytes().map(|b| self.singles[usize::from(b)]));
+    }
+}
+
+/// Where to cut the next piece: after the last newline within reach, else at a character.
+fn piece_len(text: &str) -> usize {
+    if text.len() <= PIECE {
+        return text.len();
+    }
+    match text.as_bytes()[..PIECE].iter().rposition(|&b| b == b'\n') {
+        // The newline starts the next piece: tokens hold a newline with the indent after it.
+        Some(at) if at > 0 => at,
+        _ => text.floor_char_boundary(PIECE),
+    }
+}
+
+/// GPT-2's byte-level alphabet: the byte each letter stands for. Printable Latin-1 stands for
+/// itself; the other 68 bytes are written as the letters from U+0100 on.
+fn byte_letters() -> Vec<Option<u8>> {
+    let mut letters = vec![None; 256 + 68];
+    let mut next = 256;
+    for byte in 0..=255u8 {
+        let printable = matches!(byte, 33..=126 | 161..=172 | 174..=255);
+        if printable {
+            letters[usize::from(byte)] = Some(byte);
+        } else {
+            letters[next] = Some(byte);
+            next += 1;
+        }
+    }
+    letters
+}

@@ -1,0 +1,65 @@
+"""Batches: windows of the packed domains, each seen once before any is seen twice.
+
+Every domain is cut into windows of T+1 tokens at an offset that changes from epoch to epoch and
+visited in a shuffled order; the domains take turns so that their shares follow the weights
+exactly, not just on average.  All of it is a function of the seed and of how many windows each domain
+has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+class Domain:
+    def __init__(self, path: Path, window: int, seed: int):
+        self.ids = np.memmap(path, np.uint16, "r")
+        self.window, self.seed = window, seed
+        self.given = 0
+        self.per_epoch = (len(self.ids) - 1) // window - 1
+        self._epoch = -1
+        if self.per_epoch < 1:
+            raise ValueError(f"{path}: shorter than two windows")
+
+    def next(self) -> np.ndarray:
+        epoch, i = divmod(self.given, self.per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch, self._order = epoch, rng.permutation(self.per_epoch)
+            self._offset = int(rng.integers(self.window))
+        self.given += 1
+        at = self._offset + int(self._order[i]) * self.window
+        return self.ids[at:at + self.window + 1]
+
+
+class Batches:
+    def __init__(self, pack: Path, weights: dict[str, float], batch: int, window: int, seed: int):
+        total = sum(weights.values())
+        self.weights = {d: w / total for d, w in weights.items() if w > 0}
+        self.domains = {d: Domain(pack / f"{d}.u16", window, seed * 1000 + i)
+                        for i, d in enumerate(self.weights)}
+        self.batch, self.window = batch, window
+        self.drawn = 0
+
+    def next(self) -> torch.Tensor:
+        rows = []
+        for _ in range(self.batch):
+            self.drawn += 1
+            # The domain furthest behind its share.
+            d = max(self.weights, key=lambda d: self.weights[d] * self.drawn - self.domains[d].given)
+            rows.append(self.domains[d].next())
+        return torch.from_numpy(np.stack(rows).astype(np.int64))
+
+    def state_dict(self) -> dict:
+        return {"drawn": self.drawn, "given": {d: s.given for d, s in self.domains.items()}}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.drawn = state["drawn"]
+        for d, n in state["given"].items():
+            if d in self.domains:
+                self.domains[d].given = n
+
+    def epochs(self) -> dict[str, float]:
+        return {d: round(s.given / s.per_epoch, 2) for d, s in self.domains.items()}

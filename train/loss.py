@@ -1,0 +1,58 @@
+"""Cross entropy of the head without ever holding all logits.
+
+4,096 logits per token are most of the memory traffic of a small model.  The loss is the last thing
+computed, so its gradient is known as soon as the loss is: each chunk's logits are made, turned into
+their own gradient and multiplied back while they are still in the cache.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CHUNK = {"cpu": 512, "cuda": 16384}  # the CPU's cache; the GPU's need of work per launch
+
+
+class _HeadLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        n, chunk, w = x.shape[0], CHUNK[x.device.type], weight.to(x.dtype)
+        need = ctx.needs_input_grad[0]
+        dx = torch.empty_like(x) if need else None
+        dw = torch.zeros_like(weight) if need else None
+        total = x.new_zeros((), dtype=torch.float32)
+        for s in range(0, n, chunk):
+            xs, t = x[s:s + chunk], targets[s:s + chunk, None]
+            logits = torch.log_softmax((xs @ w.T).float(), -1)
+            total -= logits.gather(1, t).sum()
+            if need:
+                grad = logits.exp_()
+                grad.scatter_add_(1, t, grad.new_full(t.shape, -1.0))
+                grad = grad.to(x.dtype)
+                torch.mm(grad, w, out=dx[s:s + chunk])
+                if grad.dtype == dw.dtype:
+                    dw.addmm_(grad.T, xs)
+                else:
+                    dw += grad.T @ xs
+        if need:
+            ctx.save_for_backward(dx.div_(n), dw.div_(n))
+        return total / n
+
+    @staticmethod
+    def backward(ctx, g: Tensor):
+        dx, dw = ctx.saved_tensors
+        return dx * g, dw * g, None
+
+
+def head_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Mean nats per token; x [.., C], weight [V, C], targets [..].  Computed in x's precision."""
+    return _HeadLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1))
+
+
+@torch.no_grad()
+def token_nats(x: Tensor, weight: Tensor, targets: Tensor, linear=F.linear) -> Tensor:
+    """Nats of every token, for evaluation."""
+    x, targets = x.reshape(-1, x.shape[-1]), targets.reshape(-1)
+    chunk = CHUNK[x.device.type]
+    return torch.cat([F.cross_entropy(linear(x[s:s + chunk], weight).float(), targets[s:s + chunk], reduction="none")
+                      for s in range(0, len(x), chunk)])

@@ -1,0 +1,58 @@
+"""Weights to 7 bits, one scale per row; and a `linear` that imitates integer inference.
+
+Weights stay in [-63, 63] although they are stored in 8 bits: AVX2 multiplies bytes in pairs and adds
+the two products in 16 bits, and 2 * 127 * 63 still fits where 2 * 127 * 127 would saturate.  Activations are
+quantised anew for every vector, to [-127, 127].
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WEIGHT_MAX = 63
+ACTIVATION_MAX = 127
+
+
+def is_matrix(name: str, t: Tensor) -> bool:
+    """Everything that multiplies a vector.  `r_k` is two-dimensional but only a bonus per channel."""
+    return t.ndim == 2 and not name.endswith("r_k")
+
+
+def quantise_rows(w: Tensor) -> tuple[Tensor, Tensor]:
+    """[rows, cols] -> (int8 in [-63, 63], f32 scale per row) with the least squared error per row.
+
+    Clipping a lone outlier a little buys a finer step for the rest of its row.
+    """
+    w = w.float()
+    peak = w.abs().amax(1, keepdim=True).clamp_min(1e-12)
+    best = torch.full((w.shape[0],), float("inf"))
+    q, scale = torch.zeros_like(w), peak[:, 0] / WEIGHT_MAX
+    for clip in torch.linspace(1.0, 0.6, 41):
+        s = peak * clip / WEIGHT_MAX
+        n = torch.round(w / s).clamp(-WEIGHT_MAX, WEIGHT_MAX)  # rounds half to even
+        error = (n * s - w).square().sum(1)
+        better = error < best
+        best = torch.where(better, error, best)
+        q[better], scale[better] = n[better], s[better, 0]
+    return q.to(torch.int8), scale
+
+
+def quantise_activations(x: Tensor) -> Tensor:
+    s = x.abs().amax(-1, keepdim=True).clamp_min(1e-30) / ACTIVATION_MAX
+    return torch.round(x / s) * s
+
+
+def simulated(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state_dict as integer inference sees it."""
+    out = dict(state)
+    for name, t in state.items():
+        if is_matrix(name, t):
+            q, s = quantise_rows(t)
+            out[name] = q.float() * s[:, None]
+    return out
+
+
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """F.linear with the input rounded as inference rounds it (weights: see `simulated`)."""
+    return F.linear(quantise_activations(x.float()), weight)

@@ -1,0 +1,131 @@
+"""The parts of the recipe that must be exact."""
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from contamination import WORDS, EvalNgrams, _Hasher
+from corpus import looks_like_wiki
+from data import Domain
+from export import float_file, int8_file, load
+from loss import head_loss
+from model import RWKV7, Config
+from quantise import WEIGHT_MAX, is_matrix, quantise_rows
+from tokens import Encoder, train
+
+TINY = Config(vocab=300, width=64, layers=2, ffn=128, rank_w=8, rank_a=8, rank_v=8, rank_g=8)
+WARM = Path(__file__).resolve().parents[2] / "shared" / "warmstart"
+
+
+@pytest.fixture
+def tokenizer(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_text(train(["the cat and the hat\n    return 123456;"] * 20, 300).to_str())
+    return path
+
+
+def tiny_state():
+    torch.manual_seed(0)
+    model = RWKV7(TINY)
+    return {k: torch.randn_like(v) for k, v in model.state_dict().items()}
+
+
+def test_any_bytes_round_trip(tokenizer):
+    enc = Encoder(tokenizer)
+    for data in (b"", b"the cat", bytes(range(256)) * 3, "naïve — 日本".encode()[:-1], b"\xc3\x28 the \xff"):
+        assert b"".join(enc.bytes[i] for i in enc.encode(data)) == data
+        assert (enc.encode_many([data])[0] == enc.encode(data)).all()
+
+
+def test_windows_are_seen_once_per_epoch(tmp_path):
+    np.arange(1000, dtype=np.uint16).tofile(tmp_path / "x.u16")
+    d = Domain(tmp_path / "x.u16", 32, 7)
+    firsts = [int(d.next()[0]) for _ in range(d.per_epoch)]
+    assert len(set(firsts)) == d.per_epoch and all((f - firsts[0]) % 32 == 0 for f in firsts)
+    resumed = Domain(tmp_path / "x.u16", 32, 7)
+    resumed.given = d.given
+    assert (resumed.next() == d.next()).all()
+
+
+def test_fused_loss_and_its_gradient():
+    x = torch.randn(3, 700, 16, requires_grad=True)
+    w = torch.randn(50, 16, requires_grad=True)
+    t = torch.randint(0, 50, (3, 700))
+    plain = torch.nn.functional.cross_entropy((x @ w.T).reshape(-1, 50), t.reshape(-1))
+    expected = torch.autograd.grad(plain, (x, w))
+    ours = head_loss(x, w, t)
+    assert torch.allclose(ours, plain, atol=1e-5)
+    for p, q in zip(torch.autograd.grad(ours, (x, w)), expected):
+        assert torch.allclose(p, q, atol=1e-6)
+
+
+def test_quantised_rows():
+    w = torch.randn(40, 64)
+    w[3] = 0
+    q, s = quantise_rows(w)
+    assert q.abs().max() <= WEIGHT_MAX and s.dtype == torch.float32 and s.isfinite().all() and (s > 0).all()
+    # Never worse than plain rounding, which is off by at most half a step.
+    assert ((q * s[:, None] - w).norm(dim=1) <= w.abs().amax(1) / WEIGHT_MAX / 2 * 8 + 1e-9).all()
+
+
+def test_export(tmp_path, tokenizer):
+    state = tiny_state()
+    float_file(tmp_path / "f.safetensors", state)
+    again = load(tmp_path / "f.safetensors")
+    assert all(torch.equal(again[k], v.half().float()) for k, v in state.items())
+    int8_file(tmp_path / "a.safetensors", state, tokenizer, "tiny")
+    int8_file(tmp_path / "b.safetensors", dict(reversed(state.items())), tokenizer, "tiny")
+    raw = (tmp_path / "a.safetensors").read_bytes()
+    assert raw == (tmp_path / "b.safetensors").read_bytes()
+    n = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + n])
+    meta = header.pop("__metadata__")
+    assert meta["format"] == "llz-model-1" and meta["n_embd"] == "64" and meta["vocab_size"] == "300"
+    assert json.loads(meta["tokenizer"])["model"]["type"] == "BPE"
+    for k, v in state.items():
+        if is_matrix(k, v):
+            assert header[k]["dtype"] == "I8" and header[k]["shape"] == list(v.shape)
+            assert header[k + ".scale"] | {"data_offsets": 0} == {"dtype": "F32", "shape": [v.shape[0]], "data_offsets": 0}
+        else:
+            assert header[k]["dtype"] == "F32" and header[k]["shape"] == [v.numel()]
+    assert max(t["data_offsets"][1] for t in header.values()) == len(raw) - 8 - n
+
+
+def test_contamination_is_found_by_content(tmp_path):
+    words = [f"word{i}" for i in range(400)]
+    (tmp_path / "eval" / "prose").mkdir(parents=True)
+    (tmp_path / "eval" / "prose" / "a.txt").write_text(" ".join(words))
+    wrapped = "\n>> ".join(words[100:130]).upper().encode()  # other case, wrapping and punctuation
+    assert len(_Hasher()(wrapped)) == 30 - WORDS + 1
+    guard = EvalNgrams(tmp_path / "eval")
+    guard.survey([wrapped, b"nothing at all in common with it, however long one may look"])
+    assert not guard.admit(wrapped) and guard.admit(b"nothing of the kind")
+    assert guard.verdict()["documents_dropped"] == 1
+    for i in range(0, 400, 20):  # too little at a time to be dropped, too much in sum
+        assert guard.admit(" ".join(words[i:i + 20]).encode())
+    with pytest.raises(SystemExit):
+        guard.verdict()
+
+
+def test_wiki_markup_is_told_from_lock_files():
+    page = b"'''Cheese''' is a [[food]] of [[milk]].\n== History ==\nSee {{main|cheese}} and [[Gouda]].\n" * 5
+    assert looks_like_wiki(page)
+    assert not looks_like_wiki(b'[[package]]\nname = "a"\nversion = "1"\n' * 50)
+
+
+@pytest.mark.skipif(not WARM.exists(), reason="no starting weights here")
+def test_model_agrees_with_the_starting_weights_check():
+    check = json.loads((WARM / "check.json").read_text())
+    state = load(WARM / "rwkv7-d192-l4-v4096.safetensors")
+    model = RWKV7(Config.of(state))
+    model.load_state_dict(state)
+    ids = torch.tensor([check["start_token"], *check["ids"]])
+    x = torch.nn.functional.pad(ids[:-1], (0, -(len(ids) - 1) % 16))
+    with torch.no_grad():
+        logits = model.head(model(x[None])[0, :len(ids) - 1])
+    nats = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
+    assert torch.allclose(nats, torch.tensor(check["nats"]), atol=1e-3)
+    assert torch.allclose(logits[0, :8], torch.tensor(check["logits_first8_of_step0"]), atol=1e-3)

@@ -1,0 +1,185 @@
+"""Train a model: `python train.py --pack DIR --out DIR [--init FILE] (--minutes M | --end-time HH:MM | --steps N)`.
+
+The same script on a CPU and on a CUDA GPU.  Stop it at will: the same command continues from
+`OUT/last.pt`.
+"""
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from data import Batches
+from loss import head_loss
+from model import RWKV7, Config
+from optim import optimizers, rate, set_rate
+from tokens import Encoder
+from validate import Slices
+from workers import Workers
+
+# Shares of the tokens.  Chosen for what people archive, not for what the corpus has most of; wiki
+# markup is repeated (its 2.5 MB are seen a few times), nothing else is.
+WEIGHTS = dict(prose=0.25, code=0.23, structured=0.21, docs=0.12, wiki=0.06, misc=0.06, multilingual=0.07)
+
+
+def arguments() -> argparse.Namespace:
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--pack", type=Path, required=True, help="what pack.py wrote")
+    ap.add_argument("--tokenizer", type=Path, required=True)
+    ap.add_argument("--eval", type=Path, help="evaluation texts")
+    ap.add_argument("--out", type=Path, required=True, help="checkpoints and log")
+    ap.add_argument("--init", type=Path, help="safetensors to start from (otherwise: random)")
+    for f, d in Config().asdict().items():
+        ap.add_argument(f"--{f.replace('_', '-')}", type=int, default=d)
+    ap.add_argument("--weights", type=json.loads, default=WEIGHTS, help="domain shares, as JSON")
+    ap.add_argument("--batch", type=int, default=8)
+    ap.add_argument("--window", type=int, default=1024)
+    ap.add_argument("--muon-lr", type=float, default=0.02)
+    ap.add_argument("--adam-lr", type=float, default=2e-3)
+    ap.add_argument("--warm", type=float, default=0.01, help="share of the run that warms up")
+    ap.add_argument("--decay", type=float, default=0.5, help="share of the run that decays to zero")
+    length = ap.add_mutually_exclusive_group(required=True)
+    length.add_argument("--steps", type=int, help="a run of this many steps (reproducible)")
+    length.add_argument("--minutes", type=float, help="a run of this long (on borrowed time)")
+    length.add_argument("--end-time", help="a run until HH:MM today")
+    ap.add_argument("--seed", type=int, default=0)
+    ap.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (CPU only)")
+    ap.add_argument("--compile", action="store_true")
+    ap.add_argument("--bf16", action="store_true", help="autocast; worth it only with bf16 units")
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--save-minutes", type=float, default=5)
+    ap.add_argument("--validate-minutes", type=float, default=15)
+    return ap.parse_args()
+
+
+class Clock:
+    """How far the run is, from 0 to 1, by steps or by the wall clock; survives a restart."""
+
+    def __init__(self, a: argparse.Namespace, began: float | None):
+        self.steps = a.steps
+        self.began = began or time.time()
+        if a.end_time:
+            h, m = map(int, a.end_time.split(":"))
+            self.end = datetime.datetime.now().replace(hour=h, minute=m, second=0).timestamp()
+        elif a.minutes:
+            self.end = self.began + a.minutes * 60
+
+    def progress(self, step: int) -> float:
+        return step / self.steps if self.steps else (time.time() - self.began) / (self.end - self.began)
+
+
+def main() -> None:
+    a = arguments()
+    torch.manual_seed(a.seed)
+    a.out.mkdir(parents=True, exist_ok=True)
+    log_file = (a.out / "log.txt").open("a", buffering=1)
+
+    def log(text: str) -> None:
+        line = f"{datetime.datetime.now():%H:%M:%S} {text}"
+        print(line, flush=True)
+        log_file.write(line + "\n")
+
+    init = {k: v.float() for k, v in load_file(a.init).items()} if a.init else None
+    config = Config.of(init) if init else Config(**{f: getattr(a, f) for f in Config().asdict()})
+    model = RWKV7(config)
+    if init:
+        model.load_state_dict(init)
+    model.to(a.device)
+    opts = optimizers(model, a.muon_lr, a.adam_lr)
+    info = json.loads((a.pack / "pack.json").read_text())  # only packs that passed the check have one
+    if info["vocab_size"] != config.vocab:
+        raise SystemExit(f"{a.pack} holds tokens of a {info['vocab_size']}-token vocabulary")
+    if not info.get("contamination"):
+        log("WARNING: this pack was never checked for evaluation text")
+    batches = Batches(a.pack, a.weights, a.batch, a.window, a.seed)
+    slices = Slices(a.eval, Encoder(a.tokenizer)) if a.eval else None
+
+    step, tokens, seconds, began = 0, 0, 0.0, None
+    last = a.out / "last.pt"
+    if last.exists():
+        s = torch.load(last, map_location=a.device)
+        model.load_state_dict(s["model"])
+        for o, state in zip(opts, s["optimizers"]):
+            o.load_state_dict(state)
+        batches.load_state_dict(s["batches"])
+        torch.set_rng_state(s["rng"].cpu())
+        step, tokens, seconds, began = s["step"], s["tokens"], s["seconds"], s["began"]
+        log(f"resumed at step {step}, {tokens / 1e6:.1f} M tokens")
+    clock = Clock(a, began)
+
+    def save() -> None:
+        state = dict(model=model.state_dict(), optimizers=[o.state_dict() for o in opts],
+                     batches=batches.state_dict(), rng=torch.get_rng_state(), step=step, tokens=tokens,
+                     seconds=seconds, began=clock.began, config=config.asdict())
+        torch.save(state, last.with_suffix(".new"))
+        last.with_suffix(".new").replace(last)  # never a half-written checkpoint
+
+    def validate() -> None:
+        if slices:
+            bpb = slices.bits_per_byte(model, device=a.device)
+            log(f"valid step {step} tokens {tokens / 1e6:.2f}M " + " ".join(f"{d} {v:.4f}" for d, v in bpb.items()))
+
+    log(f"{sum(p.numel() for p in model.parameters())} parameters, {config.multiply_adds()} multiply-adds per token")
+    log(" ".join(f"{k}={v}" for k, v in vars(a).items()))
+    if a.device == "cpu":
+        gradient = Workers(model, a.workers, a.batch, a.window, a.compile, a.bf16).gradient
+    else:
+        # CUDA graphs: a small model's kernels are shorter than their launches.
+        forward = torch.compile(model, mode="reduce-overhead") if a.compile else model
+
+        def gradient(ids: torch.Tensor) -> torch.Tensor:
+            ids = ids.pin_memory().to(a.device, non_blocking=True)
+            with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
+                hidden = forward(ids[:, :-1])
+            hidden = hidden.bfloat16() if a.bf16 else hidden
+            loss = head_loss(hidden, model.head.weight, ids[:, 1:])
+            loss.backward()
+            return loss.detach()
+
+    if step == 0:
+        validate()
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    saved = validated = mark = time.time()
+    smooth, marked = None, tokens
+    while (progress := clock.progress(step)) < 1 and not stop:
+        t = time.time()
+        factor = rate(progress, a.warm, a.decay)
+        set_rate(opts, factor)
+        loss = gradient(batches.next())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for o in opts:
+            o.step()
+            o.zero_grad(set_to_none=True)
+        step += 1
+        tokens += a.batch * a.window
+        seconds += time.time() - t
+        if step % 25 == 0:
+            smooth = loss.item() if smooth is None else 0.8 * smooth + 0.2 * loss.item()
+            now = time.time()
+            log(f"step {step} tokens {tokens / 1e6:.2f}M loss {loss.item():.4f} smooth {smooth:.4f} "
+                f"rate {factor:.3f} {(tokens - marked) / (now - mark):.0f} tok/s")
+            mark, marked = now, tokens
+        if time.time() - saved > 60 * a.save_minutes:
+            save()
+            saved = time.time()
+        if time.time() - validated > 60 * a.validate_minutes:
+            validate()
+            validated = time.time()
+    save()
+    if stop:
+        log("stopped; the same command continues")
+        return
+    validate()
+    log(f"done: {step} steps, {tokens} tokens, {seconds / 60:.1f} minutes, epochs {batches.epochs()}")
+
+
+if __name__ == "__main__":
+    main()

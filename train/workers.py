@@ -1,0 +1,109 @@
+"""Gradients on a CPU: several single-threaded processes, one sequence at a time.
+
+A small model spends its time in operators of a millisecond, and threads that meet after each of
+them wait for each other all day, above all on a machine that other programs use too.  Processes meet
+once per step.  Each takes the next sequence of the batch until none is left, so a slow core
+simply does fewer; a sequence's activations also fit the cache where a batch's do not.
+Every sequence has a slot of its own for its gradient and the slots are added in order: the result
+does not depend on who did what.
+"""
+from __future__ import annotations
+
+import torch
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+
+from loss import head_loss
+from model import RWKV7, Config
+
+
+def flatten(model: nn.Module, flat: Tensor) -> None:
+    """Make `flat` the storage of all parameters."""
+    at = 0
+    for p in model.parameters():
+        p.data = flat[at:at + p.numel()].view_as(p)
+        at += p.numel()
+
+
+class _Job:
+    """What every process shares."""
+
+    def __init__(self, config: Config, batch: int, window: int, compiled: bool, bf16: bool):
+        n = sum(p.numel() for p in RWKV7(config).parameters())
+        self.config, self.compiled, self.bf16 = config, compiled, bf16
+        self.flat = torch.zeros(n).share_memory_()
+        self.grads = torch.zeros(batch, n).share_memory_()
+        self.ids = torch.zeros(batch, window + 1, dtype=torch.int64).share_memory_()
+        self.losses = torch.zeros(batch).share_memory_()
+        self.next = mp.get_context("spawn").Value("i", 0)
+
+    def prepare(self, model: RWKV7) -> None:
+        self.model = model
+        self.forward = torch.compile(model) if self.compiled else model
+
+    def work(self) -> None:
+        while True:
+            with self.next.get_lock():
+                i = self.next.value
+                self.next.value += 1
+            if i >= len(self.ids):
+                return
+            ids = self.ids[i:i + 1]
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+                hidden = self.forward(ids[:, :-1])
+            loss = head_loss(hidden.float(), self.model.head.weight, ids[:, 1:])
+            loss.backward()
+            self.losses[i] = loss.detach()
+            torch.cat([p.grad.flatten() for p in self.model.parameters()], out=self.grads[i])
+            for p in self.model.parameters():
+                p.grad = None
+
+
+def _child(job: _Job, pipe) -> None:
+    torch.set_num_threads(1)
+    model = RWKV7(job.config)
+    flatten(model, job.flat)
+    job.prepare(model)
+    try:
+        while True:
+            pipe.recv()
+            job.work()
+            pipe.send(None)
+    except EOFError:  # the parent is gone
+        pass
+
+
+class Workers:
+    """`count` processes, this one among them, behind one call."""
+
+    def __init__(self, model: RWKV7, count: int, batch: int, window: int, compiled: bool, bf16: bool):
+        self.count = count
+        self.job = _Job(model.config, batch, window, compiled, bf16)
+        torch.cat([p.detach().flatten() for p in model.parameters()], out=self.job.flat)
+        flatten(model, self.job.flat)
+        torch.set_num_threads(1)
+        self.pipes = []
+        context = mp.get_context("spawn")
+        for _ in range(count - 1):
+            ours, theirs = context.Pipe()
+            context.Process(target=_child, args=(self.job, theirs), daemon=True).start()
+            theirs.close()
+            self.pipes.append(ours)
+        self.job.prepare(model)
+
+    def gradient(self, ids: Tensor) -> Tensor:
+        """The mean loss of the batch; its gradient goes into the parameters' `.grad`."""
+        job = self.job
+        job.ids.copy_(ids)
+        job.next.value = 0
+        for p in self.pipes:
+            p.send(None)
+        job.work()
+        for p in self.pipes:
+            p.recv()
+        mean = job.grads.mean(0)
+        at = 0
+        for p in job.model.parameters():
+            p.grad = mean[at:at + p.numel()].view_as(p)
+            at += p.numel()
+        return job.losses.mean()
