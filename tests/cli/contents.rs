@@ -145,8 +145,8 @@ fn cat_joins_files() {
 fn the_archive_depends_on_neither_threads_nor_the_place() {
     let (one, two) = (scratch(), scratch());
     for (dir, threads) in [(&one, "1"), (&two, "2")] {
-        write(dir.path().join("tree/text"), "the same text again and again\n".repeat(9000));
-        write(dir.path().join("tree/more"), "and another file\n".repeat(900));
+        write(dir.path().join("tree/text"), "the same text again and again\n".repeat(1500));
+        write(dir.path().join("tree/more"), "and another file\n".repeat(90));
         for name in ["tree/text", "tree/more", "tree"] {
             let touch = std::process::Command::new("touch")
                 .args(["-d", "2026-01-02T03:04:05Z"])
@@ -154,7 +154,7 @@ fn the_archive_depends_on_neither_threads_nor_the_place() {
                 .status();
             assert!(touch.unwrap().success());
         }
-        let args = ["pack", "--chunk-size", "64k", "-T", threads, "tree"];
+        let args = ["pack", "--chunk-size", "16k", "-T", threads, "tree"];
         llz(dir.path()).args(args).assert().success();
     }
     let archive = |dir: &tempfile::TempDir| fs::read(dir.path().join("tree.llz")).unwrap();

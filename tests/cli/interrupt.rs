@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::{llz, names, scratch, write};
 
-/// Text that takes every level a good while: it does not repeat.
+/// Text that takes every level some seconds: it does not repeat.
 fn long_text() -> String {
     let mut state = 1u64;
     let mut text = String::new();
-    while text.len() < 24 << 20 {
+    while text.len() < 4 << 20 {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text += &format!("{:x} measured {} of {}\n", state >> 40, state >> 55, state >> 60);
