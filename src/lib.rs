@@ -2,9 +2,11 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod archive;
 pub mod codec;
 pub mod coder;
 pub mod error;
+pub mod format;
 #[allow(unsafe_code)]
 pub mod kernel;
 pub mod limits;
@@ -13,7 +15,12 @@ pub mod model;
 pub mod progress;
 pub mod vocab;
 
+pub use archive::{
+    Archive, ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
+    pack, pack_to_path, unpack_reader,
+};
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Error, Result};
+pub use format::{Entry, EntryKind};
 pub use limits::Limits;
 pub use progress::Progress;

@@ -20,6 +20,7 @@ pub mod blend;
 pub mod lanes;
 mod prefetch;
 pub mod matrix;
+pub mod mmap;
 pub mod scalar;
 pub mod vector;
 pub mod wkv;

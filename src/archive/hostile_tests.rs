@@ -1,0 +1,339 @@
+//! Archives that are damaged or meant to do harm: refused with a typed error, with nothing
+//! written outside the destination and nothing left behind in it.
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::codec::{CodecId, CoderParams, Level, ModelRef};
+use crate::format::{
+    CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, Params, Writer, recover,
+};
+use crate::{
+    Archive, EngineOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
+    unpack_reader,
+};
+
+fn file(path: &str, content: &[u8]) -> Entry {
+    let sha256 = Sha256::digest(content).into();
+    let kind = EntryKind::File { size: content.len() as u64, offset: 0, sha256 };
+    Entry { path: path.into(), kind, mode: 0o644, mtime: 1_000_000_000_000_000_000 }
+}
+
+fn directory(path: &str) -> Entry {
+    Entry { kind: EntryKind::Directory, mode: 0o755, ..file(path, b"") }
+}
+
+fn link(path: &str, target: &str) -> Entry {
+    Entry { kind: EntryKind::Symlink { target: target.into() }, ..file(path, b"") }
+}
+
+const PARAMS: Params = Params {
+    level: 1,
+    chunk_size: 1 << 20,
+    grouping: GROUPING_BY_KIND,
+    coder: CODER_BINARY,
+    mixer: CoderParams { mixer: 1, table_bits: 16 },
+};
+
+/// An archive of one stored chunk and these entries.
+fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    if !raw.is_empty() {
+        let chunk = Chunk {
+            codec: CodecId::Stored,
+            raw_len: raw.len() as u32,
+            raw_crc: crc32fast::hash(raw),
+            coded: raw,
+        };
+        writer.chunk(chunk).unwrap();
+    }
+    entries.iter().for_each(|entry| writer.entry(entry, None).unwrap());
+    writer.finish().unwrap();
+    bytes
+}
+
+fn unpack(bytes: &[u8], pipe: bool, dest: &Path, limits: Limits) -> Result<()> {
+    let options = UnpackOptions { limits, ..Default::default() };
+    let progress = Progress::default();
+    if pipe {
+        unpack_reader(&mut &bytes[..], dest, &options, &progress).map(drop)
+    } else {
+        let archive = Archive::from_bytes(bytes.to_vec(), limits)?;
+        archive.unpack(dest, &options, &progress).map(drop)
+    }
+}
+
+/// Unpacks in every way, into a directory that exists and one that does not, and makes sure that
+/// each fails and leaves everything as it was.
+fn refusal(bytes: &[u8], limits: Limits) -> Vec<Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut errors = Vec::new();
+    for pipe in [false, true] {
+        let dest = dir.path().join("dest");
+        errors.push(unpack(bytes, pipe, &dest, limits).unwrap_err());
+        assert!(!dest.exists());
+        fs::create_dir(&dest).unwrap();
+        errors.push(unpack(bytes, pipe, &dest, limits).unwrap_err());
+        fs::remove_dir(&dest).expect("nothing was left in the destination");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was left beside it");
+    }
+    errors
+}
+
+#[test]
+fn unsafe_entries_are_refused() {
+    let cases = [
+        vec![file("/etc/passwd", b"x")],
+        vec![file("../x", b"x")],
+        vec![file("a/../../x", b"x")],
+        vec![file("a//b", b"x")],
+        vec![file("./a", b"x")],
+        vec![file("a/", b"x")],
+        vec![file("a\0b", b"x")],
+        vec![file("\x1b[2J", b"x")],
+        vec![file("a", b"x"), directory("a")],
+        vec![directory("a"), directory("a"), file("b", b"x")],
+        vec![file("a", b"x"), directory("a/b")],
+        vec![directory("a/b"), file("a", b"x")],
+        vec![link("a", "b"), file("a/c", b"x")],
+        vec![file("a/c", b"x"), link("a", "b")],
+        vec![link("a", "/etc"), file("b", b"x")],
+        vec![link("a", ".."), file("b", b"x")],
+        vec![link("d/a", "../../b"), file("b", b"x")],
+        vec![link("a", "b/../.."), file("b", b"x")],
+        vec![link("a", ""), file("b", b"x")],
+    ];
+    for entries in cases {
+        for error in refusal(&archive(b"x", &entries), Limits::default()) {
+            assert!(matches!(error, Error::Unsafe { .. }), "{entries:?}: {error}");
+        }
+    }
+    #[cfg(windows)]
+    for name in ["a:b", "aux", "com1.txt", "a\\b", "a."] {
+        for error in refusal(&archive(b"x", &[file(name, b"x")]), Limits::default()) {
+            assert!(matches!(error, Error::Unsafe { .. }), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn content_must_be_what_the_entries_say() {
+    let good = file("a", b"content");
+    unpack_well(&archive(b"content", std::slice::from_ref(&good)));
+    let EntryKind::File { size, offset, .. } = good.kind else { unreachable!() };
+    let other_hash = EntryKind::File { size, offset, sha256: [0; 32] };
+    let empty_hash = EntryKind::File { size: 0, offset, sha256: [0; 32] };
+    let empty_hash = Entry { kind: empty_hash, ..file("b", b"") };
+    for bytes in [
+        archive(b"content", &[Entry { kind: other_hash, ..file("a", b"") }]),
+        archive(b"content", &[file("a", b"content"), empty_hash]),
+        // Bytes without an owner, and an owner without bytes.
+        archive(b"content and more", &[file("a", b"content")]),
+        archive(b"cont", &[file("a", b"content")]),
+        archive(b"", &[file("a", b"content")]),
+    ] {
+        for error in refusal(&bytes, Limits::default()) {
+            assert!(matches!(error, Error::Corrupt(_)), "{error}");
+        }
+        let whole = Archive::from_bytes(bytes, Limits::default())
+            .and_then(|archive| archive.test(&EngineOptions::default(), &Progress::default()));
+        assert!(matches!(whole, Err(Error::Corrupt(_))), "{whole:?}");
+    }
+}
+
+fn unpack_well(bytes: &[u8]) {
+    let dir = tempfile::tempdir().unwrap();
+    for pipe in [false, true] {
+        unpack(bytes, pipe, &dir.path().join(format!("{pipe}")), Limits::default()).unwrap();
+    }
+}
+
+#[test]
+fn limits_are_enforced() {
+    let raw = vec![7; 1000];
+    let entries = [directory("d"), file("d/e/f", &raw)];
+    let bytes = archive(&raw, &entries);
+    unpack_well(&bytes);
+    let default = Limits::default();
+    for (limits, wanted) in [
+        (Limits { total_bytes: 999, ..default }, "--limit-size"),
+        (Limits { entries: 1, ..default }, "--limit-entries"),
+        (Limits { entries: 2, ..default }, "--limit-entries"),
+        (Limits { chunk_bytes: 999, ..default }, "--limit-chunk"),
+        (Limits { path_bytes: 4, ..default }, "--limit-path"),
+        (Limits { path_depth: 2, ..default }, "--limit-depth"),
+        (Limits { memory: 200, ..default }, "--limit-memory"),
+    ] {
+        for error in refusal(&bytes, limits) {
+            match error {
+                Error::Limit { option, .. } => assert_eq!(option, wanted),
+                other => panic!("{wanted}: {other}"),
+            }
+        }
+    }
+    // Copies take no room in the archive, but they do when unpacked.
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    let raw_crc = crc32fast::hash(&raw);
+    writer.chunk(Chunk { codec: CodecId::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
+    writer.entry(&file("0", &raw), None).unwrap();
+    (1..1000).for_each(|index| writer.entry(&file(&index.to_string(), &raw), Some(1)).unwrap());
+    writer.finish().unwrap();
+    let bomb = Limits { total_bytes: 999_999, ..default };
+    for error in refusal(&bytes, bomb) {
+        assert!(matches!(error, Error::Limit { option: "--limit-size", .. }), "{error}");
+    }
+    unpack_well(&bytes);
+}
+
+#[test]
+fn a_missing_model_is_named_before_anything_is_written() {
+    let raw = b"coded with a model that nobody has";
+    let sha256 = [0xab; 32];
+    let model = ModelRef { sha256, tokenizer: [1; 8], profile: 1, fingerprint: 1 };
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    writer.model(&model).unwrap();
+    let raw_crc = crc32fast::hash(raw);
+    let raw_len = raw.len() as u32;
+    writer.chunk(Chunk { codec: CodecId::Neural, raw_len, raw_crc, coded: b"?" }).unwrap();
+    writer.entry(&file("a", raw), None).unwrap();
+    writer.finish().unwrap();
+    let archive = Archive::from_bytes(bytes.clone(), Limits::default()).unwrap();
+    assert_eq!(archive.info().model, Some(model));
+    for error in refusal(&bytes, Limits::default()) {
+        assert!(matches!(error, Error::Model(_) | Error::Unsupported(_)), "{error}");
+    }
+}
+
+/// A small archive with everything in it, and its files.
+fn specimen() -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("t");
+    fs::create_dir(&root).unwrap();
+    let text = "the quick brown fox, ".repeat(20).into_bytes();
+    let files = [("a.txt", text.clone()), ("b.txt", text), ("c", vec![1, 2, 250])];
+    for (name, content) in &files {
+        fs::write(root.join(name), content).unwrap();
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("c", root.join("l")).unwrap();
+    let engine = EngineOptions { level: Level::new(1).unwrap(), ..Default::default() };
+    let options = PackOptions { engine, chunk_size: Some(300), ..Default::default() };
+    let mut bytes = Vec::new();
+    pack(std::slice::from_ref(&root), &mut bytes, &options, &Progress::default()).unwrap();
+    let prefix = root.strip_prefix("/").unwrap_or(&root).display().to_string();
+    let stored = |(name, content)| (format!("{prefix}/{name}"), content);
+    (bytes, files.into_iter().map(stored).collect())
+}
+
+const SMALL: Limits = Limits {
+    total_bytes: 1 << 20,
+    entries: 1000,
+    chunk_bytes: 1 << 20,
+    path_bytes: 1000,
+    path_depth: 20,
+    memory: 1 << 24,
+};
+
+fn assert_typed(error: &Error, what: &str) {
+    let fits = matches!(error, Error::Corrupt(_) | Error::Unsupported(_) | Error::Limit { .. });
+    assert!(fits, "{what}: {error}");
+}
+
+/// A full test, and a recovery, notice any damage at all.
+fn check_noticed(bytes: &[u8], what: &str) {
+    let tested = Archive::from_bytes(bytes.to_vec(), SMALL)
+        .and_then(|archive| archive.test(&EngineOptions::default(), &Progress::default()));
+    assert_typed(&tested.expect_err(what), what);
+    match recover(bytes, Path::new("-"), SMALL) {
+        Ok((_, damage)) => assert_typed(&damage.expect(what), what),
+        Err(error) => assert_typed(&error, what),
+    }
+}
+
+/// Unpacking gives a typed error or the files as they were.
+fn check_unpacked(bytes: &[u8], files: &[(String, Vec<u8>)], what: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    for pipe in [false, true] {
+        let dest = dir.path().join("dest");
+        match unpack(bytes, pipe, &dest, SMALL) {
+            Err(error) => {
+                assert_typed(&error, what);
+                assert!(!dest.exists(), "{what}");
+            }
+            Ok(()) => {
+                for (path, content) in files {
+                    assert_eq!(&fs::read(dest.join(path)).unwrap(), content, "{what}");
+                }
+                fs::remove_dir_all(&dest).unwrap();
+            }
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{what}");
+    }
+}
+
+#[test]
+fn every_truncation_shows() {
+    let (bytes, files) = specimen();
+    for len in 0..bytes.len() {
+        let what = format!("cut to {len} bytes");
+        check_noticed(&bytes[..len], &what);
+        check_unpacked(&bytes[..len], &files, &what);
+    }
+    let more = [&bytes[..], b"\0"].concat();
+    check_noticed(&more, "something follows");
+    check_unpacked(&more, &files, "something follows");
+}
+
+#[test]
+fn every_flipped_bit_shows() {
+    let (bytes, files) = specimen();
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let what = format!("bit {bit} flipped");
+        check_noticed(&bytes, &what);
+        // Directories are slow: one bit of each byte.
+        if bit % 8 == bit / 8 % 8 {
+            check_unpacked(&bytes, &files, &what);
+        }
+    }
+}
+
+#[test]
+fn a_truncated_archive_gives_back_what_was_complete() {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    for index in 0..5000u32 {
+        let raw = index.to_le_bytes();
+        let (raw_len, raw_crc) = (4, crc32fast::hash(&raw));
+        writer.chunk(Chunk { codec: CodecId::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
+        writer.entry(&file(&format!("{index:04}"), &raw), None).unwrap();
+    }
+    writer.finish().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.llz");
+    for (len, count) in
+        [(bytes.len(), 5000), (bytes.len() - 20, 5000), (bytes.len() - 50_000, 4096)]
+    {
+        fs::write(&path, &bytes[..len]).unwrap();
+        let (archive, damage) = Archive::recover(&path, Limits::default()).unwrap();
+        assert_eq!((archive.entries().len(), damage.is_some()), (count, len < bytes.len()));
+        let dest = dir.path().join(format!("{len}"));
+        archive.unpack(&dest, &UnpackOptions::default(), &Progress::default()).unwrap();
+        assert_eq!(fs::read(dest.join("4095")).unwrap(), 4095u32.to_le_bytes());
+        assert_eq!(fs::read_dir(dest).unwrap().count(), count);
+    }
+    // Damage in one chunk does not hide the other files while the index is whole.
+    let middle = bytes.len() / 4;
+    bytes[middle] ^= 1;
+    let archive = Archive::from_bytes(bytes, Limits::default()).unwrap();
+    let (engine, progress) = (EngineOptions::default(), Progress::default());
+    let readable = |path: &str| archive.read_file(path, &engine, &progress).is_ok();
+    let whole = archive.entries().iter().filter(|entry| readable(&entry.path)).count();
+    assert_eq!(whole, 4999);
+}

@@ -1,0 +1,27 @@
+//! Directory trees ⇄ archives: walk, group, pack, and unpack under a safety policy.
+#![forbid(unsafe_code)]
+
+mod classify;
+mod decode;
+mod extract;
+mod options;
+mod pack;
+mod plan;
+mod policy;
+mod read;
+mod spool;
+mod staging;
+mod unpack;
+mod walk;
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;
+
+pub use options::{
+    ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
+};
+pub use pack::{pack, pack_to_path};
+pub use read::Archive;
+pub use unpack::unpack_reader;

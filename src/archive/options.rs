@@ -1,0 +1,123 @@
+//! What callers ask for and what they are told.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::codec::{EngineOptions, ModelRef};
+use crate::format::Params;
+use crate::limits::Limits;
+
+/// How to pack.
+#[derive(Debug, Clone, Default)]
+pub struct PackOptions {
+    /// Level, threads, model and memory limit of the engine.
+    pub engine: EngineOptions,
+    /// Greatest number of raw bytes in one chunk; `None` is the level's own default.
+    pub chunk_size: Option<usize>,
+    /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any
+    /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
+    /// that is in it.
+    pub exclude: Vec<String>,
+    /// Decode the whole finished archive and compare checksums before it is put in place
+    /// ([`pack_to_path`](crate::pack_to_path) only).
+    pub verify: bool,
+}
+
+/// What was packed.
+#[derive(Debug, Clone, Default)]
+pub struct PackSummary {
+    /// Files stored.
+    pub files: u64,
+    /// Directories stored.
+    pub dirs: u64,
+    /// Symbolic links stored.
+    pub symlinks: u64,
+    /// Bytes of all files together.
+    pub raw_bytes: u64,
+    /// Bytes of the archive.
+    pub archive_bytes: u64,
+    /// Chunks by codec name, in alphabetical order.
+    pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
+    /// What was left out or may be inconsistent, each with the reason: special files, files that
+    /// could not be opened, files that changed while they were read.
+    pub skipped: Vec<(PathBuf, String)>,
+}
+
+/// Chunks of one codec.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChunkTally {
+    /// How many.
+    pub chunks: u64,
+    /// Their bytes before coding.
+    pub raw_bytes: u64,
+    /// Their bytes after coding.
+    pub coded_bytes: u64,
+}
+
+impl ChunkTally {
+    pub(crate) fn add(&mut self, raw: usize, coded: usize) {
+        self.chunks += 1;
+        self.raw_bytes += raw as u64;
+        self.coded_bytes += coded as u64;
+    }
+}
+
+/// What an archive says about itself; found without decoding anything.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Format version, major and minor.
+    pub version: (u8, u8),
+    /// How it was made.
+    pub params: Params,
+    /// The model its neural chunks need; `None` when it has none.
+    pub model: Option<ModelRef>,
+    /// Number of files.
+    pub files: u64,
+    /// Number of directories.
+    pub dirs: u64,
+    /// Number of symbolic links.
+    pub symlinks: u64,
+    /// Bytes of all files together once unpacked.
+    pub raw_bytes: u64,
+    /// Bytes of the archive.
+    pub archive_bytes: u64,
+    /// Chunks by codec name, in alphabetical order.
+    pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
+}
+
+/// What [`Archive::test`](crate::Archive::test) went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TestSummary {
+    /// Entries checked.
+    pub entries: u64,
+    /// Chunks decoded.
+    pub chunks: u64,
+    /// Bytes of all files together.
+    pub raw_bytes: u64,
+}
+
+/// How to unpack.
+#[derive(Debug, Clone, Default)]
+pub struct UnpackOptions {
+    /// Threads, model and memory limit of the engine.
+    pub engine: EngineOptions,
+    /// Bounds on what the archive may make this program write.
+    pub limits: Limits,
+    /// Replace existing files and merge into existing directories.
+    pub force: bool,
+    /// Unpack only these paths and what is below them; empty means everything.
+    pub only: Vec<String>,
+}
+
+/// What was unpacked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UnpackSummary {
+    /// Files written.
+    pub files: u64,
+    /// Directories made, not counting ones that only an entry below them implied.
+    pub dirs: u64,
+    /// Symbolic links made.
+    pub symlinks: u64,
+    /// Bytes written to files.
+    pub raw_bytes: u64,
+}

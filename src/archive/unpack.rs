@@ -1,0 +1,283 @@
+//! Unpacking, from an open archive or from a pipe.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use super::decode::{self, batch_size};
+use super::extract::{Extractor, Output, check_total};
+use super::policy::{System, Tree};
+use super::read::{Archive, Contents};
+use super::spool::Spool;
+use super::staging::{Destination, Staging};
+use super::{UnpackOptions, UnpackSummary};
+use crate::codec::{CodecId, Engine};
+use crate::format::{Chunk, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::{Error, Progress, Result};
+
+/// What to unpack.
+struct Selection<'a> {
+    /// Wanted paths, without `./` and trailing `/`; empty means everything.
+    wanted: Vec<&'a str>,
+    /// Which of them have been met.
+    met: Vec<bool>,
+}
+
+impl<'a> Selection<'a> {
+    fn new(only: &'a [String]) -> Self {
+        let wanted: Vec<_> =
+            (only.iter()).map(|path| path.trim_end_matches('/').trim_start_matches("./")).collect();
+        Selection { met: vec![false; wanted.len()], wanted }
+    }
+
+    /// Whether an entry at `path` is wanted.
+    fn takes(&mut self, path: &str) -> bool {
+        let mut takes = self.wanted.is_empty();
+        for (wanted, met) in self.wanted.iter().zip(&mut self.met) {
+            let rest = path.strip_prefix(wanted);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                *met = true;
+                takes = true;
+            }
+        }
+        takes
+    }
+
+    /// Fails if something wanted is not there.
+    fn check_met(&self) -> Result<()> {
+        match self.met.iter().position(|met| !met) {
+            Some(index) => {
+                Err(Error::Usage(format!("the archive has no entry {:?}", self.wanted[index])))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The first component of a path.
+fn top(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path)
+}
+
+pub(crate) fn unpack_archive(
+    archive: &Archive,
+    dest: &Path,
+    options: &UnpackOptions,
+    progress: &Progress,
+) -> Result<UnpackSummary> {
+    let limits = options.limits;
+    // All entries are judged, wanted or not: an archive with one unsafe name is not to be trusted.
+    let entries = archive.entries();
+    let judge = |folding| {
+        let mut tree = Tree::new(System::HERE, folding, limits);
+        entries.iter().try_for_each(|entry| tree.add(entry))
+    };
+    judge(false)?;
+    let mut selection = Selection::new(&options.only);
+    let wanted: Vec<&Entry> = entries.iter().filter(|entry| selection.takes(&entry.path)).collect();
+    selection.check_met()?;
+    let contents = Contents::of(wanted.iter().copied());
+    check_total(contents.total, &limits)?;
+    let destination = Destination::open(dest)?;
+    if !options.force {
+        let mut last = "";
+        for entry in &wanted {
+            // Sorted, so one name's entries are nearly all together.
+            if top(&entry.path) != last {
+                last = top(&entry.path);
+                destination.check_free(last)?;
+            }
+        }
+    }
+    if !contents.distinct.is_empty() {
+        archive.check_model(&options.engine)?;
+    }
+
+    let staging = Staging::create(destination)?;
+    if staging.folds_case()? {
+        judge(true)?;
+    }
+    progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
+    let mut extractor = Extractor::new(staging, limits, progress);
+    wanted.iter().try_for_each(|entry| extractor.add(entry))?;
+    for entry in &contents.empty {
+        extractor.copy_from(std::io::empty(), entry)?;
+    }
+    let mut output: Option<Output> = None;
+    archive.decode(&contents.distinct, &options.engine, progress, |entry, bytes, is_last| {
+        let mut current = match output.take() {
+            Some(output) => output,
+            None => extractor.begin(entry)?,
+        };
+        extractor.write(&mut current, bytes)?;
+        if is_last {
+            return extractor.end(current);
+        }
+        output = Some(current);
+        Ok(())
+    })?;
+    for (original, entry) in contents.copies {
+        extractor.copy_staged(original, entry)?;
+    }
+    extractor.finish(options.force)
+}
+
+/// Unpacks an archive that arrives in order, such as from a pipe, into the directory `dest`.
+///
+/// As [`Archive::unpack`], but entries become known only after their content: decoded chunks wait
+/// in a spool file in the staging directory until then.
+///
+/// ```
+/// # fn main() -> llz::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let notes = dir.path().join("notes.txt");
+/// # std::fs::write(&notes, "To be, or not to be").unwrap();
+/// # let (options, progress) = (llz::PackOptions::default(), llz::Progress::default());
+/// # let mut archive = Vec::new();
+/// # llz::pack(&[notes], &mut archive, &options, &progress)?;
+/// let into = dir.path().join("unpacked");
+/// let options = llz::UnpackOptions::default();
+/// let summary = llz::unpack_reader(&mut archive.as_slice(), &into, &options, &progress)?;
+/// assert_eq!(summary.raw_bytes, 19);
+/// # Ok(())
+/// # }
+/// ```
+pub fn unpack_reader(
+    reader: &mut dyn Read,
+    dest: &Path,
+    options: &UnpackOptions,
+    progress: &Progress,
+) -> Result<UnpackSummary> {
+    let limits = options.limits;
+    let mut sections = StreamReader::new(reader, Path::new("-"), limits)?;
+    let staging = Staging::create(Destination::open(dest)?)?;
+    let mut pipe = Pipe {
+        tree: Tree::new(System::HERE, staging.folds_case()?, limits),
+        selection: Selection::new(&options.only),
+        spool: Spool::new(staging.spool()?, limits),
+        extractor: Extractor::new(staging, limits, progress),
+        engine: None,
+        waiting: Vec::new(),
+        staged: HashMap::new(),
+        options,
+        progress,
+    };
+    loop {
+        progress.check()?;
+        match sections.next_event()? {
+            None => break,
+            Some(Event::Params) => {}
+            // What was decoded before the model was named did not need it.
+            Some(Event::Model) => {
+                pipe.decode_waiting()?;
+                pipe.engine = None;
+            }
+            Some(Event::Chunk(chunk)) => {
+                let chunk = OwnedChunk::from(chunk);
+                if pipe.engine.is_none() {
+                    pipe.engine = Some(decode::engine(sections.layout(), &options.engine)?);
+                }
+                pipe.chunk(chunk)?;
+            }
+            Some(Event::Entries(range)) => {
+                pipe.decode_waiting()?;
+                pipe.entries(sections.layout(), range)?;
+            }
+        }
+    }
+    pipe.selection.check_met()?;
+    pipe.extractor.finish(options.force)
+}
+
+/// A chunk that outlives the section it was read from.
+struct OwnedChunk {
+    codec: CodecId,
+    raw_len: u32,
+    raw_crc: u32,
+    coded: Vec<u8>,
+}
+
+impl From<Chunk<'_>> for OwnedChunk {
+    fn from(chunk: Chunk<'_>) -> Self {
+        let Chunk { codec, raw_len, raw_crc, coded } = chunk;
+        OwnedChunk { codec, raw_len, raw_crc, coded: coded.to_vec() }
+    }
+}
+
+/// What is known while an archive comes through a pipe.
+struct Pipe<'a> {
+    tree: Tree,
+    selection: Selection<'a>,
+    spool: Spool,
+    extractor: Extractor<'a>,
+    engine: Option<Engine>,
+    /// Chunks to be decoded together.
+    waiting: Vec<OwnedChunk>,
+    /// Files whose content may have left the spool: place in the raw stream to number of entry.
+    staged: HashMap<u64, usize>,
+    options: &'a UnpackOptions,
+    progress: &'a Progress,
+}
+
+impl Pipe<'_> {
+    fn chunk(&mut self, chunk: OwnedChunk) -> Result<()> {
+        self.waiting.push(chunk);
+        let largest = self.waiting.iter().map(|chunk| chunk.raw_len).max().unwrap_or(1);
+        let limits = &self.options.engine.limits;
+        match &self.engine {
+            Some(engine) if self.waiting.len() < batch_size(engine, limits, largest) => Ok(()),
+            _ => self.decode_waiting(),
+        }
+    }
+
+    /// Decodes what is waiting onto the spool.
+    fn decode_waiting(&mut self) -> Result<()> {
+        let Some(engine) = &self.engine else { return Ok(()) };
+        let waiting = std::mem::take(&mut self.waiting);
+        let chunks: Vec<Chunk> = (waiting.iter())
+            .map(|chunk| Chunk {
+                codec: chunk.codec,
+                raw_len: chunk.raw_len,
+                raw_crc: chunk.raw_crc,
+                coded: &chunk.coded,
+            })
+            .collect();
+        for raw in decode::decode(engine, &chunks, self.progress)? {
+            self.spool.push(&raw)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in entries whose content is on the spool, or staged already.
+    fn entries(&mut self, layout: &Layout, new: Range<usize>) -> Result<()> {
+        let entries = layout.entries();
+        for (index, entry) in entries.iter().enumerate().take(new.end).skip(new.start) {
+            self.tree.add(entry)?;
+            if !self.selection.takes(&entry.path) {
+                continue;
+            }
+            if !self.options.force {
+                self.extractor.staging().destination().check_free(top(&entry.path))?;
+            }
+            self.extractor.add(entry)?;
+            let EntryKind::File { size, offset, .. } = entry.kind else { continue };
+            if size == 0 {
+                self.extractor.copy_from(std::io::empty(), entry)?;
+            } else if self.spool.has(offset) {
+                let content = self.spool.read_at(offset)?;
+                self.extractor.copy_from(content, entry)?;
+                self.staged.entry(offset).or_insert(index);
+            } else if let Some(&original) = self.staged.get(&offset) {
+                self.extractor.copy_staged(&entries[original], entry)?;
+            } else {
+                return Err(Error::corrupt("content that is gone already"));
+            }
+        }
+        // Without a selection, all content of known entries is staged now, and can be had there.
+        if self.selection.wanted.is_empty() {
+            self.spool.forget(layout.owned())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! `CHNK`: one coded chunk.
+
+use super::cursor::{Cursor, put_varint};
+use crate::codec::CodecId;
+use crate::{Error, Result};
+
+/// Bytes that may come before a chunk's coded bytes: codec, raw length, checksum.
+pub(crate) const MAX_PREFIX: u64 = 1 + 5 + 4;
+
+/// A chunk as it lies in its section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// How it was coded.
+    pub codec: CodecId,
+    /// Its length before coding; never 0.
+    pub raw_len: u32,
+    /// CRC-32 of the raw bytes.
+    pub raw_crc: u32,
+    /// The coded bytes; never more than `raw_len`.
+    pub coded: &'a [u8],
+}
+
+impl<'a> Chunk<'a> {
+    pub(crate) fn to_payload(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.coded.len() + MAX_PREFIX as usize);
+        out.push(self.codec as u8);
+        put_varint(&mut out, u64::from(self.raw_len));
+        out.extend(self.raw_crc.to_le_bytes());
+        out.extend(self.coded);
+        out
+    }
+
+    pub(crate) fn parse(payload: &'a [u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(payload, "section CHNK");
+        let codec = codec_from_byte(cursor.u8()?)?;
+        let raw_len = cursor.varint_u32()?;
+        let raw_crc = cursor.u32()?;
+        if raw_len == 0 {
+            return Err(cursor.corrupt("an empty chunk"));
+        }
+        let coded = cursor.take_rest();
+        if coded.len() as u64 > u64::from(raw_len) {
+            return Err(Error::corrupt("section CHNK: coded bytes outnumber raw bytes"));
+        }
+        Ok(Chunk { codec, raw_len, raw_crc, coded })
+    }
+
+    /// Fails unless `raw` is what was coded.
+    pub fn verify(&self, raw: &[u8]) -> Result<()> {
+        if raw.len() as u64 == u64::from(self.raw_len) && crc32fast::hash(raw) == self.raw_crc {
+            Ok(())
+        } else {
+            Err(Error::corrupt("a chunk decodes to other bytes than were packed"))
+        }
+    }
+}
+
+pub(crate) fn codec_from_byte(byte: u8) -> Result<CodecId> {
+    CodecId::from_byte(byte).ok_or_else(|| Error::Unsupported(format!("chunk codec {byte}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_and_refuses_growth() {
+        let chunk = Chunk {
+            codec: CodecId::Zstd,
+            raw_len: 300,
+            raw_crc: crc32fast::hash(&[1; 300]),
+            coded: b"some coded bytes",
+        };
+        let payload = chunk.to_payload();
+        assert_eq!(Chunk::parse(&payload).unwrap(), chunk);
+        chunk.verify(&[1; 300]).unwrap();
+        assert!(chunk.verify(&[2; 300]).is_err());
+        assert!(chunk.verify(&[1; 299]).is_err());
+
+        for (raw_len, coded) in [(0, &b""[..]), (2, b"abc")] {
+            let bad = Chunk { raw_len, coded, ..chunk }.to_payload();
+            assert!(matches!(Chunk::parse(&bad), Err(Error::Corrupt(_))));
+        }
+        let mut newer = payload;
+        newer[0] = 200;
+        assert!(matches!(Chunk::parse(&newer), Err(Error::Unsupported(_))));
+    }
+}

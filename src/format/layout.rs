@@ -1,0 +1,272 @@
+//! What an archive consists of, and the one set of rules for how its sections may follow each
+//! other. Every way of reading (index, forward scan, pipe) goes through [`Layout::add`].
+
+use super::chunk::Chunk;
+use super::cursor::Cursor;
+use super::entry::Entry;
+use super::header::{Footer, Header};
+use super::index::{self, IndexItem};
+use super::params::{Params, parse_model};
+use super::section::{SectionHeader, SectionType};
+use super::table::EntryList;
+use crate::codec::{CodecId, ModelRef};
+use crate::{Error, Limits, Result};
+
+/// Where a chunk lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// How it was coded.
+    pub codec: CodecId,
+    /// Its section's place in the archive.
+    pub section: u64,
+    /// Bytes of its section's payload.
+    pub payload_len: u32,
+    /// Its first byte's place in the raw stream.
+    pub raw_start: u64,
+    /// Its length before coding.
+    pub raw_len: u32,
+}
+
+/// Everything about an archive but the content of its chunks.
+#[derive(Debug)]
+pub struct Layout {
+    header: Header,
+    params: Option<Params>,
+    model: Option<ModelRef>,
+    chunks: Vec<ChunkPlace>,
+    list: EntryList,
+    /// Sections seen so far, in order.
+    items: Vec<IndexItem>,
+    /// Where the next section begins.
+    offset: u64,
+    /// Raw bytes in all chunks so far.
+    raw_len: u64,
+}
+
+/// A section's content, as far as [`Layout::add`] needs it.
+pub(crate) enum Content<'a> {
+    /// A chunk by its codec and raw length.
+    Chunk(CodecId, u32),
+    /// The payload of any other section.
+    Payload(&'a [u8]),
+}
+
+impl Layout {
+    pub(crate) fn new(header: Header) -> Self {
+        Layout {
+            header,
+            params: None,
+            model: None,
+            chunks: Vec::new(),
+            list: EntryList::default(),
+            items: Vec::new(),
+            offset: Header::LEN as u64,
+            raw_len: 0,
+        }
+    }
+
+    /// Opens a whole archive by its footer and index. Reads the sections of parameters, model and
+    /// entries; of chunks it takes the index's word, and [`Layout::chunk`] holds it to that.
+    pub fn open(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        let short = || Error::corrupt("too short for an llz archive");
+        let header = Header::parse(bytes.first_chunk().ok_or_else(short)?)?;
+        let footer = Footer::parse(bytes[Header::LEN..].last_chunk().ok_or_else(short)?)?;
+        let index_end = (bytes.len() - Footer::LEN) as u64;
+        if footer.incompat != header.incompat
+            || footer.index_offset.checked_add(u64::from(footer.index_len)) != Some(index_end)
+        {
+            return Err(Error::corrupt("footer: it does not fit the archive"));
+        }
+        let mut layout = Layout::new(header);
+        let (section, payload) = section_at(bytes, footer.index_offset)?;
+        if section.kind != SectionType::INDEX
+            || section.section_len() != u64::from(footer.index_len)
+        {
+            return Err(Error::corrupt("footer: it does not point to the index"));
+        }
+        section.verify(payload)?;
+        for item in index::parse(payload, limits)? {
+            let content = match item.chunk {
+                Some((codec, raw_len)) => Content::Chunk(codec, raw_len),
+                None => {
+                    let (section, payload) = section_at(bytes, layout.offset)?;
+                    if (section.kind, section.len) != (item.kind, item.len) {
+                        return Err(disagreement());
+                    }
+                    section.verify(payload)?;
+                    Content::Payload(payload)
+                }
+            };
+            layout.add(item.kind, item.len, content, limits)?;
+            if layout.offset > footer.index_offset {
+                return Err(disagreement());
+            }
+        }
+        if layout.offset != footer.index_offset {
+            return Err(disagreement());
+        }
+        layout.check_complete()?;
+        Ok(layout)
+    }
+
+    /// Takes in the next section, wherever it was read from.
+    pub(crate) fn add(
+        &mut self,
+        kind: SectionType,
+        len: u32,
+        content: Content,
+        limits: &Limits,
+    ) -> Result<()> {
+        let mut item = IndexItem { kind, len, chunk: None };
+        if self.params.is_none() && kind != SectionType::PARAMS {
+            return Err(Error::corrupt("the first section is not PARM"));
+        }
+        match (kind, content) {
+            (SectionType::CHUNK, Content::Chunk(codec, raw_len)) => {
+                item.chunk = Some((codec, raw_len));
+                self.add_chunk(codec, len, raw_len, limits)?;
+            }
+            (SectionType::PARAMS, Content::Payload(payload)) => {
+                if self.params.is_some() {
+                    return Err(Error::corrupt("a second section PARM"));
+                }
+                self.params = Some(Params::parse(payload)?);
+            }
+            (SectionType::MODEL, Content::Payload(payload)) => {
+                if self.model.is_some() {
+                    return Err(Error::corrupt("a second section MODL"));
+                }
+                self.model = Some(parse_model(payload)?);
+            }
+            (SectionType::ENTRIES, Content::Payload(payload)) => {
+                self.list.read_table(payload, limits)?;
+                if self.list.owned > self.raw_len {
+                    return Err(Error::corrupt("an entry whose content is not there yet"));
+                }
+            }
+            (kind, _) if !kind.is_critical() => {}
+            (kind, _) => return Err(Error::Corrupt(format!("section {kind:?} out of place"))),
+        }
+        self.offset = (self.offset.checked_add(item.section_len()))
+            .ok_or_else(|| Error::corrupt("sections that overflow"))?;
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn add_chunk(&mut self, codec: CodecId, len: u32, raw_len: u32, limits: &Limits) -> Result<()> {
+        let most = self.params.map_or(0, |params| params.chunk_size);
+        if raw_len == 0 || raw_len > most {
+            return Err(Error::corrupt("a chunk that is empty or larger than PARM allows"));
+        }
+        if u64::from(raw_len) > limits.chunk_bytes {
+            return Err(Error::Limit {
+                what: "a chunk".into(),
+                limit: limits.chunk_bytes,
+                option: "--limit-chunk",
+            });
+        }
+        if codec == CodecId::Neural && self.model.is_none() {
+            return Err(Error::corrupt("a neural chunk before section MODL"));
+        }
+        self.chunks.push(ChunkPlace {
+            codec,
+            section: self.offset,
+            payload_len: len,
+            raw_start: self.raw_len,
+            raw_len,
+        });
+        self.raw_len = (self.raw_len.checked_add(u64::from(raw_len)))
+            .ok_or_else(|| Error::corrupt("chunks that overflow"))?;
+        Ok(())
+    }
+
+    /// Fails unless nothing is missing: parameters, and an owner for every raw byte.
+    pub(crate) fn check_complete(&self) -> Result<()> {
+        if self.params.is_none() {
+            return Err(Error::corrupt("no section PARM"));
+        }
+        if self.list.owned != self.raw_len {
+            return Err(Error::corrupt("content that belongs to no entry"));
+        }
+        Ok(())
+    }
+
+    /// Fails unless `payload`, an index, lists exactly the sections seen.
+    pub(crate) fn check_index(&self, payload: &[u8], limits: &Limits) -> Result<()> {
+        if index::parse(payload, limits)? == self.items { Ok(()) } else { Err(disagreement()) }
+    }
+
+    /// Forgets chunks no complete entry needs: what a recovery leaves behind.
+    pub(crate) fn drop_unowned(&mut self) {
+        let owned = self.list.owned;
+        self.chunks.retain(|chunk| chunk.raw_start < owned);
+    }
+
+    /// Reads the chunk at `place` out of the archive's bytes and holds the index to its word.
+    pub fn chunk<'a>(&self, bytes: &'a [u8], place: &ChunkPlace) -> Result<Chunk<'a>> {
+        let (section, payload) = section_at(bytes, place.section)?;
+        if (section.kind, section.len) != (SectionType::CHUNK, place.payload_len) {
+            return Err(disagreement());
+        }
+        section.verify(payload)?;
+        let chunk = Chunk::parse(payload)?;
+        if (chunk.codec, chunk.raw_len) != (place.codec, place.raw_len) {
+            return Err(disagreement());
+        }
+        Ok(chunk)
+    }
+
+    /// The header.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The parameters; `None` only before a pipe's first section.
+    pub fn params(&self) -> Option<Params> {
+        self.params
+    }
+
+    /// The model that neural chunks need.
+    pub fn model(&self) -> Option<&ModelRef> {
+        self.model.as_ref()
+    }
+
+    /// All chunks, in the order of the raw stream.
+    pub fn chunks(&self) -> &[ChunkPlace] {
+        &self.chunks
+    }
+
+    /// All entries, in archive order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.list.entries
+    }
+
+    /// All entries, in archive order, taken out.
+    pub fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.list.entries)
+    }
+
+    /// Bytes of the raw stream, from its beginning, that belong to the entries known so far.
+    pub fn owned(&self) -> u64 {
+        self.list.owned
+    }
+
+    /// Where the next section begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+}
+
+fn disagreement() -> Error {
+    Error::corrupt("the index disagrees with the sections")
+}
+
+/// The section at `offset`, its payload not yet verified.
+fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
+    let outside = || Error::corrupt("a section outside the archive");
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
+    let mut cursor = Cursor::new(rest.ok_or_else(outside)?, "section");
+    let header = SectionHeader::parse(&cursor.array()?)?;
+    let len = usize::try_from(header.len).map_err(|_| outside())?;
+    Ok((header, cursor.take(len)?))
+}

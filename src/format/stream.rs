@@ -1,0 +1,197 @@
+//! Reading an archive in order, from a pipe or to check every byte of one.
+
+use std::io::{ErrorKind, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::chunk::{Chunk, MAX_PREFIX};
+use super::header::{Footer, Header};
+use super::layout::{Content, Layout};
+use super::packed::table_limit;
+use super::params::MAX_PARAMS;
+use super::section::{SectionHeader, SectionType};
+use crate::{Error, Limits, Result};
+
+/// Reads sections in order and checks everything, to the last byte.
+#[derive(Debug)]
+pub struct StreamReader<R> {
+    reader: R,
+    name: PathBuf,
+    limits: Limits,
+    layout: Layout,
+    payload: Vec<u8>,
+}
+
+/// What the next section was. Ancillary sections of unknown type are passed over.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The parameters are known now.
+    Params,
+    /// The model is known now.
+    Model,
+    /// A chunk; its coded bytes are valid until the next call.
+    Chunk(Chunk<'a>),
+    /// Entries whose content is complete, by their place in [`Layout::entries`].
+    Entries(Range<usize>),
+}
+
+impl<R: Read> StreamReader<R> {
+    /// Reads the header. `name` stands for the reader in errors.
+    pub fn new(mut reader: R, name: &Path, limits: Limits) -> Result<Self> {
+        let mut bytes = [0; Header::LEN];
+        read_exact(&mut reader, &mut bytes, name)?;
+        let layout = Layout::new(Header::parse(&bytes)?);
+        Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new() })
+    }
+
+    /// What is known so far.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What is known so far, taken out.
+    pub fn into_layout(self) -> Layout {
+        self.layout
+    }
+
+    /// The next section of interest; `None` once the whole archive has been read and everything
+    /// in it agrees.
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>> {
+        loop {
+            let mut bytes = [0; SectionHeader::LEN];
+            read_exact(&mut self.reader, &mut bytes, &self.name)?;
+            let section = SectionHeader::parse(&bytes)?;
+            if section.kind.is_critical() {
+                self.read_payload(section)?;
+            } else {
+                self.skip_payload(section)?;
+            }
+            let known = self.layout.entries().len();
+            let (kind, len) = (section.kind, section.len);
+            match kind {
+                SectionType::INDEX => {
+                    self.finish(section)?;
+                    return Ok(None);
+                }
+                SectionType::CHUNK => {
+                    let chunk = Chunk::parse(&self.payload)?;
+                    let content = Content::Chunk(chunk.codec, chunk.raw_len);
+                    self.layout.add(kind, len, content, &self.limits)?;
+                    return Ok(Some(Event::Chunk(chunk)));
+                }
+                _ => self.layout.add(kind, len, Content::Payload(&self.payload), &self.limits)?,
+            }
+            match kind {
+                SectionType::PARAMS => return Ok(Some(Event::Params)),
+                SectionType::MODEL => return Ok(Some(Event::Model)),
+                SectionType::ENTRIES => {
+                    return Ok(Some(Event::Entries(known..self.layout.entries().len())));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads a critical section's payload. Memory grows with what arrives, not with the promise.
+    fn read_payload(&mut self, section: SectionHeader) -> Result<()> {
+        let (most, option) = match section.kind {
+            SectionType::CHUNK => (self.limits.chunk_bytes + MAX_PREFIX, "--limit-chunk"),
+            SectionType::ENTRIES | SectionType::INDEX => {
+                (table_limit(&self.limits) + 1, "--limit-memory")
+            }
+            _ => (u64::from(MAX_PARAMS), "--limit-memory"),
+        };
+        if u64::from(section.len) > most {
+            let what = format!("section {:?}", section.kind);
+            return Err(Error::Limit { what, limit: most, option });
+        }
+        self.payload.clear();
+        let got = (&mut self.reader)
+            .take(u64::from(section.len))
+            .read_to_end(&mut self.payload)
+            .map_err(|error| Error::io(&self.name, error))?;
+        if got as u64 != u64::from(section.len) {
+            return Err(ends_early());
+        }
+        section.verify(&self.payload)
+    }
+
+    fn skip_payload(&mut self, section: SectionHeader) -> Result<()> {
+        self.payload.clear();
+        let mut crc = crc32fast::Hasher::new();
+        let mut left = u64::from(section.len);
+        let mut buffer = [0; 8192];
+        while left > 0 {
+            let piece = &mut buffer[..left.min(8192) as usize];
+            read_exact(&mut self.reader, piece, &self.name)?;
+            crc.update(piece);
+            left -= piece.len() as u64;
+        }
+        if crc.finalize() != section.crc {
+            return Err(Error::Corrupt(format!("section {:?}: checksum mismatch", section.kind)));
+        }
+        Ok(())
+    }
+
+    /// After the index: it, the footer and the end must fit what came before.
+    fn finish(&mut self, section: SectionHeader) -> Result<()> {
+        self.layout.check_index(&self.payload, &self.limits)?;
+        self.layout.check_complete()?;
+        let mut bytes = [0; Footer::LEN];
+        read_exact(&mut self.reader, &mut bytes, &self.name)?;
+        let expected = Footer {
+            index_offset: self.layout.offset(),
+            index_len: u32::try_from(section.section_len()).unwrap_or(u32::MAX),
+            incompat: self.layout.header().incompat,
+        };
+        if Footer::parse(&bytes)? != expected {
+            return Err(Error::corrupt("footer: it does not fit the archive"));
+        }
+        match read_some(&mut self.reader, &mut [0], &self.name)? {
+            0 => Ok(()),
+            _ => Err(Error::corrupt("something follows the end of the archive")),
+        }
+    }
+}
+
+/// Reads what can be read of a damaged archive: everything completed before the first damage.
+/// Also returns that damage; `None` if there is none.
+pub fn recover(bytes: &[u8], name: &Path, limits: Limits) -> Result<(Layout, Option<Error>)> {
+    let mut reader = StreamReader::new(bytes, name, limits)?;
+    let damage = loop {
+        match reader.next_event() {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let mut layout = reader.into_layout();
+    match damage {
+        // Without parameters nothing can be decoded.
+        Some(error) if layout.params().is_none() => Err(error),
+        damage => {
+            layout.drop_unowned();
+            Ok((layout, damage))
+        }
+    }
+}
+
+fn ends_early() -> Error {
+    Error::corrupt("the archive ends early: it was cut short")
+}
+
+fn read_some(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result.map_err(|error| Error::io(name, error)),
+        }
+    }
+}
+
+fn read_exact(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<()> {
+    reader.read_exact(buffer).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => ends_early(),
+        _ => Error::io(name, error),
+    })
+}

@@ -1,0 +1,365 @@
+//! `ENTS`: a table of entries, column by column so that like stands by like.
+//!
+//! Everything about where a file's bytes lie is implied: they follow the previous file's in the
+//! raw stream. The one exception is a file with the content of an earlier one, which names that
+//! one instead of repeating size, place and SHA-256.
+
+use super::cursor::{Cursor, put_varint, put_zigzag};
+use super::entry::{Entry, EntryKind, LINK_MODE};
+use super::packed;
+use crate::{Error, Limits, Result};
+
+const TAG_FILE: u8 = 0;
+const TAG_DIRECTORY: u8 = 1;
+const TAG_SYMLINK: u8 = 2;
+/// A file whose content is that of an earlier entry.
+const TAG_COPY: u8 = 4;
+
+/// Bytes an entry takes at the very least: tag, two lengths of its path, length of its target.
+const MIN_ENTRY: usize = 4;
+
+const WHAT: &str = "section ENTS";
+
+/// A table being filled by a writer.
+#[derive(Debug, Default)]
+pub(crate) struct TableBuilder {
+    count: u64,
+    tags: Vec<u8>,
+    paths: Vec<u8>,
+    modes: Vec<u8>,
+    mtimes: Vec<u8>,
+    sizes: Vec<u8>,
+    copies: Vec<u8>,
+    targets: Vec<u8>,
+    hashes: Vec<u8>,
+    last_path: String,
+    last_mtime: i64,
+}
+
+impl TableBuilder {
+    pub(crate) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds an entry. `copy` is how many entries back the one with the same content is.
+    pub(crate) fn push(&mut self, entry: &Entry, copy: Option<u64>) {
+        match (&entry.kind, copy) {
+            (EntryKind::File { .. }, Some(back)) => {
+                self.tags.push(TAG_COPY);
+                put_varint(&mut self.copies, back);
+            }
+            (EntryKind::File { size, sha256, .. }, None) => {
+                self.tags.push(TAG_FILE);
+                put_varint(&mut self.sizes, *size);
+                self.hashes.extend(sha256);
+            }
+            (EntryKind::Directory, _) => self.tags.push(TAG_DIRECTORY),
+            (EntryKind::Symlink { target }, _) => {
+                self.tags.push(TAG_SYMLINK);
+                put_varint(&mut self.targets, target.len() as u64);
+                self.targets.extend(target.as_bytes());
+            }
+        }
+        let (last, path) = (self.last_path.as_bytes(), entry.path.as_bytes());
+        let shared = last.iter().zip(path).take_while(|(a, b)| a == b).count();
+        put_varint(&mut self.paths, shared as u64);
+        put_varint(&mut self.paths, (path.len() - shared) as u64);
+        self.paths.extend(&path[shared..]);
+        self.last_path.clone_from(&entry.path);
+        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
+            put_varint(&mut self.modes, u64::from(entry.mode));
+            put_zigzag(&mut self.mtimes, entry.mtime.wrapping_sub(self.last_mtime));
+            self.last_mtime = entry.mtime;
+        }
+        self.count += 1;
+    }
+
+    /// The finished payload.
+    pub(crate) fn to_payload(&self) -> Result<Vec<u8>> {
+        let mut table = Vec::new();
+        put_varint(&mut table, self.count);
+        for column in [
+            &self.tags,
+            &self.paths,
+            &self.modes,
+            &self.mtimes,
+            &self.sizes,
+            &self.targets,
+            &self.hashes,
+            &self.copies,
+        ] {
+            table.extend(column);
+        }
+        packed::pack(&table)
+    }
+}
+
+/// All entries read so far, and what the next table builds on.
+#[derive(Debug, Default)]
+pub(crate) struct EntryList {
+    /// In archive order.
+    pub(crate) entries: Vec<Entry>,
+    /// Raw bytes that belong to files so far.
+    pub(crate) owned: u64,
+    /// Memory the entries take, about.
+    memory: u64,
+}
+
+impl EntryList {
+    /// Adds the entries of one table. On an error nothing is added.
+    pub(crate) fn read_table(&mut self, payload: &[u8], limits: &Limits) -> Result<()> {
+        let (before, owned, memory) = (self.entries.len(), self.owned, self.memory);
+        let table = packed::unpack(payload, WHAT, limits)?;
+        let result = self.parse_table(&table, limits);
+        if result.is_err() {
+            self.entries.truncate(before);
+            (self.owned, self.memory) = (owned, memory);
+        }
+        result
+    }
+
+    fn parse_table(&mut self, table: &[u8], limits: &Limits) -> Result<()> {
+        let mut cursor = Cursor::new(table, WHAT);
+        let count = cursor.count(MIN_ENTRY)?;
+        if self.entries.len() as u64 + count as u64 > limits.entries {
+            return Err(Error::Limit {
+                what: "the number of entries".into(),
+                limit: limits.entries,
+                option: "--limit-entries",
+            });
+        }
+        let first = self.entries.len();
+        let tags = cursor.take(count)?;
+        self.read_paths(&mut cursor, tags, limits)?;
+        let has_metadata = |entry: &&mut Entry| !matches!(entry.kind, EntryKind::Symlink { .. });
+        for entry in self.entries[first..].iter_mut().filter(has_metadata) {
+            entry.mode = u16::try_from(cursor.varint()?).unwrap_or(u16::MAX);
+            if entry.mode > 0o777 {
+                return Err(cursor.corrupt("permission bits beyond 0o777"));
+            }
+        }
+        let mut mtime = 0i64;
+        for entry in self.entries[first..].iter_mut().filter(has_metadata) {
+            mtime = mtime.wrapping_add(cursor.zigzag()?);
+            entry.mtime = mtime;
+        }
+        self.read_kinds(&mut cursor, tags, first, limits)?;
+        self.read_copies(&mut cursor, tags, first)?;
+        cursor.finish()
+    }
+
+    /// Appends one entry per tag with its path; the rest is still to be filled in.
+    fn read_paths(&mut self, cursor: &mut Cursor, tags: &[u8], limits: &Limits) -> Result<()> {
+        self.entries.reserve(tags.len());
+        let mut path: Vec<u8> = Vec::new();
+        for &tag in tags {
+            let shared = cursor.varint()?;
+            let shared = usize::try_from(shared).ok().filter(|&shared| shared <= path.len());
+            path.truncate(shared.ok_or_else(|| cursor.corrupt("a path shares too much"))?);
+            let own = cursor.count(1)?;
+            check_path_len(path.len() + own, limits)?;
+            path.extend(cursor.take(own)?);
+            if path.is_empty() {
+                return Err(cursor.corrupt("an empty path"));
+            }
+            self.charge(size_of::<Entry>() + path.len(), limits)?;
+            let kind = match tag {
+                // Filled in by read_kinds and read_copies.
+                TAG_FILE | TAG_COPY => EntryKind::File { size: 0, offset: 0, sha256: [0; 32] },
+                TAG_DIRECTORY => EntryKind::Directory,
+                TAG_SYMLINK => EntryKind::Symlink { target: String::new() },
+                _ => return Err(Error::Unsupported(format!("entry kind {tag}"))),
+            };
+            self.entries.push(Entry { path: utf8(&path)?, kind, mode: LINK_MODE, mtime: 0 });
+        }
+        Ok(())
+    }
+
+    /// Sizes, then targets, then hashes.
+    fn read_kinds(
+        &mut self,
+        cursor: &mut Cursor,
+        tags: &[u8],
+        first: usize,
+        limits: &Limits,
+    ) -> Result<()> {
+        for (entry, &tag) in self.entries[first..].iter_mut().zip(tags) {
+            if let (TAG_FILE, EntryKind::File { size, offset, .. }) = (tag, &mut entry.kind) {
+                *size = cursor.varint()?;
+                *offset = self.owned;
+                self.owned = (self.owned.checked_add(*size))
+                    .ok_or_else(|| cursor.corrupt("sizes that overflow"))?;
+            }
+        }
+        for index in first..self.entries.len() {
+            if tags[index - first] == TAG_SYMLINK {
+                let len = cursor.count(1)?;
+                check_path_len(len, limits)?;
+                let target = utf8(cursor.take(len)?)?;
+                self.charge(len, limits)?;
+                self.entries[index].kind = EntryKind::Symlink { target };
+            }
+        }
+        for (entry, &tag) in self.entries[first..].iter_mut().zip(tags) {
+            if let (TAG_FILE, EntryKind::File { sha256, .. }) = (tag, &mut entry.kind) {
+                *sha256 = cursor.array()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that share an earlier file's content; last, so that an earlier one is complete.
+    fn read_copies(&mut self, cursor: &mut Cursor, tags: &[u8], first: usize) -> Result<()> {
+        for index in first..self.entries.len() {
+            if tags[index - first] != TAG_COPY {
+                continue;
+            }
+            let back = usize::try_from(cursor.varint()?).unwrap_or(usize::MAX);
+            let original = match index.checked_sub(back) {
+                Some(original) if original < index => &self.entries[original].kind,
+                _ => return Err(cursor.corrupt("a copy of something that is not before it")),
+            };
+            if !matches!(original, EntryKind::File { .. }) {
+                return Err(cursor.corrupt("a copy of something that is not a file"));
+            }
+            self.entries[index].kind = original.clone();
+        }
+        Ok(())
+    }
+
+    /// Counts memory taken for entries. Front coding makes long paths of few bytes, so the input's
+    /// length is no bound.
+    fn charge(&mut self, bytes: usize, limits: &Limits) -> Result<()> {
+        self.memory += bytes as u64;
+        if self.memory > limits.memory {
+            return Err(Error::Limit {
+                what: "memory for the list of entries".into(),
+                limit: limits.memory,
+                option: "--limit-memory",
+            });
+        }
+        Ok(())
+    }
+}
+
+fn check_path_len(len: usize, limits: &Limits) -> Result<()> {
+    if len as u64 > limits.path_bytes {
+        return Err(Error::Limit {
+            what: "a path or link target of an entry".into(),
+            limit: limits.path_bytes,
+            option: "--limit-path",
+        });
+    }
+    Ok(())
+}
+
+fn utf8(bytes: &[u8]) -> Result<String> {
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| Error::corrupt("section ENTS: a name that is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_entry() -> impl Strategy<Value = Entry> {
+        let kind = prop_oneof![
+            (0u64..1 << 40, any::<[u8; 32]>()).prop_map(|(size, sha256)| EntryKind::File {
+                size,
+                offset: 0,
+                sha256
+            }),
+            Just(EntryKind::Directory),
+            "[a-z/.]{0,12}".prop_map(|target| EntryKind::Symlink { target }),
+        ];
+        ("[a-c/]{1,9}", kind, 0u16..0o1000, any::<i64>()).prop_map(|(path, kind, mode, mtime)| {
+            match kind {
+                EntryKind::Symlink { .. } => Entry { path, kind, mode: LINK_MODE, mtime: 0 },
+                _ => Entry { path, kind, mode, mtime },
+            }
+        })
+    }
+
+    /// Gives files their places in the raw stream, and some of them an earlier one's content.
+    fn place(entries: &mut [Entry], copies: &[bool]) -> Vec<Option<u64>> {
+        let mut owned = 0;
+        let mut backs = vec![None; entries.len()];
+        for index in 0..entries.len() {
+            let (earlier, rest) = entries.split_at_mut(index);
+            let EntryKind::File { size, offset, .. } = &mut rest[0].kind else { continue };
+            let original =
+                earlier.iter().rposition(|entry| matches!(entry.kind, EntryKind::File { .. }));
+            match original {
+                Some(original) if copies[index] => {
+                    rest[0].kind = earlier[original].kind.clone();
+                    backs[index] = Some((index - original) as u64);
+                }
+                _ => {
+                    *offset = owned;
+                    owned += *size;
+                }
+            }
+        }
+        backs
+    }
+
+    proptest! {
+        #[test]
+        fn tables_round_trip(
+            mut entries in proptest::collection::vec(any_entry(), 0..40),
+            copies in proptest::collection::vec(any::<bool>(), 40),
+            cut in 0usize..40,
+        ) {
+            let backs = place(&mut entries, &copies);
+            let cut = cut.min(entries.len());
+            let mut list = EntryList::default();
+            for part in [0..cut, cut..entries.len()] {
+                let mut builder = TableBuilder::default();
+                for index in part {
+                    builder.push(&entries[index], backs[index]);
+                }
+                list.read_table(&builder.to_payload().unwrap(), &Limits::default()).unwrap();
+            }
+            prop_assert_eq!(list.entries, entries);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(table in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut list = EntryList::default();
+            if list.parse_table(&table, &Limits::default()).is_err() {
+                let mut payload = vec![0];
+                payload.extend(table);
+                let mut list = EntryList::default();
+                list.read_table(&payload, &Limits::default()).unwrap_err();
+                prop_assert!(list.entries.is_empty() && list.owned == 0 && list.memory == 0);
+            }
+        }
+    }
+
+    fn directory(path: String) -> Entry {
+        Entry { path, kind: EntryKind::Directory, mode: 0o755, mtime: 0 }
+    }
+
+    #[test]
+    fn limits_hold_before_memory_is_taken() {
+        // Front coding: 4,000 paths of 4,000 bytes each in about 20 KB.
+        let mut builder = TableBuilder::default();
+        for index in 0..4000 {
+            builder.push(&directory(format!("{}{index}", "d".repeat(4000))), None);
+        }
+        let payload = builder.to_payload().unwrap();
+        let ask = |limits: Limits| EntryList::default().read_table(&payload, &limits);
+        ask(Limits::default()).unwrap();
+        for (limits, wanted) in [
+            (Limits { entries: 3999, ..Limits::default() }, "--limit-entries"),
+            (Limits { path_bytes: 4000, ..Limits::default() }, "--limit-path"),
+            (Limits { memory: 8 << 20, ..Limits::default() }, "--limit-memory"),
+        ] {
+            match ask(limits) {
+                Err(Error::Limit { option, .. }) => assert_eq!(option, wanted),
+                other => panic!("{wanted}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Writing an archive in one forward pass.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::chunk::Chunk;
+use super::entry::Entry;
+use super::header::{Footer, Header};
+use super::index::{self, IndexItem};
+use super::params::{Params, model_to_payload};
+use super::section::{SectionHeader, SectionType};
+use super::table::TableBuilder;
+use crate::codec::{CodecId, ModelRef};
+use crate::{Error, Result};
+
+/// Entries in one table, so that reading one takes little memory.
+const TABLE_ENTRIES: u64 = 4096;
+/// Raw bytes between two tables, so that a truncated archive loses little and a pipe's reader
+/// need not wait long.
+const TABLE_EVERY: u64 = 16 << 20;
+
+/// Writes sections in order and remembers them for the index.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    name: PathBuf,
+    offset: u64,
+    items: Vec<IndexItem>,
+    table: TableBuilder,
+    /// Raw bytes in chunks since the last table.
+    raw_since_table: u64,
+    has_model: bool,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes header and parameters. `name` stands for `out` in errors.
+    pub fn new(out: W, name: &Path, params: Params) -> Result<Self> {
+        let mut writer = Writer {
+            out,
+            name: name.into(),
+            offset: 0,
+            items: Vec::new(),
+            table: TableBuilder::default(),
+            raw_since_table: 0,
+            has_model: false,
+        };
+        writer.put(&Header::CURRENT.to_bytes())?;
+        writer.section(SectionType::PARAMS, &params.to_payload(), None)?;
+        Ok(writer)
+    }
+
+    /// Names the model; needed once, before the first neural chunk.
+    pub fn model(&mut self, model: &ModelRef) -> Result<()> {
+        self.has_model = true;
+        self.section(SectionType::MODEL, &model_to_payload(model), None)
+    }
+
+    /// Whether [`Writer::model`] has been called.
+    pub fn has_model(&self) -> bool {
+        self.has_model
+    }
+
+    /// Writes the next chunk of the raw stream.
+    pub fn chunk(&mut self, chunk: Chunk<'_>) -> Result<()> {
+        debug_assert!(self.has_model || chunk.codec != CodecId::Neural);
+        let index = Some((chunk.codec, chunk.raw_len));
+        self.section(SectionType::CHUNK, &chunk.to_payload(), index)?;
+        self.raw_since_table += u64::from(chunk.raw_len);
+        Ok(())
+    }
+
+    /// Adds an entry all of whose content has been written in chunks. `copy` is how many entries
+    /// back one with the same content is; then size, place and hash are not written again.
+    pub fn entry(&mut self, entry: &Entry, copy: Option<u64>) -> Result<()> {
+        self.table.push(entry, copy);
+        if self.table.len() >= TABLE_ENTRIES || self.raw_since_table >= TABLE_EVERY {
+            self.write_table()?;
+        }
+        Ok(())
+    }
+
+    fn write_table(&mut self) -> Result<()> {
+        if self.table.len() > 0 {
+            let table = std::mem::take(&mut self.table);
+            self.section(SectionType::ENTRIES, &table.to_payload()?, None)?;
+        }
+        self.raw_since_table = 0;
+        Ok(())
+    }
+
+    /// Writes what is left, the index and the footer. Returns the archive's length in bytes.
+    pub fn finish(mut self) -> Result<u64> {
+        self.write_table()?;
+        let payload = index::to_payload(&self.items)?;
+        let index_offset = self.offset;
+        self.section(SectionType::INDEX, &payload, None)?;
+        let index_len = u32::try_from(self.offset - index_offset)
+            .map_err(|_| Error::Unsupported("an index of 4 GiB or more".into()))?;
+        let incompat = Header::CURRENT.incompat;
+        self.put(&Footer { index_offset, index_len, incompat }.to_bytes())?;
+        self.out.flush().map_err(|error| Error::io(&self.name, error))?;
+        Ok(self.offset)
+    }
+
+    fn section(
+        &mut self,
+        kind: SectionType,
+        payload: &[u8],
+        chunk: Option<(CodecId, u32)>,
+    ) -> Result<()> {
+        let header = SectionHeader::of(kind, payload)?;
+        self.put(&header.to_bytes())?;
+        self.put(payload)?;
+        self.items.push(IndexItem { kind, len: header.len, chunk });
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).map_err(|error| Error::io(&self.name, error))?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+}
