@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::codec::{CodecId, CoderParams, ModelRef};
+use crate::codec::{CodecId, CoderParams, Level, ModelRef};
 use crate::format::{
     CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, Params, Writer, recover,
 };
@@ -221,7 +221,8 @@ fn specimen() -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     }
     #[cfg(unix)]
     std::os::unix::fs::symlink("c", root.join("l")).unwrap();
-    let options = PackOptions { chunk_size: Some(300), ..Default::default() };
+    let engine = EngineOptions { level: Level::new(1).unwrap(), ..Default::default() };
+    let options = PackOptions { engine, chunk_size: Some(300), ..Default::default() };
     let mut bytes = Vec::new();
     pack(std::slice::from_ref(&root), &mut bytes, &options, &Progress::default()).unwrap();
     let prefix = root.strip_prefix("/").unwrap_or(&root).display().to_string();

@@ -13,7 +13,8 @@ use super::walk::{Exclude, Found, FoundKind, Walk, mtime, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{CodecId, Engine};
 use crate::format::{
-    CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, Params, StreamReader, Writer,
+    CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params,
+    StreamReader, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
 
@@ -368,12 +369,19 @@ impl<W: Write> Packer<'_, W> {
         let full = std::mem::take(&mut self.full);
         let raws: Vec<&[u8]> = full.iter().map(Vec::as_slice).collect();
         let coded = self.engine.encode(&raws, self.progress)?;
+        // Naming the model takes some bytes, which a few short texts may not earn.
+        let earned: usize = (full.iter().zip(&coded))
+            .filter(|(_, coded)| coded.codec == CodecId::Neural)
+            .map(|(raw, coded)| raw.len().saturating_sub(coded.bytes.len()))
+            .sum();
+        let neural_pays = self.writer.has_model() || earned > MODEL_SECTION_LEN;
         for (raw, coded) in full.iter().zip(coded) {
+            let is_worth = coded.codec != CodecId::Neural || neural_pays;
             // Nothing expands, whatever a codec makes of it.
-            let (codec, bytes) = if coded.bytes.len() > raw.len() {
-                (CodecId::Stored, raw)
-            } else {
+            let (codec, bytes) = if is_worth && coded.bytes.len() <= raw.len() {
                 (coded.codec, &coded.bytes)
+            } else {
+                (CodecId::Stored, raw)
             };
             if codec == CodecId::Neural && !self.writer.has_model() {
                 let model = self.engine.model_ref().ok_or_else(|| {

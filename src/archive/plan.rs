@@ -134,11 +134,15 @@ fn stream(kind: Kind) -> u8 {
     }
 }
 
+/// Bytes of a stream that are worth a chunk of their own: a codec is chosen per chunk, and another
+/// chunk costs about 32 bytes.
+const WORTH: u64 = 512;
+
 /// Where to cut: always between streams that are worth a chunk of their own, and within one into
 /// pieces of about the same size, as few as the chunk size allows.
 fn cuts(files: &[Planned], chunk_size: u64) -> VecDeque<(usize, u64)> {
     let mut cuts = VecDeque::new();
-    for (range, len) in segments(files, chunk_size / 16) {
+    for (range, len) in segments(files, WORTH.min(chunk_size / 16)) {
         if let Some(before) = range.start.checked_sub(1) {
             cuts.push_back((before, files[before].own()));
         }

@@ -42,8 +42,17 @@ fn mode(metadata: &fs::Metadata) -> u32 {
     u32::from(metadata.permissions().readonly())
 }
 
+/// An engine without a model, for speed.
+fn quick() -> EngineOptions {
+    EngineOptions { level: Level::new(1).unwrap(), ..Default::default() }
+}
+
 fn packed(root: &Path, chunk_size: usize) -> (Vec<u8>, PackSummary) {
-    let options = PackOptions { chunk_size: Some(chunk_size), ..Default::default() };
+    packed_with(quick(), root, chunk_size)
+}
+
+fn packed_with(engine: EngineOptions, root: &Path, chunk_size: usize) -> (Vec<u8>, PackSummary) {
+    let options = PackOptions { engine, chunk_size: Some(chunk_size), ..Default::default() };
     let mut archive = Vec::new();
     let summary =
         pack(&[root.to_path_buf()], &mut archive, &options, &Progress::default()).unwrap();
@@ -100,8 +109,9 @@ fn a_tree_comes_back_from_a_file_and_from_a_pipe() {
         .iter()
         .map(|(path, what)| (path.clone(), what.replace("file 4755", "file 755")))
         .collect();
-    for chunk_size in [50, 700, 1 << 20] {
-        let (bytes, summary) = packed(&root, chunk_size);
+    for (level, chunk_size) in [(1, 50), (1, 700), (1, 1 << 20), (6, 700)] {
+        let engine = EngineOptions { level: Level::new(level).unwrap(), ..Default::default() };
+        let (bytes, summary) = packed_with(engine, &root, chunk_size);
         assert!(summary.skipped.is_empty(), "{:?}", summary.skipped);
         assert_eq!(summary.archive_bytes, bytes.len() as u64);
         let archive = Archive::from_bytes(bytes.clone(), Limits::default()).unwrap();
@@ -113,7 +123,7 @@ fn a_tree_comes_back_from_a_file_and_from_a_pipe() {
         assert_eq!(tested.raw_bytes, summary.raw_bytes);
 
         let options = UnpackOptions::default();
-        let [a, b] = ["a", "b"].map(|name| dir.path().join(format!("{name}{chunk_size}")));
+        let [a, b] = ["a", "b"].map(|name| dir.path().join(format!("{name}{level}-{chunk_size}")));
         archive.unpack(&a, &options, &Progress::default()).unwrap();
         assert_eq!(snapshot(&inside(&a, &root)), expected);
         let unpacked = unpack_reader(&mut &bytes[..], &b, &options, &Progress::default()).unwrap();
@@ -135,9 +145,9 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// An archive and its overhead: what it has beyond the files' bytes.
+/// What an archive has beyond the files' bytes.
 fn overhead(root: &Path) -> i64 {
-    let (bytes, summary) = packed(root, 1 << 20);
+    let (bytes, summary) = packed_with(EngineOptions::default(), root, 1 << 20);
     bytes.len() as i64 - summary.raw_bytes as i64
 }
 
@@ -149,6 +159,18 @@ fn overhead_stays_within_200_bytes_and_60_per_file() {
         fs::write(&file, noise(1, len)).unwrap();
         let overhead = overhead(&file);
         eprintln!("one file of {len} bytes: {overhead} bytes");
+        assert!(overhead <= 200 + 60, "{len}: {overhead}");
+    }
+    // Naming a model costs more than a short text can save.
+    for len in [1, 3, 10, 40, 100, 200] {
+        let file = dir.path().join("t.txt");
+        fs::write(
+            &file,
+            &b"There is nothing like a text that cannot be guessed. ".repeat(4)[..len],
+        )
+        .unwrap();
+        let overhead = overhead(&file);
+        eprintln!("one text of {len} bytes: {overhead} bytes");
         assert!(overhead <= 200 + 60, "{len}: {overhead}");
     }
     let many = dir.path().join("many");
@@ -287,7 +309,7 @@ fn archives_appear_whole_or_not_at_all() {
     let root = dir.path().join("t");
     build_tree(&root);
     let out = root.join("out.llz");
-    let options = PackOptions { verify: true, ..Default::default() };
+    let options = PackOptions { engine: quick(), verify: true, ..Default::default() };
     let pack_it = |force, progress: &Progress| {
         pack_to_path(std::slice::from_ref(&root), &out, force, &options, progress)
     };
@@ -332,7 +354,7 @@ fn files_that_change_or_vanish_are_reported() {
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();
     fs::write(dir.path().join("shrunk"), noise(5, 10)).unwrap();
-    let options = PackOptions { chunk_size: Some(700), ..Default::default() };
+    let options = PackOptions { engine: quick(), chunk_size: Some(700), ..Default::default() };
     let mut bytes = Vec::new();
     let progress = Progress::default();
     let summary = pack_found(walk, &mut bytes, Path::new("-"), &options, &progress).unwrap();

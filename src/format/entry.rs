@@ -7,11 +7,15 @@ pub struct Entry {
     pub path: String,
     /// What it is, with what only that kind has.
     pub kind: EntryKind,
-    /// Permission bits, `0o000` to `0o777`.
+    /// Permission bits, `0o000` to `0o777`. Links have none of their own: always `0o777`.
     pub mode: u16,
-    /// Time of the last modification, in nanoseconds since 1970-01-01T00:00:00Z.
+    /// Time of the last modification, in nanoseconds since 1970-01-01T00:00:00Z. Not kept for
+    /// links: always 0.
     pub mtime: i64,
 }
+
+/// What a link's permission bits are given as.
+pub(crate) const LINK_MODE: u16 = 0o777;
 
 /// The kinds of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]

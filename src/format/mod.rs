@@ -28,6 +28,7 @@ pub use chunk::Chunk;
 pub use entry::{Entry, EntryKind};
 pub use header::{END_MAGIC, Footer, Header, MAGIC};
 pub use layout::{ChunkPlace, Layout};
+pub(crate) use params::MODEL_SECTION_LEN;
 pub use params::{CODER_BINARY, GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use stream::{Event, StreamReader, recover};

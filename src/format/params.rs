@@ -1,6 +1,7 @@
 //! `PARM` and `MODL`: what a decoder must know before the first chunk.
 
 use super::cursor::{Cursor, put_varint};
+use super::section::SectionHeader;
 use crate::codec::{CoderParams, ModelRef};
 use crate::{Error, Result};
 
@@ -24,6 +25,9 @@ pub struct Params {
 pub const CODER_BINARY: u8 = 1;
 /// The number of grouping by kind, extension and path.
 pub const GROUPING_BY_KIND: u8 = 1;
+
+/// Bytes of a whole section `MODL`.
+pub(crate) const MODEL_SECTION_LEN: usize = SectionHeader::LEN + 49;
 
 /// Longest payload of `PARM` or `MODL` a reader accepts, so that a pipe can be read safely.
 pub(crate) const MAX_PARAMS: u32 = 256;

@@ -5,7 +5,7 @@
 //! one instead of repeating size, place and SHA-256.
 
 use super::cursor::{Cursor, put_varint, put_zigzag};
-use super::entry::{Entry, EntryKind};
+use super::entry::{Entry, EntryKind, LINK_MODE};
 use super::packed;
 use crate::{Error, Limits, Result};
 
@@ -15,8 +15,8 @@ const TAG_SYMLINK: u8 = 2;
 /// A file whose content is that of an earlier entry.
 const TAG_COPY: u8 = 4;
 
-/// Bytes an entry takes at the very least: tag, two of path and its first byte, mode, mtime.
-const MIN_ENTRY: usize = 6;
+/// Bytes an entry takes at the very least: tag, two lengths of its path, length of its target.
+const MIN_ENTRY: usize = 4;
 
 const WHAT: &str = "section ENTS";
 
@@ -66,9 +66,11 @@ impl TableBuilder {
         put_varint(&mut self.paths, (path.len() - shared) as u64);
         self.paths.extend(&path[shared..]);
         self.last_path.clone_from(&entry.path);
-        put_varint(&mut self.modes, u64::from(entry.mode));
-        put_zigzag(&mut self.mtimes, entry.mtime.wrapping_sub(self.last_mtime));
-        self.last_mtime = entry.mtime;
+        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
+            put_varint(&mut self.modes, u64::from(entry.mode));
+            put_zigzag(&mut self.mtimes, entry.mtime.wrapping_sub(self.last_mtime));
+            self.last_mtime = entry.mtime;
+        }
         self.count += 1;
     }
 
@@ -129,14 +131,15 @@ impl EntryList {
         let first = self.entries.len();
         let tags = cursor.take(count)?;
         self.read_paths(&mut cursor, tags, limits)?;
-        for entry in &mut self.entries[first..] {
+        let has_metadata = |entry: &&mut Entry| !matches!(entry.kind, EntryKind::Symlink { .. });
+        for entry in self.entries[first..].iter_mut().filter(has_metadata) {
             entry.mode = u16::try_from(cursor.varint()?).unwrap_or(u16::MAX);
             if entry.mode > 0o777 {
                 return Err(cursor.corrupt("permission bits beyond 0o777"));
             }
         }
         let mut mtime = 0i64;
-        for entry in &mut self.entries[first..] {
+        for entry in self.entries[first..].iter_mut().filter(has_metadata) {
             mtime = mtime.wrapping_add(cursor.zigzag()?);
             entry.mtime = mtime;
         }
@@ -167,7 +170,7 @@ impl EntryList {
                 TAG_SYMLINK => EntryKind::Symlink { target: String::new() },
                 _ => return Err(Error::Unsupported(format!("entry kind {tag}"))),
             };
-            self.entries.push(Entry { path: utf8(&path)?, kind, mode: 0, mtime: 0 });
+            self.entries.push(Entry { path: utf8(&path)?, kind, mode: LINK_MODE, mtime: 0 });
         }
         Ok(())
     }
@@ -270,8 +273,12 @@ mod tests {
             Just(EntryKind::Directory),
             "[a-z/.]{0,12}".prop_map(|target| EntryKind::Symlink { target }),
         ];
-        ("[a-c/]{1,9}", kind, 0u16..0o1000, any::<i64>())
-            .prop_map(|(path, kind, mode, mtime)| Entry { path, kind, mode, mtime })
+        ("[a-c/]{1,9}", kind, 0u16..0o1000, any::<i64>()).prop_map(|(path, kind, mode, mtime)| {
+            match kind {
+                EntryKind::Symlink { .. } => Entry { path, kind, mode: LINK_MODE, mtime: 0 },
+                _ => Entry { path, kind, mode, mtime },
+            }
+        })
     }
 
     /// Gives files their places in the raw stream, and some of them an earlier one's content.

@@ -1,0 +1,75 @@
+//! Every archive in `spec/vectors/` behaves as its line in README.md says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use llz::{Archive, EngineOptions, Error, Limits, Progress, UnpackOptions, unpack_reader};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors")
+}
+
+/// The lines of README.md: file name and expectation.
+fn lines() -> BTreeMap<String, String> {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    let cells = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        Some((cells.next()?.trim_end_matches('`').to_string(), cells.next()?.to_string()))
+    };
+    readme.lines().filter_map(cells).collect()
+}
+
+fn outcome<T>(result: llz::Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(Error::Corrupt(_)) => "corrupt",
+        Err(Error::Unsupported(_)) => "unsupported",
+        Err(Error::Unsafe { .. }) => "unsafe",
+        Err(Error::Model(_)) => "model",
+        Err(other) => panic!("an unexpected kind of error: {other}"),
+    }
+}
+
+/// Paths, and content of files, below `root`.
+fn tree(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let below = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.unwrap());
+    let content = |entry: &walkdir::DirEntry| {
+        entry.file_type().is_file().then(|| fs::read(entry.path()).unwrap())
+    };
+    below.map(|entry| (entry.path().strip_prefix(root).unwrap().into(), content(&entry))).collect()
+}
+
+#[test]
+fn every_file_has_a_line() {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+    files.retain(|name| name.ends_with(".llz"));
+    files.sort();
+    assert_eq!(files, lines().into_keys().collect::<Vec<_>>());
+    assert!(files.len() > 50);
+}
+
+#[test]
+fn every_vector_behaves_as_described() {
+    let (engine, progress) = (EngineOptions::default(), Progress::default());
+    for (name, expected) in lines() {
+        let bytes = fs::read(folder().join(&name)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let [seek, pipe] = ["seek", "pipe"].map(|name| dir.path().join(name));
+        let options = UnpackOptions::default();
+        let unpacked = Archive::from_bytes(bytes.clone(), Limits::default())
+            .and_then(|archive| archive.unpack(&seek, &options, &progress));
+        assert_eq!(outcome(unpacked), expected, "{name}");
+        let piped = unpack_reader(&mut &bytes[..], &pipe, &options, &progress);
+        assert_eq!(outcome(piped), expected, "{name} from a pipe");
+        if expected == "ok" {
+            let archive = Archive::from_bytes(bytes, Limits::default()).unwrap();
+            archive.test(&engine, &progress).unwrap();
+            assert_eq!(tree(&seek), tree(&pipe), "{name}");
+            assert_eq!(archive.info().files as usize, tree(&seek).values().flatten().count());
+        } else {
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{name}: something is left");
+        }
+    }
+}
