@@ -180,6 +180,20 @@ fn foreign_input_is_named() {
 }
 
 #[test]
+fn a_model_that_is_not_here_is_named() {
+    let mut stream = MAGIC.to_vec();
+    stream.extend([0, 51, 1, 24]);
+    stream.extend([0xAB; 32]);
+    stream.extend(*b"tokenize");
+    stream.push(1);
+    stream.extend(7u64.to_le_bytes());
+    stream.extend(crc32fast::hash(&stream.clone()).to_le_bytes());
+    stream.extend([0x33, 5, 0, 0, 0, 0, 1, 2, 3]);
+    let error = decoder().decode(&stream).unwrap_err();
+    assert!(matches!(&error, Error::Model(what) if what.contains(&"ab".repeat(32))), "{error}");
+}
+
+#[test]
 fn limits_hold_and_name_their_option() {
     let coded = compress(&small_frames(), &sample(10_000));
     let refused = |limits| match llz::stream::decode_with(&coded, limits).unwrap_err() {

@@ -7,6 +7,7 @@ mod interrupt;
 mod names;
 mod options;
 mod output;
+mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};

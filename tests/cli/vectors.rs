@@ -1,0 +1,36 @@
+//! The archives in `spec/vectors/` that must be refused: each reason has its exit code.
+
+use std::fs;
+use std::path::Path;
+
+use super::{llz, names, scratch};
+
+#[test]
+fn every_refusal_has_its_exit_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors");
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for line in readme.lines() {
+        let Some((name, rest)) = line.strip_prefix("| `").and_then(|line| line.split_once("` | "))
+        else {
+            continue;
+        };
+        let outcome = rest.split(" | ").next().unwrap();
+        let code = match outcome {
+            "ok" => continue,
+            "unsupported" => 3,
+            "corrupt" => 5,
+            "unsafe" => 7,
+            "model" => 8,
+            other => panic!("{name}: {other}"),
+        };
+        seen.insert(code);
+        let dir = scratch();
+        let unpacked = llz(dir.path()).arg("unpack").arg(folder.join(name)).assert().code(code);
+        let stderr = String::from_utf8_lossy(&unpacked.get_output().stderr).into_owned();
+        assert!(!stderr.contains('\x1b') && !stderr.contains("panicked"), "{name}: {stderr}");
+        assert!(stderr.starts_with("llz: ") && stderr.contains(name), "{name}: {stderr}");
+        assert_eq!(names(dir.path()), [""; 0], "{name} left something behind");
+    }
+    assert_eq!(Vec::from_iter(seen), [3, 5, 7, 8]);
+}
