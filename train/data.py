@@ -3,7 +3,8 @@
 Every domain is cut into windows of T+1 tokens at an offset that changes from epoch to epoch and
 visited in a shuffled order; the domains take turns so that their shares follow the weights
 exactly, not just on average.  All of it is a function of the seed and of how many windows each domain
-has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped.
+has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
+other weights if it likes.
 """
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from corpus import DOMAINS
 
 
 class Domain:
@@ -38,28 +41,28 @@ class Batches:
     def __init__(self, pack: Path, weights: dict[str, float], batch: int, window: int, seed: int):
         total = sum(weights.values())
         self.weights = {d: w / total for d, w in weights.items() if w > 0}
-        self.domains = {d: Domain(pack / f"{d}.u16", window, seed * 1000 + i)
-                        for i, d in enumerate(self.weights)}
+        self.domains = {d: Domain(pack / f"{d}.u16", window, seed * 1000 + DOMAINS.index(d))
+                        for d in self.weights}
         self.batch, self.window = batch, window
-        self.drawn = 0
+        self.credit = dict.fromkeys(self.weights, 0.0)
 
     def next(self) -> torch.Tensor:
         rows = []
         for _ in range(self.batch):
-            self.drawn += 1
-            # The domain furthest behind its share.
-            d = max(self.weights, key=lambda d: self.weights[d] * self.drawn - self.domains[d].given)
+            for d, w in self.weights.items():
+                self.credit[d] += w
+            d = max(self.credit, key=self.credit.get)  # the one furthest behind its share
+            self.credit[d] -= 1
             rows.append(self.domains[d].next())
         return torch.from_numpy(np.stack(rows).astype(np.int64))
 
     def state_dict(self) -> dict:
-        return {"drawn": self.drawn, "given": {d: s.given for d, s in self.domains.items()}}
+        return {"credit": self.credit, "given": {d: s.given for d, s in self.domains.items()}}
 
     def load_state_dict(self, state: dict) -> None:
-        self.drawn = state["drawn"]
-        for d, n in state["given"].items():
-            if d in self.domains:
-                self.domains[d].given = n
+        for d in self.domains:
+            self.domains[d].given = state["given"].get(d, 0)
+            self.credit[d] = state.get("credit", {}).get(d, 0.0)
 
     def epochs(self) -> dict[str, float]:
         return {d: round(s.given / s.per_epoch, 2) for d, s in self.domains.items()}

@@ -9,8 +9,6 @@ pub enum Context {
     Word,
     /// The current word and the one before it.
     WordPair,
-    /// The last bytes chosen by a mask: bit n of it stands for the byte n + 1 back.
-    Sparse(u8),
     /// The byte above (same column, previous line) and the column.
     Column,
     /// The byte above, the one above its right neighbour, and the last byte.
@@ -21,15 +19,27 @@ pub enum Context {
     Key,
     /// The indentation of this line, the first byte of the previous one, and the current word.
     Indent,
+    /// The two bytes that last followed the last n bytes (n = 1 or 2), and the last byte.
+    Indirect(u8),
+    /// The word before, and the length of the current one and its first letter.
+    SkipWord,
+    /// The current word and the two before it.
+    WordTriple,
 }
 
 /// What the contexts are computed from, kept up to date byte by byte.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Past {
     bytes: Vec<u8>,
     last: u64,
     word: u32,
     word_before: u32,
+    word_before_that: u32,
+    word_len: u32,
+    word_first: u8,
+    /// The last two bytes that followed each byte, and each pair of bytes.
+    after_one: Vec<u16>,
+    after_two: Vec<u16>,
     key: u32,
     head: u32,
     fields: u32,
@@ -48,6 +58,30 @@ const GOLDEN: u32 = 0x9e37_79b1;
 pub fn combine(hash: u32, value: u32) -> u32 {
     let h = (hash ^ value).wrapping_mul(GOLDEN);
     h ^ (h >> 15)
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Past {
+            bytes: Vec::new(),
+            last: 0,
+            word: 0,
+            word_before: 0,
+            word_before_that: 0,
+            word_len: 0,
+            word_first: 0,
+            after_one: vec![0; 1 << 8],
+            after_two: vec![0; 1 << 16],
+            key: 0,
+            head: 0,
+            fields: 0,
+            indent: 0,
+            in_indent: false,
+            line: 0,
+            line_before: 0,
+            first_before: 0,
+        }
+    }
 }
 
 impl Past {
@@ -70,9 +104,19 @@ impl Past {
     /// Takes in the next byte.
     pub fn push(&mut self, byte: u8) {
         self.bytes.push(byte);
+        for after in [
+            &mut self.after_one[(self.last & 0xff) as usize],
+            &mut self.after_two[(self.last & 0xffff) as usize],
+        ] {
+            *after = *after << 8 | u16::from(byte);
+        }
         self.last = self.last << 8 | u64::from(byte);
         let lower = byte.to_ascii_lowercase();
         if lower.is_ascii_alphanumeric() || byte >= 128 {
+            self.word_len += 1;
+            if self.word_len == 1 {
+                self.word_first = lower;
+            }
             self.word = (self.word ^ u32::from(lower)).wrapping_add(1).wrapping_mul(PRIME);
         } else {
             if matches!(byte, b':' | b'=' | b'>' | b'(') {
@@ -82,8 +126,10 @@ impl Past {
                 if self.head == 0 {
                     self.head = self.word;
                 }
+                self.word_before_that = self.word_before;
                 self.word_before = self.word;
                 self.word = 0;
+                self.word_len = 0;
             }
             if matches!(byte, b',' | b';' | b'\t' | b'|' | b'"' | b'<') {
                 self.fields += 1;
@@ -126,13 +172,6 @@ impl Past {
             Context::WordPair => {
                 combine(combine(combine(h, self.word), self.word_before), u32::from(self.byte(1)))
             }
-            Context::Sparse(mask) => {
-                let keep = (0..8).fold(0u64, |keep, n| {
-                    if mask >> n & 1 == 1 { keep | 0xff << (8 * n) } else { keep }
-                });
-                let kept = self.last & keep;
-                combine(combine(h, kept as u32), (kept >> 32) as u32)
-            }
             Context::Column => {
                 let column = (self.bytes.len() - self.line).min(255) as u32;
                 combine(h, column << 8 | u32::from(self.above(0)))
@@ -147,6 +186,21 @@ impl Past {
                 combine(combine(h, self.head), self.fields << 8 | u32::from(self.byte(1)))
             }
             Context::Key => combine(combine(h, self.key), self.word ^ u32::from(self.byte(1))),
+            Context::Indirect(n) => {
+                let after = match n {
+                    1 => self.after_one[(self.last & 0xff) as usize],
+                    _ => self.after_two[(self.last & 0xffff) as usize],
+                };
+                combine(combine(h, u32::from(after)), u32::from(self.byte(1)))
+            }
+            Context::SkipWord => combine(
+                combine(h, self.word_before),
+                self.word_len << 8 | u32::from(self.word_first),
+            ),
+            Context::WordTriple => combine(
+                combine(combine(combine(h, self.word), self.word_before), self.word_before_that),
+                u32::from(self.byte(1)),
+            ),
             Context::Indent => combine(
                 combine(h, self.word),
                 self.indent.min(255) << 8 | u32::from(self.first_before),

@@ -54,6 +54,8 @@ pub const MAX_CONTEXTS: usize = 24;
 const NODES: usize = 272;
 /// Weights of a final set: one per first-layer set, padded.
 const FINAL_WIDTH: usize = 16;
+/// Where the counts of the contexts' probabilities stop.
+const CELL_LIMIT: u32 = 400;
 /// Learning rate of the final layer.
 const LAST_RATE: f32 = 0.002;
 /// Contexts of the second refinement, as a power of two.
@@ -144,8 +146,8 @@ impl Mixer {
         self.past.push(byte);
         self.matching.push(self.past.bytes());
         let (rate, last) = (self.rate, self.profile.rate_last);
-        // The rate falls by 1/1024 of its distance per byte.
-        self.rate = rate + (last - rate) * (1.0 / 1024.0);
+        // The rate falls by 1/4096 of its distance per byte.
+        self.rate = rate + (last - rate) * (1.0 / 4096.0);
         self.rehash();
     }
 
@@ -261,7 +263,7 @@ impl Mixer {
                 Selector::Last => usize::from(self.past.byte(1)) + 256 * self.kind,
                 Selector::Certainty => {
                     let certainty = ((logit + 12.0) * (31.0 / 24.0)) as usize;
-                    let orders = (known >> 2 & 15).count_ones().min(3) as usize;
+                    let orders = (known >> 2 & 7).count_ones() as usize;
                     certainty * 4 + orders + 128 * self.kind
                 }
                 Selector::Age => {
@@ -269,9 +271,7 @@ impl Mixer {
                     position.ilog2() as usize + 32 * self.kind
                 }
                 Selector::Known => {
-                    let word = known >> 1 & 64;
-                    ((known >> 1 & 31) << 1 | word | u32::from(expected > 0)) as usize
-                        + 128 * self.kind
+                    ((known >> 1 & 63) << 1 | u32::from(expected > 0)) as usize + 128 * self.kind
                 }
             };
             *at = (base + choice) * inputs;
@@ -299,7 +299,7 @@ impl Mixer {
         let cells = &mut self.cells[self.kind * n..][..n];
         for (i, cells) in cells.iter_mut().enumerate() {
             let state = self.states[i];
-            cells[usize::from(state)].update(one, 255, &shared.rates);
+            cells[usize::from(state)].update(one, CELL_LIMIT, &shared.rates);
             let next = shared.histories.next(state, one);
             match self.kind {
                 0 => self.table.set(self.places[i], self.slot, next),

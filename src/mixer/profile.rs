@@ -11,11 +11,11 @@ pub enum Selector {
     Match,
     /// The last byte.
     Last,
-    /// The model's log odds, and how many of orders 3 to 6 have seen this context.
+    /// The model's log odds, and how many of the third to fifth contexts were seen before.
     Certainty,
     /// The logarithm of the position in the chunk.
     Age,
-    /// Which of the orders 1 to 6, word and match know the context.
+    /// Which of the second to seventh contexts were seen before, and whether there is a match.
     Known,
 }
 
@@ -55,7 +55,7 @@ impl Profile {
     /// Inputs of the network: two per context, two of the model, two of the match, a constant;
     /// padded to a multiple of sixteen.
     pub const fn inputs(&self) -> usize {
-        let fixed = if self.model { 5 } else { 3 };
+        let fixed = if self.model { 7 } else { 3 };
         (2 * self.contexts.len() + fixed).next_multiple_of(16)
     }
 }
@@ -68,18 +68,20 @@ pub static FULL: Profile = Profile {
         Context::Order(2),
         Context::Order(3),
         Context::Order(4),
-        Context::Order(5),
         Context::Order(6),
         Context::Word,
         Context::WordPair,
         Context::Order(0),
-        Context::Sparse(0b0110),
-        Context::Sparse(0b1100),
+        Context::Order(8),
         Context::Column,
         Context::Above,
         Context::Field,
         Context::Key,
         Context::Indent,
+        Context::Indirect(1),
+        Context::Indirect(2),
+        Context::SkipWord,
+        Context::WordTriple,
     ],
     sets: &[
         Selector::Node,
@@ -90,8 +92,8 @@ pub static FULL: Profile = Profile {
         Selector::Known,
     ],
     model: true,
-    rate_first: 0.02,
-    rate_last: 0.002,
+    rate_first: 0.015,
+    rate_last: 0.006,
 };
 
 /// The fast profile: few contexts, for machines in a hurry.
@@ -107,8 +109,8 @@ pub static FAST: Profile = Profile {
     ],
     sets: &[Selector::Node, Selector::Match],
     model: false,
-    rate_first: 0.02,
-    rate_last: 0.002,
+    rate_first: 0.015,
+    rate_last: 0.006,
 };
 
 /// The profile with this number.
