@@ -98,7 +98,7 @@ impl<'a> Extractor<'a> {
         let Output { entry, file, verifier } = output;
         verifier.finish()?;
         let mut mode = entry.mode;
-        if mode & 0o400 == 0 {
+        if cfg!(unix) && mode & 0o400 == 0 {
             self.unreadable.push(entry.clone());
             mode |= 0o400;
         }

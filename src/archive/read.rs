@@ -143,7 +143,9 @@ impl Archive {
         }
         let contents = Contents::of(self.entries.iter());
         check_total(contents.total, &self.limits)?;
-        progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
+        // Added, for this may follow packing.
+        let todo: u64 = contents.distinct.iter().map(|entry| entry.size()).sum();
+        progress.set_total(progress.total() + todo);
         for entry in &contents.empty {
             Verifier::new(entry).finish()?;
         }

@@ -49,7 +49,7 @@ pub(crate) fn walk(
     let mut walk = Walk::default();
     for root in paths {
         let prefix = stored_path(root)?;
-        if !prefix.is_empty() && exclude.matches(&prefix) {
+        if exclude.matches(&prefix) {
             continue;
         }
         // A missing or unreadable argument is a mistake; what is unreadable below is left out.
@@ -59,6 +59,9 @@ pub(crate) fn walk(
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walk)
 }
+
+/// What a backslash in a path that was found stands for.
+const SLASH: &str = if cfg!(windows) { "/" } else { "\\" };
 
 impl Walk {
     fn below(
@@ -82,15 +85,16 @@ impl Walk {
                 }
             };
             let below = entry.path().strip_prefix(root).unwrap_or(Path::new(""));
-            let path = join(prefix, &stored_path(below)?);
-            // The root itself when it is `.` or `/`: its content is stored without it.
-            if path.is_empty() {
-                continue;
-            }
-            if exclude.matches(&path) {
+            // Even a name that cannot be stored can be excluded.
+            if exclude.matches(&join(prefix, &below.to_string_lossy().replace('\\', SLASH))) {
                 if entry.file_type().is_dir() {
                     entries.skip_current_dir();
                 }
+                continue;
+            }
+            let path = join(prefix, &stored_path(below)?);
+            // The root itself when it is `.` or `/`: its content is stored without it.
+            if path.is_empty() {
                 continue;
             }
             if output.is_some_and(|output| is_same_file(entry.path(), output)) {
@@ -226,6 +230,9 @@ impl Exclude {
     }
 
     fn matches(&self, path: &str) -> bool {
+        if path.is_empty() {
+            return false;
+        }
         let name = path.rsplit('/').next().unwrap_or(path);
         self.names.is_match(name) || self.paths.is_match(path)
     }
@@ -320,6 +327,7 @@ mod tests {
             Err(Error::Unsafe { name, .. }) => assert!(name.contains(r"od\xFFd"), "{name}"),
             other => panic!("{other:?}"),
         }
+        assert!(found(std::slice::from_ref(&root), &["od*d"]).is_ok());
         std::fs::remove_file(odd).unwrap();
         std::fs::write(root.join("li\nne"), "").unwrap();
         assert!(matches!(found(&[root], &[]), Err(Error::Unsafe { .. })));

@@ -24,6 +24,9 @@ mod stream;
 mod table;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use chunk::Chunk;
 pub use entry::{Entry, EntryKind};
 pub use header::{END_MAGIC, Footer, Header, MAGIC};

@@ -1,0 +1,144 @@
+//! Whole archives in memory: what a writer writes, every reader reads; and no bytes at all make a
+//! reader panic.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::codec::{CodecId, CoderParams, ModelRef};
+use crate::{Error, Limits, Result};
+
+const PARAMS: Params = Params {
+    level: 6,
+    chunk_size: 1000,
+    grouping: GROUPING_BY_KIND,
+    coder: CODER_BINARY,
+    mixer: CoderParams { mixer: 1, table_bits: 22 },
+};
+
+fn entry(path: String, size: u64, offset: u64) -> Entry {
+    let kind = EntryKind::File { size, offset, sha256: [9; 32] };
+    Entry { path, kind, mode: 0o644, mtime: 5 }
+}
+
+/// An archive with a file per length; chunk and file borders are the same.
+fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
+    let (mut bytes, mut entries, mut offset) = (Vec::new(), Vec::new(), 0);
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    let model = ModelRef { sha256: [1; 32], tokenizer: [2; 8], profile: 1, fingerprint: 3 };
+    for (index, len) in lens.iter().enumerate() {
+        let raw = vec![index as u8; usize::from(*len % 1000)];
+        if !raw.is_empty() {
+            let codec = if index == 3 { CodecId::Neural } else { CodecId::Stored };
+            if index == 3 {
+                writer.model(&model).unwrap();
+            }
+            let (raw_len, raw_crc) = (raw.len() as u32, crc32fast::hash(&raw));
+            writer.chunk(Chunk { codec, raw_len, raw_crc, coded: &raw }).unwrap();
+        }
+        let entry = entry(format!("file {index}"), raw.len() as u64, offset);
+        writer.entry(&entry, None).unwrap();
+        entries.push(entry);
+        offset += raw.len() as u64;
+    }
+    assert_eq!(writer.finish().unwrap(), bytes.len() as u64);
+    (bytes, entries)
+}
+
+fn stream(bytes: &[u8], limits: Limits) -> Result<Layout> {
+    let mut reader = StreamReader::new(bytes, Path::new("-"), limits)?;
+    while reader.next_event()?.is_some() {}
+    Ok(reader.into_layout())
+}
+
+/// Bytes as an archive whose checksums fit: each section's type, payload and all.
+fn sealed(sections: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Header::CURRENT.to_bytes().to_vec();
+    let (mut index_offset, mut index_len) = (0, 0);
+    for (kind, payload) in sections {
+        let header = SectionHeader::of(SectionType(*kind), payload).unwrap();
+        (index_offset, index_len) = (bytes.len() as u64, header.section_len() as u32);
+        bytes.extend(header.to_bytes());
+        bytes.extend(payload);
+    }
+    bytes.extend(Footer { index_offset, index_len, incompat: 0 }.to_bytes());
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn every_reader_reads_what_was_written(lens in proptest::collection::vec(any::<u16>(), 0..30)) {
+        let (bytes, entries) = archive(&lens);
+        let limits = Limits::default();
+        let indexed = Layout::open(&bytes, &limits).unwrap();
+        let streamed = stream(&bytes, limits).unwrap();
+        let (recovered, damage) = recover(&bytes, Path::new("-"), limits).unwrap();
+        prop_assert!(damage.is_none());
+        for layout in [&indexed, &streamed, &recovered] {
+            prop_assert_eq!(layout.entries(), &entries[..]);
+            prop_assert_eq!(layout.chunks(), indexed.chunks());
+            prop_assert_eq!(layout.params(), Some(PARAMS));
+            prop_assert_eq!(layout.model(), indexed.model());
+        }
+        for place in indexed.chunks() {
+            let chunk = indexed.chunk(&bytes, place).unwrap();
+            chunk.verify(chunk.coded).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let limits = Limits { memory: 1 << 20, ..Limits::default() };
+        prop_assert!(Layout::open(&bytes, &limits).is_err());
+        prop_assert!(stream(&bytes, limits).is_err());
+        prop_assert!(recover(&bytes, Path::new("-"), limits).is_err());
+    }
+
+    #[test]
+    fn no_payload_behind_good_checksums_makes_a_reader_panic(
+        sections in proptest::collection::vec(
+            (
+                prop_oneof![
+                    Just(*b"PARM"), Just(*b"MODL"), Just(*b"CHNK"), Just(*b"ENTS"), Just(*b"INDX"),
+                    Just(*b"xTRA"),
+                ],
+                proptest::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..60),
+            ),
+            0..8,
+        ),
+        has_params in any::<bool>(),
+    ) {
+        let mut sections = sections;
+        if has_params {
+            sections.insert(0, (*b"PARM", PARAMS.to_payload()));
+        }
+        let bytes = sealed(&sections);
+        let limits = Limits { memory: 1 << 20, ..Limits::default() };
+        let typed = |error: &Error| matches!(
+            error,
+            Error::Corrupt(_) | Error::Unsupported(_) | Error::Limit { .. }
+        );
+        for result in [Layout::open(&bytes, &limits), stream(&bytes, limits)] {
+            if let Err(error) = result {
+                prop_assert!(typed(&error), "{}", error);
+            }
+        }
+        let _ = recover(&bytes, Path::new("-"), limits);
+    }
+}
+
+#[test]
+fn memory_follows_what_arrives_and_not_what_is_promised() {
+    let limits = Limits::default();
+    let header = SectionHeader { kind: SectionType::CHUNK, len: u32::MAX, crc: 0 };
+    let params = SectionHeader::of(SectionType::PARAMS, &PARAMS.to_payload()).unwrap();
+    let mut bytes = Header::CURRENT.to_bytes().to_vec();
+    bytes.extend(params.to_bytes());
+    bytes.extend(PARAMS.to_payload());
+    bytes.extend(header.to_bytes());
+    assert!(matches!(stream(&bytes, limits), Err(Error::Limit { option: "--limit-chunk", .. })));
+    let len = bytes.len();
+    bytes[len - 16..].copy_from_slice(&SectionHeader { len: 60 << 20, ..header }.to_bytes());
+    assert!(matches!(stream(&bytes, limits), Err(Error::Corrupt(_))));
+}
