@@ -6,6 +6,10 @@
                 tensor `NAME.scale` of one scale per row; every vector as F32, flattened; the tokenizer
                 and the dimensions in the metadata.
 Both are a function of the checkpoint alone, byte for byte.
+
+`--average FILE` exports the mean with another point of the same run, such as the weights it started
+from.  That takes out the noise of a high learning rate as a long decay would, and costs nothing: the
+way out when a run must end before its decay.
 """
 from __future__ import annotations
 
@@ -35,6 +39,10 @@ def load(path: Path) -> dict[str, Tensor]:
         if not t.isfinite().all():
             raise ValueError(f"{name} is not finite")
     return state
+
+
+def average(one: dict[str, Tensor], other: dict[str, Tensor], share: float = 0.5) -> dict[str, Tensor]:
+    return {k: torch.lerp(v, other[k], share) for k, v in one.items()}
 
 
 def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -81,11 +89,14 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("checkpoint", type=Path, help="OUT/last.pt of train.py, or a float safetensors file")
     ap.add_argument("--tokenizer", type=Path, required=True)
+    ap.add_argument("--average", type=Path, help="another point of the run, to export the mean with")
     ap.add_argument("--name", default="small")
     ap.add_argument("--float", dest="float_path", type=Path)
     ap.add_argument("--int8", dest="int8_path", type=Path)
     a = ap.parse_args()
     state = load(a.checkpoint)
+    if a.average:
+        state = average(state, load(a.average))
     if a.float_path:
         float_file(a.float_path, state)
     if a.int8_path:
