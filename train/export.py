@@ -31,10 +31,14 @@ DTYPES = {np.dtype("int8"): "I8", np.dtype("float16"): "F16", np.dtype("float32"
 
 
 def load(path: Path) -> dict[str, Tensor]:
-    """A training checkpoint or a safetensors file, as f32."""
+    """A training checkpoint, a float file, or a shipped int8 file (to train on from it), as f32."""
     state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu")["model"]
-    state = {k: v.float() for k, v in state.items()}
-    RWKV7(Config.of(state)).load_state_dict(state)  # every tensor there, every shape right
+    scales = {k.removesuffix(".scale"): state.pop(k) for k in list(state) if k.endswith(".scale")}
+    state = {k: v.float() * scales[k][:, None] if k in scales else v.float() for k, v in state.items()}
+    model = RWKV7(Config.of(state))
+    if scales:  # the shipped file's vectors are flat
+        state = {k: state[k].view_as(v) for k, v in model.state_dict().items()}
+    model.load_state_dict(state)  # every tensor there, every shape right
     for name, t in state.items():
         if not t.isfinite().all():
             raise ValueError(f"{name} is not finite")
