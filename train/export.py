@@ -6,6 +6,10 @@
                 tensor `NAME.scale` of one scale per row; every vector as F32, flattened; the tokenizer
                 and the dimensions in the metadata.
 Both are a function of the checkpoint alone, byte for byte.
+
+`--average FILE` exports the mean with another point of the same run, such as the weights it started
+from.  That takes out the noise of a high learning rate as a long decay would, and costs nothing: the
+way out when a run must end before its decay.
 """
 from __future__ import annotations
 
@@ -27,14 +31,22 @@ DTYPES = {np.dtype("int8"): "I8", np.dtype("float16"): "F16", np.dtype("float32"
 
 
 def load(path: Path) -> dict[str, Tensor]:
-    """A training checkpoint or a safetensors file, as f32."""
+    """A training checkpoint, a float file, or a shipped int8 file (to train on from it), as f32."""
     state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu")["model"]
-    state = {k: v.float() for k, v in state.items()}
-    RWKV7(Config.of(state)).load_state_dict(state)  # every tensor there, every shape right
+    scales = {k.removesuffix(".scale"): state.pop(k) for k in list(state) if k.endswith(".scale")}
+    state = {k: v.float() * scales[k][:, None] if k in scales else v.float() for k, v in state.items()}
+    model = RWKV7(Config.of(state))
+    if scales:  # the shipped file's vectors are flat
+        state = {k: state[k].view_as(v) for k, v in model.state_dict().items()}
+    model.load_state_dict(state)  # every tensor there, every shape right
     for name, t in state.items():
         if not t.isfinite().all():
             raise ValueError(f"{name} is not finite")
     return state
+
+
+def average(one: dict[str, Tensor], other: dict[str, Tensor], share: float = 0.5) -> dict[str, Tensor]:
+    return {k: torch.lerp(v, other[k], share) for k, v in one.items()}
 
 
 def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -81,11 +93,14 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("checkpoint", type=Path, help="OUT/last.pt of train.py, or a float safetensors file")
     ap.add_argument("--tokenizer", type=Path, required=True)
+    ap.add_argument("--average", type=Path, help="another point of the run, to export the mean with")
     ap.add_argument("--name", default="small")
     ap.add_argument("--float", dest="float_path", type=Path)
     ap.add_argument("--int8", dest="int8_path", type=Path)
     a = ap.parse_args()
     state = load(a.checkpoint)
+    if a.average:
+        state = average(state, load(a.average))
     if a.float_path:
         float_file(a.float_path, state)
     if a.int8_path:

@@ -80,6 +80,10 @@ def test_export(tmp_path, tokenizer):
     int8_file(tmp_path / "b.safetensors", dict(reversed(state.items())), tokenizer, "tiny")
     raw = (tmp_path / "a.safetensors").read_bytes()
     assert raw == (tmp_path / "b.safetensors").read_bytes()
+    back = load(tmp_path / "a.safetensors")
+    for k, v in state.items():
+        assert back[k].shape == v.shape
+        assert (back[k] - v).norm() <= (0.02 if is_matrix(k, v) else 0) * v.norm()
     n = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8:8 + n])
     meta = header.pop("__metadata__")

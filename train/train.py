@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from data import Batches
+from export import load
 from loss import head_loss
 from model import RWKV7, Config
 from optim import optimizers, rate, set_rate
@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
     ap.add_argument("--tokenizer", type=Path, required=True)
     ap.add_argument("--eval", type=Path, help="evaluation texts")
     ap.add_argument("--out", type=Path, required=True, help="checkpoints and log")
-    ap.add_argument("--init", type=Path, help="safetensors to start from (otherwise: random)")
+    ap.add_argument("--init", type=Path, help="safetensors, float or int8, to start from (otherwise: random)")
     for f, d in Config().asdict().items():
         ap.add_argument(f"--{f.replace('_', '-')}", type=int, default=d)
     ap.add_argument("--weights", type=json.loads, default=WEIGHTS, help="domain shares, as JSON")
@@ -86,7 +86,7 @@ def main() -> None:
         print(line, flush=True)
         log_file.write(line + "\n")
 
-    init = {k: v.float() for k, v in load_file(a.init).items()} if a.init else None
+    init = load(a.init) if a.init else None
     config = Config.of(init) if init else Config(**{f: getattr(a, f) for f in Config().asdict()})
     model = RWKV7(config)
     if init:

@@ -69,8 +69,13 @@ impl Engine {
         if !(16..=28).contains(&params.table_bits) {
             return Err(Error::Unsupported(format!("a context table of 2^{} bytes", params.table_bits)));
         }
-        let prior = Prior::plain(true);
-        let mix_prior = Prior::plain(false);
+        let prior = match model.as_ref().and_then(|loaded| loaded.0.prior()) {
+            Some(bytes) if bytes.first() == Some(&profile.id) => {
+                Prior::from_bytes(profile, bytes).map_err(Error::Model)?
+            }
+            _ => Prior::plain(profile, true),
+        };
+        let mix_prior = Prior::built_in(profile);
         let path = Path::detect();
         Ok(Engine { options, path, pool, params, profile, model, prior, mix_prior })
     }

@@ -1,33 +1,175 @@
 //! What a mixer knows before the first byte.
+//!
+//! A prior is the small adaptive state of a mixer — the network's weights, the probabilities of
+//! bit histories, of matches and of the first refinement — as it stood after typical data. It is
+//! learned offline (`examples/train_prior.rs`) and shipped beside the model, so that chunk one,
+//! byte one, already mixes well.
 
-use super::{FINAL_WIDTH, Mixer};
+use std::sync::Arc;
+
+use super::maps::Cell;
+use super::matching::Match;
+use super::profile::Profile;
+use super::refine::Refinement;
+use super::{FINAL_WIDTH, Mixer, NODES};
+
+/// Weights are stored as 16-bit fractions of this.
+const UNIT: f32 = 4096.0;
+/// Counts of stored probabilities stop here, so that they keep adapting.
+const MOST: u32 = 40;
 
 /// The starting point of the adaptive parts.
 #[derive(Debug, Clone)]
-pub struct Prior {
-    with_model: bool,
+pub struct Prior(Arc<Tables>);
+
+#[derive(Debug)]
+struct Tables {
+    weights: Vec<f32>,
+    last_weights: Vec<f32>,
+    cells: Vec<[Cell; 256]>,
+    matches: Vec<Cell>,
+    nodes: Vec<Cell>,
 }
 
 impl Prior {
     /// Plain starting values: trust the model if there is one, else the contexts alike.
-    pub fn plain(with_model: bool) -> Self {
-        Prior { with_model }
+    pub fn plain(profile: &Profile, with_model: bool) -> Self {
+        let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
+        let mut set = vec![0.0; inputs];
+        set[..n].fill(if with_model { 0.06 } else { 0.3 });
+        set[2 * n] = 0.25;
+        if with_model {
+            set[2 * n + 3] = 0.8;
+        }
+        let mut last = [0.0; FINAL_WIDTH];
+        last[..sets].fill(1.0 / sets as f32);
+        Prior(Arc::new(Tables {
+            weights: set.repeat(profile.sets.iter().map(|s| s.size()).sum()),
+            last_weights: last.repeat(NODES),
+            cells: vec![[Cell::new(32_768, 0); 256]; 2 * n],
+            matches: Match::new(0).cells().to_vec(),
+            nodes: Refinement::new(NODES, 0).cells().to_vec(),
+        }))
+    }
+
+    /// The prior that belongs to `profile` where there is no model: part of the program, and so
+    /// of the profile.
+    pub fn built_in(profile: &Profile) -> Self {
+        Self::from_bytes(profile, profile.prior).expect("the shipped priors fit their profiles")
+    }
+
+    /// Reads a stored prior of `profile`: its number, then every table in order, weights as i16
+    /// of 1/4096, probabilities as u16 and a count byte; little-endian.
+    ///
+    /// # Errors
+    /// Says what is wrong when it is for another profile or of the wrong length.
+    pub fn from_bytes(profile: &Profile, bytes: &[u8]) -> Result<Self, String> {
+        let Some((&id, mut rest)) = bytes.split_first() else {
+            return Err("the prior is empty".into());
+        };
+        if id != profile.id {
+            return Err(format!("the prior is for mixer profile {id}, not {}", profile.id));
+        }
+        let plain = Self::plain(profile, false);
+        let sets = profile.sets.len();
+        let wanted = 2 * (plain.0.weights.len() + NODES * sets)
+            + 3 * (plain.0.cells.len() * 256 + plain.0.matches.len() + plain.0.nodes.len());
+        if rest.len() != wanted {
+            return Err(format!("the prior has {} bytes, not {wanted}", rest.len()));
+        }
+        let mut weight = || {
+            let (two, tail) = rest.split_first_chunk::<2>().unwrap_or((&[0; 2], &[]));
+            rest = tail;
+            f32::from(i16::from_le_bytes(*two)) * (1.0 / UNIT)
+        };
+        let weights = plain.0.weights.iter().map(|_| weight()).collect();
+        let mut last_weights = vec![0.0; NODES * FINAL_WIDTH];
+        for set in last_weights.chunks_exact_mut(FINAL_WIDTH) {
+            set[..sets].iter_mut().for_each(|w| *w = weight());
+        }
+        let mut cell = || {
+            let (three, tail) = rest.split_first_chunk::<3>().unwrap_or((&[0; 3], &[]));
+            rest = tail;
+            Cell::new(u16::from_le_bytes([three[0], three[1]]), u32::from(three[2]))
+        };
+        let cells = plain.0.cells.iter().map(|_| std::array::from_fn(|_| cell())).collect();
+        let matches = plain.0.matches.iter().map(|_| cell()).collect();
+        let nodes = plain.0.nodes.iter().map(|_| cell()).collect();
+        Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes })))
+    }
+
+    /// What `mixer` has learned, as a starting point for another.
+    pub fn of(mixer: &Mixer) -> Self {
+        Prior(Arc::new(Tables {
+            weights: mixer.weights.clone(),
+            last_weights: mixer.last_weights.clone(),
+            cells: mixer.cells.clone(),
+            matches: mixer.matching.cells().to_vec(),
+            nodes: mixer.by_node.cells().to_vec(),
+        }))
+    }
+
+    /// This prior with its weights moved by `share` towards those of `other`, and the
+    /// probabilities of `other`.
+    pub fn towards(&self, other: &Prior, share: f32) -> Self {
+        let blend = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + (b - a) * share).collect();
+        Prior(Arc::new(Tables {
+            weights: blend(&self.0.weights, &other.0.weights),
+            last_weights: blend(&self.0.last_weights, &other.0.last_weights),
+            cells: other.0.cells.clone(),
+            matches: other.0.matches.clone(),
+            nodes: other.0.nodes.clone(),
+        }))
+    }
+
+    /// The stored form, for [`Prior::from_bytes`].
+    pub fn to_bytes(&self, profile: &Profile) -> Vec<u8> {
+        let mut bytes = vec![profile.id];
+        let last = self.0.last_weights.chunks_exact(FINAL_WIDTH);
+        let last = last.flat_map(|set| &set[..profile.sets.len()]);
+        for w in self.0.weights.iter().chain(last) {
+            let q = (w * UNIT).round().clamp(-32_767.0, 32_767.0) as i16;
+            bytes.extend(q.to_le_bytes());
+        }
+        let cells = self.0.cells.iter().flatten().chain(&self.0.matches).chain(&self.0.nodes);
+        for cell in cells {
+            bytes.extend(cell.p16().to_le_bytes());
+            bytes.push(cell.count().min(MOST) as u8);
+        }
+        bytes
     }
 
     pub(super) fn apply(&self, mixer: &mut Mixer) {
-        let n = mixer.profile.contexts.len();
-        let sets = mixer.profile.sets.len();
-        for set in mixer.weights.chunks_exact_mut(mixer.profile.inputs()) {
-            if self.with_model {
-                set[2 * n + 3] = 0.8;
-                set[..n].fill(0.06);
-            } else {
-                set[..n].fill(0.3);
-            }
-            set[2 * n] = 0.25;
+        mixer.weights.copy_from_slice(&self.0.weights);
+        mixer.last_weights.copy_from_slice(&self.0.last_weights);
+        mixer.cells.copy_from_slice(&self.0.cells);
+        mixer.matching.cells_mut().copy_from_slice(&self.0.matches);
+        mixer.by_node.cells_mut().copy_from_slice(&self.0.nodes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FAST, FULL};
+    use super::*;
+
+    #[test]
+    fn shipped_priors_fit() {
+        for profile in [&FULL, &FAST] {
+            assert_eq!(Prior::built_in(profile).to_bytes(profile), profile.prior);
         }
-        for set in mixer.last_weights.chunks_exact_mut(FINAL_WIDTH) {
-            set[..sets].fill(1.0 / sets as f32);
+    }
+
+    #[test]
+    fn stored_priors_come_back() {
+        for profile in [&FULL, &FAST] {
+            let bytes = Prior::plain(profile, false).to_bytes(profile);
+            let again = Prior::from_bytes(profile, &bytes).unwrap();
+            assert_eq!(again.to_bytes(profile), bytes);
+            assert!(Prior::from_bytes(profile, &bytes[..bytes.len() - 1]).is_err());
         }
+        let fast = Prior::plain(&FAST, false).to_bytes(&FAST);
+        assert!(Prior::from_bytes(&FULL, &fast).is_err());
+        assert!(Prior::from_bytes(&FULL, &[]).is_err());
     }
 }

@@ -49,6 +49,8 @@ pub struct Profile {
     pub rate_first: f32,
     /// And the rate it falls to.
     pub rate_last: f32,
+    /// What its mixer starts from without a model ([`super::Prior`]).
+    pub prior: &'static [u8],
 }
 
 impl Profile {
@@ -94,6 +96,7 @@ pub static FULL: Profile = Profile {
     model: true,
     rate_first: 0.015,
     rate_last: 0.006,
+    prior: include_bytes!("../../models/mix-1.prior"),
 };
 
 /// The fast profile: few contexts, for machines in a hurry.
@@ -111,6 +114,7 @@ pub static FAST: Profile = Profile {
     model: false,
     rate_first: 0.015,
     rate_last: 0.006,
+    prior: include_bytes!("../../models/mix-2.prior"),
 };
 
 /// The profile with this number.

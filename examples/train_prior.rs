@@ -1,8 +1,10 @@
-//! Development aid for the mixer: replays cached model predictions through it.
+//! Learns the mixer's priors, and measures the mixer apart from the model.
 //!
-//! `tune collect CACHE BYTES FILE...` runs the model once over the first BYTES of each file (or
-//! folder) and stores, per decision, the model's log odds. `tune eval CACHE` codes from the cache
-//! with and without the model, in a second per megabyte.
+//! `train_prior collect CACHE BYTES FILE...` runs the small model once over the first BYTES of
+//! each file (or folder) and stores, per decision, the model's log odds.
+//! `train_prior train CACHE OUT_DIR` replays that through the mixer, file after file, and writes
+//! `small.prior` (with the model), `mix-1.prior` and `mix-2.prior` (contexts alone).
+//! `train_prior eval CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -113,7 +115,9 @@ fn cost(p: u32, one: bool) -> f64 {
     -(if one { p } else { 1.0 - p }).log2()
 }
 
-fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior, len: usize) -> f64 {
+/// Codes an item with the model's predictions; returns the bytes it costs and the mixer after.
+fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
+    let len = item.tokens.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
     let (mut bits, at) = (0.0, std::cell::Cell::new(0));
     for &token in &item.tokens {
@@ -125,10 +129,11 @@ fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior,
             one
         });
     }
-    bits / 8.0
+    (bits / 8.0, mixer)
 }
 
-fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> f64 {
+/// The same for the contexts alone.
+fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
@@ -139,10 +144,71 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> f64 {
             one
         });
     }
-    bits / 8.0
+    (bits / 8.0, mixer)
 }
 
-fn eval(cache: &str) -> Result<()> {
+/// Coding a run of items one after the other, each from what the ones before taught.
+fn learn(
+    profile: &'static Profile,
+    items: &[Item],
+    mut prior: Prior,
+    code: impl Fn(&Item, &'static Profile, &Prior) -> (f64, Mixer),
+) -> Prior {
+    let mut average = prior.clone();
+    for (pass, rate) in [0.01, 0.003].into_iter().enumerate() {
+        let slow = Box::leak(Box::new(Profile { rate_first: rate, rate_last: rate, ..*profile }));
+        let mut total = 0.0;
+        for (i, item) in items.iter().enumerate() {
+            let (bytes, mixer) = code(item, slow, &prior);
+            total += bytes;
+            prior = Prior::of(&mixer);
+            if pass == 1 {
+                average = average.towards(&prior, (4.0 / (i as f32 + 4.0)).max(0.02));
+            }
+        }
+        eprintln!("profile {} pass {pass}: {total:.0} bytes", profile.id);
+        average = average.towards(&prior, if pass == 0 { 1.0 } else { 0.0 });
+    }
+    average
+}
+
+fn train(cache: &str, out: &str) -> Result<()> {
+    let items = read(cache)?;
+    let loaded = built_in("small")?;
+    let v = loaded.0.vocabulary();
+    let spelled = |item: &Item| -> Vec<u8> {
+        item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
+    };
+    let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
+    let contexts = |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
+    let small = learn(&FULL, &items, Prior::plain(&FULL, true), code);
+    let full = learn(&FULL, &items, Prior::plain(&FULL, false), contexts);
+    let fast = learn(&FAST, &items, Prior::plain(&FAST, false), contexts);
+    for (name, profile, prior) in
+        [("small", &FULL, small), ("mix-1", &FULL, full), ("mix-2", &FAST, fast)]
+    {
+        std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))?;
+    }
+    Ok(())
+}
+
+/// The prior of this name in `dir`, or the plain one.
+fn stored(dir: Option<&str>, name: &str, profile: &Profile, with_model: bool) -> Result<Prior> {
+    match dir {
+        None => Ok(Prior::plain(profile, with_model)),
+        Some(dir) => {
+            let bytes = std::fs::read(Path::new(dir).join(format!("{name}.prior")))?;
+            Ok(Prior::from_bytes(profile, &bytes)?)
+        }
+    }
+}
+
+fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
+    let priors = (
+        stored(dir, "small", &FULL, true)?,
+        stored(dir, "mix-1", &FULL, false)?,
+        stored(dir, "mix-2", &FAST, false)?,
+    );
     let items = read(cache)?;
     let loaded = built_in("small")?;
     let v = loaded.0.vocabulary();
@@ -163,11 +229,11 @@ fn eval(cache: &str) -> Result<()> {
                 child = node.child(one);
             }
         }
-        let full = neural(item, v, &FULL, &Prior::plain(true), raw.len());
+        let full = neural(item, v, &FULL, &priors.0).0;
         let (mut mix, mut fast) = (0.0, 0.0);
         if only != "neural" {
-            mix = plain(&raw, &FULL, &Prior::plain(false));
-            fast = plain(&raw, &FAST, &Prior::plain(false));
+            mix = plain(&raw, &FULL, &priors.1).0;
+            fast = plain(&raw, &FAST, &priors.2).0;
         }
         println!("{:14} {:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}", item.name, raw.len(), model_bits / 8.0, full, mix, fast);
         for (t, x) in totals.iter_mut().zip([model_bits / 8.0, full, mix, fast]) {
@@ -183,7 +249,9 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["collect", cache, bytes, ..] => collect(cache, bytes.parse()?, &args[3..]),
-        ["eval", cache] => eval(cache),
-        _ => Err("usage: tune collect CACHE BYTES FILE... | tune eval CACHE".into()),
+        ["train", cache, out] => train(cache, out),
+        ["eval", cache] => eval(cache, None),
+        ["eval", cache, dir] => eval(cache, Some(dir)),
+        _ => Err("usage: train_prior collect CACHE BYTES FILE... | train CACHE OUT_DIR | eval CACHE [PRIOR_DIR]".into()),
     }
 }
