@@ -5,6 +5,7 @@
 //! `sa_i = Σ_j S_ij a_j`, `S_ij = (S_ij w_j + sa_i b_j) + v_i k_j`, `y_i = Σ_j S_ij r_j`.
 
 use super::dispatched_lanes;
+use super::lanes::Lanes;
 
 /// Width of a head.
 pub const HEAD: usize = 64;
@@ -26,6 +27,12 @@ pub struct Head<'a> {
     pub b: &'a [f32; HEAD],
 }
 
+/// `(s·w + sa·b) + v·k`, flushed.
+#[inline(always)]
+fn decay_and_write<L: Lanes>(s: L, w: L, sa: L, b: L, v: L, k: L) -> L {
+    s.times(w).plus(sa.times(b)).plus(v.times(k)).flushed()
+}
+
 dispatched_lanes! {
     /// Advances `state` (row-major, row = value index) by one position and writes the head's
     /// output to `y`.
@@ -35,22 +42,31 @@ dispatched_lanes! {
             [L::load(&x[0]), L::load(&x[1]), L::load(&x[2]), L::load(&x[3])]
         };
         let a = parts(h.a);
-        for (i, row) in state.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
-            let row = row.as_chunks_mut::<16>().0;
-            let mut sum = L::splat(0.0);
+        // Two rows at a time share the loads of the vectors.
+        for (i, rows) in state.as_chunks_mut::<{ 2 * HEAD }>().0.iter_mut().enumerate() {
+            let (upper, lower) = rows.split_at_mut(HEAD);
+            let (upper, lower) =
+                (upper.as_chunks_mut::<16>().0, lower.as_chunks_mut::<16>().0);
+            let (mut sum_u, mut sum_l) = (L::splat(0.0), L::splat(0.0));
             for (c, a) in a.into_iter().enumerate() {
-                sum = sum.plus(L::load(&row[c]).times(a));
+                sum_u = sum_u.plus(L::load(&upper[c]).times(a));
+                sum_l = sum_l.plus(L::load(&lower[c]).times(a));
             }
-            let (sa, v) = (L::splat(sum.fold()), L::splat(h.v[i]));
-            let mut sum = L::splat(0.0);
-            for (c, s) in row.iter_mut().enumerate() {
-                let part = |x: &[f32; HEAD]| L::load(&x.as_chunks::<16>().0[c]);
-                let decayed = L::load(s).times(part(h.w)).plus(sa.times(part(h.b)));
-                let next = decayed.plus(v.times(part(h.k))).flushed();
-                next.store(s);
-                sum = sum.plus(next.times(part(h.r)));
+            let (sa_u, sa_l) = (L::splat(sum_u.fold()), L::splat(sum_l.fold()));
+            let (v_u, v_l) = (L::splat(h.v[2 * i]), L::splat(h.v[2 * i + 1]));
+            let (mut sum_u, mut sum_l) = (L::splat(0.0), L::splat(0.0));
+            for (c, (u, l)) in upper.iter_mut().zip(lower).enumerate() {
+                let [w, b, k, r] =
+                    [h.w, h.b, h.k, h.r].map(|x| L::load(&x.as_chunks::<16>().0[c]));
+                let next_u = decay_and_write(L::load(u), w, sa_u, b, v_u, k);
+                let next_l = decay_and_write(L::load(l), w, sa_l, b, v_l, k);
+                next_u.store(u);
+                next_l.store(l);
+                sum_u = sum_u.plus(next_u.times(r));
+                sum_l = sum_l.plus(next_l.times(r));
             }
-            y[i] = sum.fold();
+            y[2 * i] = sum_u.fold();
+            y[2 * i + 1] = sum_l.fold();
         }
     }
 }

@@ -12,6 +12,7 @@ mod contexts;
 mod history;
 mod maps;
 mod matching;
+mod pages;
 pub mod prior;
 mod profile;
 mod refine;

@@ -6,13 +6,16 @@
 
 use crate::kernel::prefetch;
 
+use super::pages::ZeroedPages;
+
 /// Histories of the decisions of one half byte; slot 0 is the check.
 type Bucket = [u8; 16];
 
-/// A hash table of buckets.
+/// A hash table of buckets, on pages of its own: four buckets are one cache line, and large
+/// pages, where the system has them, spare most address translations.
 #[derive(Debug)]
 pub struct Table {
-    buckets: Vec<Bucket>,
+    memory: ZeroedPages,
     mask: u32,
 }
 
@@ -20,7 +23,18 @@ impl Table {
     /// A table of `1 << bits` bytes, at least 64.
     pub fn new(bits: u32) -> Self {
         let count = 1usize << (bits.max(6) - 4);
-        Table { buckets: vec![[0; 16]; count], mask: (count - 1) as u32 }
+        Table { memory: ZeroedPages::new(count * 16), mask: (count - 1) as u32 }
+    }
+
+    #[inline(always)]
+    fn bucket(&self, index: u32) -> &Bucket {
+        &self.memory.bytes().as_chunks().0[(index & self.mask) as usize]
+    }
+
+    #[inline(always)]
+    fn bucket_mut(&mut self, index: u32) -> &mut Bucket {
+        let index = (index & self.mask) as usize;
+        &mut self.memory.bytes_mut().as_chunks_mut().0[index]
     }
 
     /// First candidate for a hash; the others are in its cache line.
@@ -32,7 +46,7 @@ impl Table {
     /// Starts loading the cache line of a context that will be needed soon.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
-        prefetch(&self.buckets[self.home(hash) as usize]);
+        prefetch(self.bucket(self.home(hash)));
     }
 
     /// The bucket of a context, emptied if it belonged to another. The three candidates share a
@@ -44,7 +58,7 @@ impl Table {
         let mut least = at;
         let mut fewest = u8::MAX;
         for candidate in [at, at ^ 1, at ^ 2] {
-            let bucket = &self.buckets[candidate as usize];
+            let bucket = self.bucket(candidate);
             if bucket[0] == check {
                 return candidate;
             }
@@ -54,7 +68,7 @@ impl Table {
                 (least, fewest) = (candidate, seen);
             }
         }
-        let bucket = &mut self.buckets[least as usize];
+        let bucket = self.bucket_mut(least);
         *bucket = [0; 16];
         bucket[0] = check;
         least
@@ -63,12 +77,12 @@ impl Table {
     /// The history in a slot (1 to 15) of a bucket.
     #[inline]
     pub fn get(&self, bucket: u32, slot: usize) -> u8 {
-        self.buckets[(bucket & self.mask) as usize][slot & 15]
+        self.bucket(bucket)[slot & 15]
     }
 
     /// Replaces a history.
     #[inline]
     pub fn set(&mut self, bucket: u32, slot: usize, state: u8) {
-        self.buckets[(bucket & self.mask) as usize][slot & 15] = state;
+        self.bucket_mut(bucket)[slot & 15] = state;
     }
 }
