@@ -26,6 +26,7 @@ def outcome(path, out):
 
 def main(vectors, out):
     vectors, out, wrong = Path(vectors), Path(out), 0
+    out.mkdir(parents=True, exist_ok=True)
     lines = re.findall(r"^\| `(.*?)` \| (\w+) \|", (vectors / "README.md").read_text(), re.M)
     for name, expected in lines:
         got, why = outcome(vectors / name, out / name)
