@@ -17,7 +17,14 @@ fn sum(x: &[f32]) -> f32 {
 
 /// Normalises `x` to mean 0 and variance 1 and writes it, scaled and shifted, to `y`.
 #[inline(always)]
-fn normalise(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, inverse_len: f32, y: &mut [f32]) {
+fn normalise(
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f32,
+    inverse_len: f32,
+    y: &mut [f32],
+) {
     let mean = sum(x) * inverse_len;
     let mut s = [0.0f32; 16];
     for (c, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
