@@ -30,7 +30,7 @@ pub struct BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "3c59dcf064c56a0b648d14a7ecb9e1439ae502f74353064a7454a4751ce9420b",
+    sha256: "5a5fd495415d1d76e997ed844df8e56ee6cf490884a2539e6c05d7a000482de5",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xfa14_572a_387c_f29d,
 };
