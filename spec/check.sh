@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 llz=$(realpath "${LLZ:-target/release/llz}")
 model=$PWD/models/small.safetensors
 python=${PYTHON:-python3}
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/ours" "$work/theirs" "$work/fresh"
@@ -29,6 +29,18 @@ same() {
     done
     cmp "$1.list" "$2.list" && diff -r --no-dereference "$1" "$2"
 }
+
+echo "FORMAT.md: what it says of files"
+for file in models/small.safetensors models/mix-1.prior models/mix-2.prior; do
+    grep -q "\`$(sha256sum <$file | cut -d' ' -f1)\`" FORMAT.md || fail "FORMAT.md has another SHA-256 for $file"
+done
+"$python" - "$model" <<'EOF' || fail "FORMAT.md has another id or fingerprint for the model"
+import sys
+sys.path.insert(0, "spec/decoder")
+from model import load
+model, text = load(sys.argv[1]), open("FORMAT.md").read()
+sys.exit(f"`{model.vocabulary.id.hex()}`" not in text or f"0x{model.fingerprint():016X}" not in text)
+EOF
 
 echo "Vectors: outcome, contents against trees.sha256, trees against the program's"
 "$python" spec/decoder/vectors.py spec/vectors "$work/ours" || fail "vectors differ from README.md"
