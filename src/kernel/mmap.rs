@@ -41,6 +41,14 @@ impl Map {
     }
 }
 
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,13 +65,5 @@ mod tests {
             map.release(end);
         }
         assert_eq!(&map[..], &bytes[..]);
-    }
-}
-
-impl Deref for Map {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
     }
 }

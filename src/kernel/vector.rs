@@ -1,5 +1,8 @@
 //! Whole-vector operations of the RWKV-7 forward pass.
 
+// Several arrays are walked by one index; naming it keeps the formulas readable.
+#![allow(clippy::needless_range_loop)]
+
 use super::dispatched;
 use super::scalar::{clamp, exp, fold16, rsqrt, sigmoid, tanh};
 
