@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds the program against the decoder in spec/decoder, which was written from FORMAT.md alone.
+# Holds the program against the decoder in spec/decoder, which shares no code with it.
 #
 #     spec/check.sh [--quick]
 #
