@@ -1,0 +1,59 @@
+"""The integers that everything outside of chunks is written in (FORMAT.md, chapter 2)."""
+
+import zlib
+
+from errors import Corrupt
+
+
+class Reader:
+    """A reading position in bytes."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        if n > self.left():
+            raise Corrupt("bytes are missing")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def left(self):
+        return len(self.data) - self.at
+
+    def rest(self):
+        return self.take(self.left())
+
+    def integer(self, size):
+        return int.from_bytes(self.take(size), "little")
+
+    def varint(self, digits=10):
+        value = 0
+        for i in range(digits):
+            byte = self.integer(1)
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                if byte == 0 and i > 0:
+                    raise Corrupt("an integer is not in its shortest form")
+                if value >> 64:
+                    break
+                return value
+        raise Corrupt("an integer is too large")
+
+    def count(self, least):
+        """A varint that counts items of at least `least` bytes each."""
+        count = self.varint()
+        if count * least > self.left():
+            raise Corrupt("a count is larger than what follows")
+        return count
+
+    def zigzag(self):
+        value = self.varint()
+        return value >> 1 ^ -(value & 1)
+
+    def finish(self):
+        if self.left():
+            raise Corrupt("bytes are left over")
+
+
+def crc(data, before=0):
+    return zlib.crc32(data, before)

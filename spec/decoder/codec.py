@@ -1,0 +1,100 @@
+"""Chunks of every codec (FORMAT.md, chapter 7)."""
+
+import zstandard
+
+import prior
+import vocabulary
+from coder import Decoder
+from errors import Corrupt, ModelMissing, Unsupported
+from mixer import PROFILES, Mixer
+from model import frequencies, log_odds
+from numeric import F
+
+STORED, ZSTD, MIX, NEURAL = range(4)
+BYTES = vocabulary.of_bytes()
+
+
+class Codec:
+    """Decodes chunks under one set of parameters."""
+
+    def __init__(self, profile, table_bits, model=None):
+        if profile not in PROFILES:
+            raise Unsupported(f"mixer profile {profile}")
+        if not 16 <= table_bits <= 28:
+            raise Unsupported(f"a context table of 2^{table_bits} bytes")
+        self.profile, self.table_bits, self.model = PROFILES[profile], table_bits, model
+
+    def decode(self, codec, coded, raw_length):
+        if codec == STORED:
+            raw = bytes(coded)
+        elif codec == ZSTD:
+            raw = unzstd(coded, raw_length)
+        elif codec == MIX:
+            raw = self.mix(coded, raw_length)
+        elif codec == NEURAL:
+            raw = self.neural(coded, raw_length)
+        else:
+            raise Unsupported(f"codec {codec}")
+        if len(raw) != raw_length:
+            raise Corrupt("a chunk decodes to another length")
+        return raw
+
+    def mix(self, coded, raw_length):
+        mixer = Mixer(self.profile, prior.built_in(self.profile), raw_length, self.table_bits)
+        decoder = Decoder(coded)
+        while len(mixer.past.bytes) < raw_length:
+            spell(BYTES, mixer, decoder, lambda node: F(0))
+        return finish(mixer, decoder)
+
+    def neural(self, coded, raw_length):
+        if self.model is None:
+            raise ModelMissing("a neural chunk needs the model")
+        start = prior.of_model(self.profile, self.model)
+        mixer = Mixer(self.profile, start, raw_length, self.table_bits)
+        decoder, state = Decoder(coded), self.model.new_state()
+        token = self.model.vocabulary.rank(b"\n")
+        while len(mixer.past.bytes) < raw_length:
+            cumulative = frequencies(self.model.step(state, token))
+            token = spell(self.model.vocabulary, mixer, decoder,
+                          lambda node: log_odds(cumulative, node))
+        return finish(mixer, decoder)
+
+
+def finish(mixer, decoder):
+    if not decoder.finished():
+        raise Corrupt("a chunk has bytes to spare")
+    return bytes(mixer.past.bytes)
+
+
+def spell(vocabulary, mixer, decoder, logit):
+    """Decodes one token, decision by decision, and returns its rank."""
+    at, known = vocabulary.root, 0
+    while True:
+        leaf = isinstance(at, int)
+        token = vocabulary.tokens[at if leaf else at.lo]
+        depth = len(token) if leaf else at.depth
+        for byte in token[known:depth]:
+            mixer.push(byte)
+        known = depth
+        if leaf:
+            mixer.end_token()
+            return at
+        one = decoder.decode(mixer.predict(at, logit(at)))
+        mixer.learn(one)
+        at = at.children[one]
+
+
+def unzstd(coded, length):
+    """One zstd frame that decompresses to exactly `length` bytes."""
+    try:
+        stream = zstandard.ZstdDecompressor().decompressobj()
+        raw = b""
+        for at in range(0, len(coded), 1024):  # in pieces: a small frame may ask for much
+            if len(raw) > length or stream.eof:
+                raise Corrupt("a zstd frame is longer than it should be")
+            raw += stream.decompress(bytes(coded[at:at + 1024]))
+    except zstandard.ZstdError as e:
+        raise Corrupt(f"a zstd frame does not decode: {e}") from e
+    if not stream.eof or stream.unused_data or len(raw) != length:
+        raise Corrupt("a zstd frame does not decode to its length")
+    return raw

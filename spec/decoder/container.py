@@ -1,0 +1,214 @@
+"""The archive, read in order (FORMAT.md, chapters 3, 4 and 6)."""
+
+import hashlib
+from dataclasses import dataclass
+
+import paths
+from bytesreader import Reader, crc
+from codec import NEURAL, Codec, unzstd
+from errors import Corrupt, Unsupported
+from model import check_model
+
+MAGIC = b"\x89LLZ\r\n\x1a\n"
+FILE, DIRECTORY, LINK, COPY = 0, 1, 2, 4
+KNOWN = (b"PARM", b"MODL", b"CHNK", b"ENTS", b"INDX")
+TABLE_LIMIT = 64 << 20
+
+
+@dataclass
+class Entry:
+    tag: int
+    path: str
+    mode: int = 0
+    mtime: int = 0  # nanoseconds
+    target: str = ""
+    size: int = 0
+    start: int = 0  # in the raw stream
+    sha256: bytes = b""
+
+
+class Archive:
+    """Everything in an archive: `entries` and the `raw` stream."""
+
+    def __init__(self, data, model_file=None):
+        self.model_file, self.codec, self.model = model_file, None, None
+        self.entries, self.raw, self.owned, self.sections = [], bytearray(), 0, []
+        self.tree = paths.Tree()
+        self.reader = Reader(data)
+        features = self.header()
+        while not self.section():
+            pass
+        self.footer(features)
+        if self.owned != len(self.raw):
+            raise Corrupt("raw bytes belong to no file")
+        for entry in self.entries:
+            if entry.tag in (FILE, COPY) and \
+                    hashlib.sha256(self.content(entry)).digest() != entry.sha256:
+                raise Corrupt(f"{entry.path} has another SHA-256")
+
+    def content(self, entry):
+        return bytes(self.raw[entry.start:entry.start + entry.size])
+
+    def header(self):
+        data = self.reader.take(24)
+        reader = Reader(data)
+        if reader.take(8) != MAGIC or crc(data[:20]) != int.from_bytes(data[20:], "little"):
+            raise Corrupt("not an llz archive, or a damaged one")
+        major, _minor, reserved = reader.integer(1), reader.integer(1), reader.integer(2)
+        incompatible = reader.integer(4)
+        if major != 1 or reserved or incompatible:
+            raise Unsupported("a later version or unknown features")
+        return incompatible
+
+    def section(self):
+        """Reads one; true after the index."""
+        offset = self.reader.at
+        head = self.reader.take(16)
+        kind, reader = head[:4], Reader(head[4:])
+        length, payload_crc, head_crc = (reader.integer(4) for _ in range(3))
+        if crc(head[:12]) != head_crc:
+            raise Corrupt("a section header's checksum")
+        if not kind.isalpha():
+            raise Corrupt("a section type is not four letters")
+        if kind[:1].isupper() and kind not in KNOWN:
+            raise Unsupported(f"section {kind.decode()}")
+        payload = self.reader.take(length)
+        if crc(payload) != payload_crc:
+            raise Corrupt("a section's checksum")
+        if (kind == b"PARM") != (not self.sections):
+            raise Corrupt("section PARM is not the first, or not the only one")
+        chunk = None
+        reader = Reader(payload)
+        if kind == b"PARM":
+            self.params(reader)
+        elif kind == b"MODL":
+            self.modl(reader)
+        elif kind == b"CHNK":
+            chunk = self.chunk(reader)
+        elif kind == b"ENTS":
+            self.table(Reader(unpack_table(reader)))
+        elif kind == b"INDX":
+            self.index(Reader(unpack_table(reader)))
+            self.index_at, self.index_length = offset, 16 + length
+            return True
+        self.sections.append((kind, length, chunk))
+        return False
+
+    def params(self, reader):
+        _level, self.chunk_size, _grouping = reader.integer(1), reader.varint(), reader.integer(1)
+        coder, profile, table_bits = (reader.integer(1) for _ in range(3))
+        reader.finish()
+        if not 1 <= self.chunk_size < 1 << 32:
+            raise Corrupt("a chunk size of 0 or beyond 32 bits")
+        if coder != 1:
+            raise Unsupported(f"entropy coder {coder}")
+        self.codec = Codec(profile, table_bits)
+
+    def modl(self, reader):
+        if self.model:
+            raise Corrupt("a second section MODL")
+        self.model = reader.take(32), reader.take(8), reader.integer(1), reader.integer(8)
+        reader.finish()
+        self.codec.model = check_model(self.model_file, *self.model)
+
+    def chunk(self, reader):
+        codec, length, raw_crc = reader.integer(1), reader.varint(), reader.integer(4)
+        coded = reader.rest()
+        if codec > NEURAL:
+            raise Unsupported(f"codec {codec}")
+        if not 1 <= length <= self.chunk_size or len(coded) > length:
+            raise Corrupt("a chunk's lengths")
+        if codec == NEURAL and not self.model:
+            raise Corrupt("a neural chunk before section MODL")
+        raw = self.codec.decode(codec, coded, length)
+        if crc(raw) != raw_crc:
+            raise Corrupt("a chunk decodes to other bytes")
+        self.raw += raw
+        return codec, length
+
+    def table(self, reader):
+        """The entries of one section, column by column."""
+        tags = reader.take(reader.count(4))
+        new, path = [], b""
+        for tag in tags:
+            if tag not in (FILE, DIRECTORY, LINK, COPY):
+                raise Unsupported(f"an entry of kind {tag}")
+            shared = reader.varint()
+            if shared > len(path):
+                raise Corrupt("a path shares more than there is")
+            path = path[:shared] + reader.take(reader.count(1))
+            if not path:
+                raise Corrupt("an empty path")
+            new.append(Entry(tag, text(path)))
+        plain = [e for e in new if e.tag != LINK]
+        for entry in plain:
+            entry.mode = reader.varint()
+            if entry.mode > 0o777:
+                raise Corrupt("permission bits beyond 0o777")
+        mtime = 0
+        for entry in plain:
+            mtime = (mtime + reader.zigzag() + (1 << 63)) % (1 << 64) - (1 << 63)
+            entry.mtime = mtime
+        for entry in new:
+            if entry.tag == FILE:
+                entry.size, entry.start = reader.varint(), self.owned
+                self.owned += entry.size
+        for entry in new:
+            if entry.tag == LINK:
+                entry.target = text(reader.take(reader.count(1)))
+        for entry in new:
+            if entry.tag == FILE:
+                entry.sha256 = reader.take(32)
+        before = len(self.entries)
+        self.entries += new
+        for i, entry in enumerate(new, before):
+            if entry.tag == COPY:
+                back = reader.varint()
+                if not 1 <= back <= i or self.entries[i - back].tag not in (FILE, COPY):
+                    raise Corrupt("a copy of what is not an earlier file")
+                original = self.entries[i - back]
+                entry.size, entry.start = original.size, original.start
+                entry.sha256 = original.sha256
+        reader.finish()
+        if self.owned > len(self.raw):
+            raise Corrupt("a file's content comes only later")
+        for entry in new:
+            self.tree.add(entry.path, entry.tag == LINK, entry.tag == DIRECTORY, entry.target)
+
+    def index(self, reader):
+        listed = []
+        for _ in range(reader.count(5)):
+            kind, length = reader.take(4), reader.varint()
+            chunk = (reader.integer(1), reader.varint()) if kind == b"CHNK" else None
+            listed.append((kind, length, chunk))
+        reader.finish()
+        if listed != self.sections:
+            raise Corrupt("the index does not agree with the sections")
+
+    def footer(self, features):
+        data = self.reader.take(28)
+        self.reader.finish()
+        reader = Reader(data)
+        offset, length, again = reader.integer(8), reader.integer(4), reader.integer(4)
+        if reader.integer(4) != crc(data[:16]) or reader.take(8) != MAGIC[::-1] or \
+                (offset, length, again) != (self.index_at, self.index_length, features):
+            raise Corrupt("the footer does not fit")
+
+
+def unpack_table(reader):
+    packing = reader.integer(1)
+    if packing == 0:
+        return reader.rest()
+    if packing != 1:
+        raise Unsupported(f"table packing {packing}")
+    length = reader.varint()
+    if length > TABLE_LIMIT:
+        raise Unsupported("a table beyond this decoder's limit")
+    return unzstd(reader.rest(), length)
+
+
+def text(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError as e:
+        raise Corrupt("a name is not UTF-8") from e
