@@ -25,8 +25,9 @@ struct Item {
 
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     if path.is_dir() {
-        let mut names: Vec<_> =
-            std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<std::result::Result<_, _>>()?;
+        let mut names: Vec<_> = std::fs::read_dir(path)?
+            .map(|e| e.map(|e| e.path()))
+            .collect::<std::result::Result<_, _>>()?;
         names.sort();
         names.iter().try_for_each(|p| gather(p, bytes))
     } else {
@@ -52,9 +53,7 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
         tokenizer.cut(vocabulary, &raw, &mut tokens);
         let mut states = [State::new(&model.shape())];
         let mut logits = Vec::new();
-        for (block, targets) in
-            tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16))
-        {
+        for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
             let rows = pass.run(model, block, &[0; 16][..block.len()], &mut states);
             for (row, &token) in rows.chunks_exact(size).zip(targets) {
                 vector::frequencies(path, row, &mut f, &mut cumulative);
@@ -68,7 +67,12 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
             }
         }
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        eprintln!("{name}: {} bytes, {} tokens, {} decisions", raw.len(), tokens.len() - 1, logits.len());
+        eprintln!(
+            "{name}: {} bytes, {} tokens, {} decisions",
+            raw.len(),
+            tokens.len() - 1,
+            logits.len()
+        );
         for part in [name.as_bytes().to_vec(), bytes_of(&tokens[1..]), bytes_of_f32(&logits)] {
             out.write_all(&(part.len() as u64).to_le_bytes())?;
             out.write_all(&part)?;
@@ -138,11 +142,16 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
     for &byte in bytes {
-        spell(&v, &mut mixer, |_| 0.0, |node, p| {
-            let one = node.answer(u32::from(byte));
-            bits += cost(p, one);
-            one
-        });
+        spell(
+            &v,
+            &mut mixer,
+            |_| 0.0,
+            |node, p| {
+                let one = node.answer(u32::from(byte));
+                bits += cost(p, one);
+                one
+            },
+        );
     }
     (bits / 8.0, mixer)
 }
@@ -180,7 +189,8 @@ fn train(cache: &str, out: &str) -> Result<()> {
         item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
     };
     let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
-    let contexts = |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
+    let contexts =
+        |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
     let small = learn(&FULL, &items, Prior::plain(&FULL, true), code);
     let full = learn(&FULL, &items, Prior::plain(&FULL, false), contexts);
     let fast = learn(&FAST, &items, Prior::plain(&FAST, false), contexts);
@@ -235,13 +245,24 @@ fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
             mix = plain(&raw, &FULL, &priors.1).0;
             fast = plain(&raw, &FAST, &priors.2).0;
         }
-        println!("{:14} {:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}", item.name, raw.len(), model_bits / 8.0, full, mix, fast);
+        println!(
+            "{:14} {:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}",
+            item.name,
+            raw.len(),
+            model_bits / 8.0,
+            full,
+            mix,
+            fast
+        );
         for (t, x) in totals.iter_mut().zip([model_bits / 8.0, full, mix, fast]) {
             *t += x;
         }
         raw_total += raw.len();
     }
-    println!("{:14} {raw_total:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}", "total", totals[0], totals[1], totals[2], totals[3]);
+    println!(
+        "{:14} {raw_total:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}",
+        "total", totals[0], totals[1], totals[2], totals[3]
+    );
     Ok(())
 }
 

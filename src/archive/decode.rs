@@ -46,7 +46,8 @@ pub(crate) fn decode(
 
 /// Decodes the chunks that `files` lie in, batch by batch, and hands on each file's bytes piece by
 /// piece; the flag marks a file's last piece. The files must be in the order of the raw stream,
-/// none of them empty, no two at one place.
+/// none of them empty, no two at one place. After each batch `read_up_to` is told how much of the
+/// archive has been gone through.
 pub(crate) fn decode_files<'e>(
     bytes: &[u8],
     layout: &Layout,
@@ -54,6 +55,7 @@ pub(crate) fn decode_files<'e>(
     options: &EngineOptions,
     progress: &Progress,
     mut sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
+    read_up_to: impl Fn(u64),
 ) -> Result<()> {
     let spans: Vec<(Range<u64>, &Entry)> =
         files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
@@ -64,7 +66,9 @@ pub(crate) fn decode_files<'e>(
     for batch in places.chunks(batch_size(&engine, &options.limits, largest)) {
         let chunks: Vec<Chunk> =
             batch.iter().map(|place| layout.chunk(bytes, place)).collect::<Result<_>>()?;
-        for (place, raw) in batch.iter().zip(decode(&engine, &chunks, progress)?) {
+        let raws = decode(&engine, &chunks, progress)?;
+        read_up_to(batch.last().map_or(0, |place| place.section + u64::from(place.payload_len)));
+        for (place, raw) in batch.iter().zip(raws) {
             let end = place.raw_start + u64::from(place.raw_len);
             while let Some((span, entry)) = spans.get(next).filter(|(span, _)| span.start < end) {
                 // Both lie within this chunk, whose length is that of `raw`.

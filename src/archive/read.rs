@@ -49,6 +49,15 @@ enum Bytes {
     Owned(Vec<u8>),
 }
 
+impl Bytes {
+    /// Gives back the memory of what has been gone through.
+    fn release(&self, end: u64) {
+        if let (Bytes::Mapped(map), Ok(end)) = (self, usize::try_from(end)) {
+            map.release(end);
+        }
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -140,6 +149,7 @@ impl Archive {
         let mut reader = StreamReader::new(&*self.bytes, Path::new("archive"), self.limits)?;
         while reader.next_event()?.is_some() {
             progress.check()?;
+            self.bytes.release(reader.layout().offset());
         }
         let contents = Contents::of(self.entries.iter());
         check_total(contents.total, &self.limits)?;
@@ -222,7 +232,8 @@ impl Archive {
         progress: &Progress,
         sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
     ) -> Result<()> {
-        decode_files(&self.bytes, &self.layout, files, engine, progress, sink)
+        let release = |end| self.bytes.release(end);
+        decode_files(&self.bytes, &self.layout, files, engine, progress, sink, release)
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.

@@ -63,7 +63,11 @@ fn entropy(sample: &[u8]) -> f64 {
         counts[usize::from(b)] += 1;
     }
     let n = sample.len() as f64;
-    counts.iter().filter(|&&c| c > 0).map(|&c| (n / f64::from(c)).log2() * f64::from(c)).sum::<f64>()
+    counts
+        .iter()
+        .filter(|&&c| c > 0)
+        .map(|&c| (n / f64::from(c)).log2() * f64::from(c))
+        .sum::<f64>()
         / n
 }
 
@@ -79,7 +83,9 @@ mod tests {
         let mut x = 1u64;
         let random: Vec<u8> = (0..100_000)
             .map(|_| {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                x = x
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 (x >> 56) as u8
             })
             .collect();

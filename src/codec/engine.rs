@@ -54,20 +54,22 @@ fn effort(level: u8) -> Effort {
 }
 
 impl Engine {
-    fn new(
-        options: EngineOptions,
-        params: CoderParams,
-        model: Option<Loaded>,
-    ) -> Result<Self> {
+    fn new(options: EngineOptions, params: CoderParams, model: Option<Loaded>) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(options.threads)
             .build()
             .map_err(|e| Error::io("-", std::io::Error::other(e)))?;
         let profile = mixer::by_id(params.mixer).ok_or_else(|| {
-            Error::Unsupported(format!("mixer profile {} is not known to this version", params.mixer))
+            Error::Unsupported(format!(
+                "mixer profile {} is not known to this version",
+                params.mixer
+            ))
         })?;
         if !(16..=28).contains(&params.table_bits) {
-            return Err(Error::Unsupported(format!("a context table of 2^{} bytes", params.table_bits)));
+            return Err(Error::Unsupported(format!(
+                "a context table of 2^{} bytes",
+                params.table_bits
+            )));
         }
         let prior = match model.as_ref().and_then(|loaded| loaded.0.prior()) {
             Some(bytes) if bytes.first() == Some(&profile.id) => {

@@ -22,11 +22,16 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
         progress.check()?;
         for &byte in piece {
             // The 256 tokens in byte order: a byte is its own rank.
-            spell(&BYTES, mixer, |_| 0.0, |node, p| {
-                let one = node.answer(u32::from(byte));
-                encoder.encode(one, p);
-                one
-            });
+            spell(
+                &BYTES,
+                mixer,
+                |_| 0.0,
+                |node, p| {
+                    let one = node.answer(u32::from(byte));
+                    encoder.encode(one, p);
+                    one
+                },
+            );
         }
         progress.add(piece.len() as u64);
     }

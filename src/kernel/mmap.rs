@@ -22,6 +22,23 @@ impl Map {
         let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Map(map))
     }
+
+    /// Gives back the memory of the first `end` bytes, which have been read and are not expected
+    /// to be read again; if they are, the system fetches them anew. So going through an archive of
+    /// any size takes little memory. Does nothing where the system cannot do it.
+    pub fn release(&self, end: usize) {
+        #[cfg(unix)]
+        {
+            let end = end.min(self.0.len());
+            // SAFETY: the map is shared, read-only and backed by a file, so dropping its pages
+            // loses nothing: the next access reads the same bytes from the file again.
+            let _ = unsafe {
+                self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, 0, end)
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = end;
+    }
 }
 
 impl Deref for Map {
@@ -29,5 +46,24 @@ impl Deref for Map {
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn bytes_come_back_after_a_release() {
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..100_000u32).map(|index| (index / 7) as u8).collect();
+        file.write_all(&bytes).unwrap();
+        let map = Map::open(&file).unwrap();
+        for end in [0, 1, 5000, bytes.len(), usize::MAX] {
+            assert_eq!(&map[..], &bytes[..]);
+            map.release(end);
+        }
+        assert_eq!(&map[..], &bytes[..]);
     }
 }

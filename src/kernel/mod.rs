@@ -18,13 +18,13 @@ mod matrix_x86;
 
 pub mod blend;
 pub mod lanes;
-mod prefetch;
 pub mod matrix;
 pub mod mmap;
+mod prefetch;
 pub mod scalar;
 pub mod vector;
 pub mod wkv;
 
 pub use dispatch::Path;
-pub use prefetch::prefetch;
 pub(crate) use dispatch::{dispatched, dispatched_lanes};
+pub use prefetch::prefetch;

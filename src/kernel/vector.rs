@@ -1,5 +1,8 @@
 //! Whole-vector operations of the RWKV-7 forward pass.
 
+// Several arrays are walked by one index; naming it keeps the formulas readable.
+#![allow(clippy::needless_range_loop)]
+
 use super::dispatched;
 use super::scalar::{clamp, exp, fold16, rsqrt, sigmoid, tanh};
 
@@ -17,7 +20,14 @@ fn sum(x: &[f32]) -> f32 {
 
 /// Normalises `x` to mean 0 and variance 1 and writes it, scaled and shifted, to `y`.
 #[inline(always)]
-fn normalise(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f32, inverse_len: f32, y: &mut [f32]) {
+fn normalise(
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f32,
+    inverse_len: f32,
+    y: &mut [f32],
+) {
     let mean = sum(x) * inverse_len;
     let mut s = [0.0f32; 16];
     for (c, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {

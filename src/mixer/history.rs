@@ -5,10 +5,14 @@
 //! large, lowers that: recent behaviour counts more. Source: Mahoney's ZPAQ specification (2009),
 //! section "state table", whose construction (in the public domain) is followed here.
 
+// Several arrays are walked by one index; naming it keeps the formulas readable.
+#![allow(clippy::needless_range_loop)]
+
 /// Transitions between bit histories.
 #[derive(Debug)]
 pub struct Histories {
     next: [[u8; 2]; 256],
+    #[cfg(test)]
     counts: [[u8; 2]; 256],
 }
 
@@ -68,7 +72,11 @@ impl Histories {
                 }
             }
         }
-        let mut histories = Histories { next: [[0; 2]; 256], counts: [[0; 2]; 256] };
+        let mut histories = Histories {
+            next: [[0; 2]; 256],
+            #[cfg(test)]
+            counts: [[0; 2]; 256],
+        };
         for n0 in 0..SIDE {
             for n1 in 0..SIDE {
                 for last in 0..states(n0, n1) {
@@ -77,7 +85,10 @@ impl Histories {
                         let (a, b) = advance(n0, n1, bit);
                         histories.next[s][bit] = first[a][b][bit];
                     }
-                    histories.counts[s] = [n0 as u8, n1 as u8];
+                    #[cfg(test)]
+                    {
+                        histories.counts[s] = [n0 as u8, n1 as u8];
+                    }
                 }
             }
         }
@@ -91,7 +102,8 @@ impl Histories {
     }
 
     /// Zeros and ones the history stands for.
-    pub fn counts(&self, state: u8) -> [u8; 2] {
+    #[cfg(test)]
+    fn counts(&self, state: u8) -> [u8; 2] {
         self.counts[usize::from(state)]
     }
 }

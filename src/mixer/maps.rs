@@ -59,9 +59,7 @@ pub struct Stretch([f32; 4096]);
 impl Stretch {
     /// Builds the table.
     pub fn new() -> Self {
-        Stretch(std::array::from_fn(|i| {
-            ln((2 * i + 1) as f32) - ln((8191 - 2 * i) as f32)
-        }))
+        Stretch(std::array::from_fn(|i| ln((2 * i + 1) as f32) - ln((8191 - 2 * i) as f32)))
     }
 
     /// The entry for a 12-bit probability.

@@ -20,9 +20,9 @@ mod table;
 use std::sync::LazyLock;
 
 use crate::coder::ONE;
+use crate::kernel::Path;
 use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::{clamp, sigmoid};
-use crate::kernel::Path;
 use crate::vocab::Question;
 
 use contexts::{Past, combine};

@@ -112,7 +112,8 @@ impl Prior {
     /// This prior with its weights moved by `share` towards those of `other`, and the
     /// probabilities of `other`.
     pub fn towards(&self, other: &Prior, share: f32) -> Self {
-        let blend = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + (b - a) * share).collect();
+        let blend =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + (b - a) * share).collect();
         Prior(Arc::new(Tables {
             weights: blend(&self.0.weights, &other.0.weights),
             last_weights: blend(&self.0.last_weights, &other.0.last_weights),

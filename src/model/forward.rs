@@ -126,7 +126,12 @@ impl Pass {
         for (i, &slot) in slots.iter().enumerate() {
             let x = &self.x[i * width..][..width];
             vector::layer_norm(
-                path, x, &norm.weight, &norm.bias, model.inverse_width, &mut self.normed,
+                path,
+                x,
+                &norm.weight,
+                &norm.bias,
+                model.inverse_width,
+                &mut self.normed,
             );
             let previous = &mut states[slot].time_shift[index * width..][..width];
             for (quantised, weight) in self.wide.iter_mut().zip(&mix.mix) {
@@ -203,7 +208,12 @@ impl Pass {
         for (i, &slot) in slots.iter().enumerate() {
             let x = &self.x[i * width..][..width];
             vector::layer_norm(
-                path, x, &norm.weight, &norm.bias, model.inverse_width, &mut self.normed,
+                path,
+                x,
+                &norm.weight,
+                &norm.bias,
+                model.inverse_width,
+                &mut self.normed,
             );
             let previous = &mut states[slot].channel_shift[index * width..][..width];
             vector::shift(path, &self.normed, previous, &mix.mix, &mut self.shifted);

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use safetensors::tensor::{Dtype, TensorView};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 
 use crate::error::{Error, Result};
 use crate::kernel::matrix::{MAX_COLS, Matrix};
@@ -253,9 +253,8 @@ fn shape(tensors: &Tensors<'_>) -> Result<Shape> {
     if inner < width || inner > MAX_COLS {
         return Err(bad(key, format!("has inner width {inner}")));
     }
-    let layers = (0..=MAX_LAYERS)
-        .take_while(|i| tensors.has(&format!("blocks.{i}.ln1.weight")))
-        .count();
+    let layers =
+        (0..=MAX_LAYERS).take_while(|i| tensors.has(&format!("blocks.{i}.ln1.weight"))).count();
     if layers == 0 || layers > MAX_LAYERS {
         return Err(bad("blocks.N.ln1.weight", format!("gives {layers} layers")));
     }

@@ -8,6 +8,6 @@ mod state;
 mod weights;
 
 pub use forward::Pass;
-pub use registry::{BUILT_IN, BuiltIn, Loaded, built_in, find, hex, open};
+pub use registry::{BUILT_IN, BuiltIn, Loaded, SMALL, built_in, find, hex, open};
 pub use state::State;
 pub use weights::{Model, Shape};

@@ -17,20 +17,41 @@ pub struct BuiltIn {
     pub name: &'static str,
     /// Its safetensors file.
     pub bytes: &'static [u8],
-    /// SHA-256 of the file.
-    pub sha256: [u8; 32],
-    /// Its engine fingerprint (numeric profile `q8f32-1`).
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: &'static str,
+    /// Its vocabulary's id.
+    pub tokenizer: [u8; 8],
+    /// Its engine fingerprint under numeric profile `q8f32-1`.
     pub fingerprint: u64,
 }
 
-/// The shipped models, best last. Replacing one means replacing its file and its line here;
-/// a test says what to write.
-pub static BUILT_IN: [BuiltIn; 1] = [BuiltIn {
+/// The shipped model. Replacing it means replacing its file and this entry; the test below says
+/// what to write.
+pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: [0; 32],
-    fingerprint: 0,
-}];
+    sha256: "5a5fd495415d1d76e997ed844df8e56ee6cf490884a2539e6c05d7a000482de5",
+    tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
+    fingerprint: 0xec59_c941_974e_cd7c,
+};
+
+/// The shipped models, best last.
+pub static BUILT_IN: [BuiltIn; 1] = [SMALL];
+
+impl BuiltIn {
+    /// SHA-256 of the file.
+    pub const fn sha256(&self) -> [u8; 32] {
+        const fn digit(c: u8) -> u8 {
+            if c <= b'9' { c - b'0' } else { c - b'a' + 10 }
+        }
+        let (hex, mut sum, mut i) = (self.sha256.as_bytes(), [0; 32], 0);
+        while i < 32 {
+            sum[i] = digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]);
+            i += 1;
+        }
+        sum
+    }
+}
 
 /// A model with the tokenizer that belongs to it.
 pub type Loaded = Arc<(Model, Tokenizer)>;
@@ -46,7 +67,7 @@ pub fn built_in(name: &str) -> Result<Loaded> {
         return Ok(loaded.clone());
     }
     let model = &BUILT_IN[index];
-    let loaded = Arc::new(Model::from_safetensors(model.bytes, model.sha256)?);
+    let loaded = Arc::new(Model::from_safetensors(model.bytes, model.sha256())?);
     Ok(LOADED[index].get_or_init(|| loaded).clone())
 }
 
@@ -54,7 +75,7 @@ pub fn built_in(name: &str) -> Result<Loaded> {
 pub fn open(path: &Path) -> Result<Loaded> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let sha256 = Sha256::digest(&bytes).into();
-    match BUILT_IN.iter().find(|b| b.sha256 == sha256) {
+    match BUILT_IN.iter().find(|b| b.sha256() == sha256) {
         Some(b) => built_in(b.name),
         None => Ok(Arc::new(Model::from_safetensors(&bytes, sha256)?)),
     }
@@ -62,7 +83,7 @@ pub fn open(path: &Path) -> Result<Loaded> {
 
 /// The model with this SHA-256: built in, or the file given.
 pub fn find(sha256: &[u8; 32], file: Option<&Path>) -> Result<Loaded> {
-    if let Some(built) = BUILT_IN.iter().find(|b| b.sha256 == *sha256) {
+    if let Some(built) = BUILT_IN.iter().find(|b| b.sha256() == *sha256) {
         return built_in(built.name);
     }
     let wanted = hex(sha256);
@@ -84,4 +105,22 @@ pub fn find(sha256: &[u8; 32], file: Option<&Path>) -> Result<Loaded> {
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_describes_the_files() {
+        for built in &BUILT_IN {
+            let sha256 = hex(&Sha256::digest(built.bytes));
+            assert_eq!(built.sha256, sha256, "write sha256: {sha256:?}");
+            let model = &super::built_in(built.name).unwrap().0;
+            let id = model.vocabulary().id();
+            assert_eq!(built.tokenizer, id, "write tokenizer: {id:#04x?}");
+            let found = model.fingerprint(crate::kernel::Path::Portable);
+            assert_eq!(built.fingerprint, found, "write fingerprint: {found:#018x}");
+        }
+    }
 }

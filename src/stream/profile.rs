@@ -9,6 +9,7 @@ use super::MAGIC;
 use super::frame::{fill, read_exact};
 use crate::codec::{CoderParams, ModelRef};
 use crate::error::{Error, Result};
+use crate::model;
 
 /// All that a decoder must know before the first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +32,10 @@ pub const BUILT_IN: &[(u8, Profile)] = &[
 
 /// The model `small`.
 const SMALL: ModelRef = ModelRef {
-    sha256: [0; 32],
-    tokenizer: [0x70, 0x8B, 0xE9, 0x64, 0xB0, 0xB7, 0xF9, 0x1F],
+    sha256: model::SMALL.sha256(),
+    tokenizer: model::SMALL.tokenizer,
     profile: 1,
-    fingerprint: 0xFA14_572A_387C_F29D,
+    fingerprint: model::SMALL.fingerprint,
 };
 
 /// The number that spells the profile out.

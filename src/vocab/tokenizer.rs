@@ -82,7 +82,7 @@ fn piece_len(text: &str) -> usize {
     match text.as_bytes()[..PIECE].iter().rposition(|&b| b == b'\n') {
         // The newline starts the next piece: tokens hold a newline with the indent after it.
         Some(at) if at > 0 => at,
-        _ => text.floor_char_boundary(PIECE),
+        _ => (1..=PIECE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(text.len()),
     }
 }
 

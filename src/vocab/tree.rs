@@ -125,7 +125,8 @@ impl Tree {
         };
         let question = if ends { Question::End } else { Question::Bit(partial as u8) };
         let nowhere = Child::Token(0);
-        let node = Node { question, depth: depth as u8, lo, mid, hi, lower: nowhere, upper: nowhere };
+        let node =
+            Node { question, depth: depth as u8, lo, mid, hi, lower: nowhere, upper: nowhere };
         self.nodes.push(node);
         let (lower, upper) = if ends {
             // One token is left below; above, the next byte begins. `partial` stays 1, and no

@@ -1,0 +1,165 @@
+//! Archives put together by hand, section by section, so that anything can be wrong with them.
+
+use llz::format::{Footer, Header, SectionHeader, SectionType};
+use sha2::{Digest, Sha256};
+
+pub fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// An entry of a table built by hand.
+#[derive(Clone)]
+pub struct Item {
+    pub tag: u8,
+    pub path: String,
+    pub mode: u64,
+    pub size: u64,
+    pub target: String,
+    pub hash: Vec<u8>,
+    pub back: u64,
+}
+
+pub fn item(tag: u8, path: &str) -> Item {
+    let (mode, target, hash) = (0o644, String::new(), Vec::new());
+    Item { tag, path: path.into(), mode, size: 0, target, hash, back: 0 }
+}
+
+pub fn file(path: &str, content: &[u8]) -> Item {
+    Item { size: content.len() as u64, hash: Sha256::digest(content).to_vec(), ..item(0, path) }
+}
+
+pub fn dir(path: &str) -> Item {
+    Item { mode: 0o755, ..item(1, path) }
+}
+
+pub fn link(path: &str, target: &str) -> Item {
+    Item { target: target.into(), ..item(2, path) }
+}
+
+pub fn copy(path: &str, back: u64) -> Item {
+    Item { back, ..item(4, path) }
+}
+
+/// The table of `items`, without the flag byte before it.
+pub fn table(items: &[Item]) -> Vec<u8> {
+    let mut out = Vec::new();
+    varint(&mut out, items.len() as u64);
+    items.iter().for_each(|item| out.push(item.tag));
+    for item in items {
+        varint(&mut out, 0);
+        varint(&mut out, item.path.len() as u64);
+        out.extend(item.path.as_bytes());
+    }
+    let with_metadata = || items.iter().filter(|item| item.tag != 2);
+    with_metadata().for_each(|item| varint(&mut out, item.mode));
+    with_metadata().for_each(|_| varint(&mut out, 0));
+    let of = |tag| items.iter().filter(move |item| item.tag == tag);
+    of(0).for_each(|item| varint(&mut out, item.size));
+    for item in of(2) {
+        varint(&mut out, item.target.len() as u64);
+        out.extend(item.target.as_bytes());
+    }
+    of(0).for_each(|item| out.extend(&item.hash));
+    of(4).for_each(|item| varint(&mut out, item.back));
+    out
+}
+
+/// The sections of an archive before its index; what the index says of each chunk is kept apart,
+/// so that it can be made to lie.
+#[derive(Clone, Default)]
+pub struct Sections {
+    sections: Vec<([u8; 4], Vec<u8>)>,
+    pub chunks: Vec<(u8, u64)>,
+}
+
+pub const LEVEL: u8 = 1;
+pub const CHUNK_SIZE: u64 = 1000;
+
+impl Sections {
+    /// Begins with a section PARM.
+    pub fn new() -> Self {
+        Self::default().params(1)
+    }
+
+    pub fn params(self, coder: u8) -> Self {
+        let mut payload = vec![LEVEL];
+        varint(&mut payload, CHUNK_SIZE);
+        payload.extend([1, coder, 1, 16]);
+        self.other(b"PARM", &payload)
+    }
+
+    pub fn other(mut self, kind: &[u8; 4], payload: &[u8]) -> Self {
+        self.sections.push((*kind, payload.to_vec()));
+        self
+    }
+
+    /// A stored chunk.
+    pub fn chunk(self, raw: &[u8]) -> Self {
+        self.coded(0, raw.len() as u64, crc32fast::hash(raw), raw)
+    }
+
+    pub fn coded(mut self, codec: u8, raw_len: u64, raw_crc: u32, coded: &[u8]) -> Self {
+        let mut payload = vec![codec];
+        varint(&mut payload, raw_len);
+        payload.extend(raw_crc.to_le_bytes());
+        payload.extend(coded);
+        self.chunks.push((codec, raw_len));
+        self.other(b"CHNK", &payload)
+    }
+
+    pub fn entries(self, items: &[Item]) -> Self {
+        let payload = [&[0][..], &table(items)].concat();
+        self.other(b"ENTS", &payload)
+    }
+
+    pub fn model(self) -> Self {
+        self.other(b"MODL", &[0xab; 49])
+    }
+
+    pub fn index(&self) -> Vec<u8> {
+        let mut out = vec![0];
+        varint(&mut out, self.sections.len() as u64);
+        let mut chunks = self.chunks.iter();
+        for (kind, payload) in &self.sections {
+            out.extend(kind);
+            varint(&mut out, payload.len() as u64);
+            if kind == b"CHNK" {
+                let (codec, raw_len) = chunks.next().expect("as many as sections CHNK");
+                out.push(*codec);
+                varint(&mut out, *raw_len);
+            }
+        }
+        out
+    }
+
+    pub fn archive(&self) -> Vec<u8> {
+        self.with_header(Header::CURRENT)
+    }
+
+    pub fn with_header(&self, header: Header) -> Vec<u8> {
+        self.finished(header, &self.index(), header.incompat, 0)
+    }
+
+    /// The whole archive with this index; `shift` is added to the footer's index offset.
+    pub fn finished(&self, header: Header, index: &[u8], incompat: u32, shift: i64) -> Vec<u8> {
+        let mut out = header.to_bytes().to_vec();
+        for (kind, payload) in &self.sections {
+            put_section(&mut out, kind, payload);
+        }
+        let index_offset = (out.len() as u64).wrapping_add_signed(shift);
+        let index_len = (SectionHeader::LEN + index.len()) as u32;
+        put_section(&mut out, b"INDX", index);
+        out.extend(Footer { index_offset, index_len, incompat }.to_bytes());
+        out
+    }
+}
+
+fn put_section(out: &mut Vec<u8>, kind: &[u8; 4], payload: &[u8]) {
+    let header = SectionHeader::of(SectionType(*kind), payload).expect("a short payload");
+    out.extend(header.to_bytes());
+    out.extend(payload);
+}

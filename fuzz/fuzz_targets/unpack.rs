@@ -1,0 +1,44 @@
+//! Whole archives: whatever the bytes, unpacking fails or stays within its destination, and
+//! leaves nothing beside it.
+#![no_main]
+
+mod shape;
+
+use std::fs;
+
+use libfuzzer_sys::fuzz_target;
+use llz::{Archive, EngineOptions, Level, Progress, UnpackOptions, unpack_reader};
+use shape::{LIMITS, mend};
+
+fuzz_target!(|input: &[u8]| {
+    check(input);
+    check(&mend(input));
+});
+
+fn check(bytes: &[u8]) {
+    let Ok(archive) = Archive::from_bytes(bytes.to_vec(), LIMITS) else { return };
+    // Models are tested elsewhere, and large context tables only take time.
+    let info = archive.info();
+    if info.model.is_some() || info.params.mixer.table_bits > 18 {
+        return;
+    }
+    let level = Level::new(1).expect("a level");
+    let engine = EngineOptions { level, threads: 1, model: None, limits: LIMITS };
+    let options = UnpackOptions { engine, limits: LIMITS, ..Default::default() };
+    let progress = Progress::default();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let [seek, pipe] = ["seek", "pipe"].map(|name| dir.path().join(name));
+
+    let unpacked = archive.unpack(&seek, &options, &progress).is_ok();
+    let piped = unpack_reader(&mut &bytes[..], &pipe, &options, &progress).is_ok();
+    assert_eq!((seek.exists(), pipe.exists()), (unpacked, piped));
+    // A pipe's reader sees all sections, so it may refuse more, never less.
+    assert!(unpacked || !piped);
+    let left = fs::read_dir(dir.path()).expect("still there").count();
+    assert_eq!(left, usize::from(unpacked) + usize::from(piped));
+    if unpacked {
+        for entry in archive.entries() {
+            assert!(seek.join(&entry.path).symlink_metadata().is_ok());
+        }
+    }
+}
