@@ -132,3 +132,16 @@ macro_rules! dispatched_lanes {
     };
 }
 pub(crate) use {dispatched, dispatched_lanes};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that means to test one path must not silently test another.
+    #[test]
+    fn a_path_asked_for_is_taken() {
+        if let Ok(name) = std::env::var("LLZ_KERNEL") {
+            assert_eq!(Path::detect().name(), name);
+        }
+    }
+}
