@@ -12,7 +12,7 @@ data=$(realpath "${1:-$default_data}")
 prepare
 
 columns=(raw "zstd -19" "zstd --ultra -22" "xz -9e" "brotli -q 11" "7z PPMd" "zpaq -m5" \
-    "llz -1" "llz" "llz -9")
+    "llz -1" "llz")
 declare -A total
 
 # Prints the bytes one column needs for a folder, or nothing when its program is missing.
