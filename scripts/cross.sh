@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Proves that other CPUs give the same bits, under user-mode emulation: AArch64 with `sdot` and
+# without it, and s390x, which is big-endian. For each, from sources:
+#
+#   1. the unit tests of the arithmetic, the mixer, the coder, the vocabulary and the format;
+#   2. every archive of spec/vectors behaves as its line says;
+#   3. archives made on this machine unpack there, and packing there gives the same archives.
+#
+# Needs Debian 12's rustc-web with its sources, because std is built for the target too.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/common.sh
+
+install=no
+cpus=()
+for argument in "$@"; do
+    case $argument in
+        --install) install=yes ;;
+        aarch64 | s390x) cpus+=("$argument") ;;
+        *) fail "usage: scripts/cross.sh [--install] [aarch64|s390x]..." ;;
+    esac
+done
+[[ ${#cpus[@]} -gt 0 ]] || cpus=(aarch64 s390x)
+
+declare -A debian=([aarch64]=arm64 [s390x]=s390x)
+packages=(rustc-web cargo-web rust-web-src qemu-user-static)
+for cpu in "${cpus[@]}"; do
+    packages+=("gcc-$cpu-linux-gnu" "libc6-dev-${debian[$cpu]}-cross")
+done
+need "$install" "${packages[@]}"
+
+# Debian's own compiler by its full path, whatever rustup put before it.
+export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc
+cargo() { /usr/bin/cargo "$@"; }
+cross() { # cross COMMAND ARGUMENT…: cargo for the target
+    cargo "$1" --quiet --locked --release -Zbuild-std --target "$target" "${@:2}"
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+step "build for this machine, and pack here"
+out=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+cargo build --quiet --locked --release
+sample "$scratch/sample"
+for level in 1 6 9; do
+    (cd "$scratch" && "$out/release/llz" pack -q --level "$level" sample -o "here-$level.llz")
+done
+ls -l "$scratch"/*.llz
+
+# check KERNEL EMULATED-CPU: everything on one emulated CPU, by one set of kernels.
+check() {
+    local kernel=$1 emulator="qemu-$cpu-static -L /usr/$cpu-linux-gnu -cpu $2"
+    local runner=CARGO_TARGET_${cpu^^}_UNKNOWN_LINUX_GNU_RUNNER
+    export "$runner=$emulator" LLZ_KERNEL=$kernel
+
+    step "$cpu ($2, $kernel): unit tests"
+    cross test --lib -- kernel:: mixer:: coder:: vocab:: model:: codec:: format::
+    step "$cpu ($2, $kernel): test vectors"
+    cross test --test vectors
+    step "$cpu ($2, $kernel): archives from here, and the same made there"
+    local llz=$out/$target/release/llz level
+    for level in 1 6 9; do
+        # shellcheck disable=SC2086 # the emulator is a command and its options
+        (
+            cd "$scratch" && rm -rf there there.llz
+            $emulator "$llz" unpack -q "here-$level.llz" -C there
+            diff -r sample there/sample
+            $emulator "$llz" pack -q --level "$level" sample -o there.llz
+            cmp "here-$level.llz" there.llz
+            echo "level $level: same bytes"
+        )
+    done
+    unset "$runner" LLZ_KERNEL
+}
+
+for cpu in "${cpus[@]}"; do
+    target=$cpu-unknown-linux-gnu
+    step "$cpu: build"
+    cross build
+    cross test --no-run --lib --test vectors
+    case $cpu in
+        aarch64)
+            check neon max
+            check portable cortex-a53
+            ;;
+        s390x) check portable max ;;
+    esac
+done
+
+step "all the same: ${cpus[*]}"
