@@ -63,7 +63,7 @@ impl Lanes for Plain {
 #[cfg(target_arch = "x86_64")]
 pub mod x86 {
     //! Registers of x86-64. Values of these types exist only inside functions compiled for their
-    //! instruction set, which [`dispatched!`](super::super::dispatched) enters after detection.
+    //! instruction set, which `dispatched!` enters after detection.
 
     use std::arch::x86_64::*;
 

@@ -4,7 +4,7 @@
 //! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
 //! themselves; its sums are exact, so every path agrees by construction. Everything in binary32
 //! ([`scalar`], [`vector`], [`wkv`], [`blend`]) is written **once**, in portable Rust with a fixed
-//! order of operations, and compiled once per instruction set by [`dispatched!`]: Rust neither
+//! order of operations, and compiled once per instruction set by `dispatched!`: Rust neither
 //! contracts a multiply and an add into one rounding nor reassociates sums, so wider registers
 //! cannot change a bit.
 //!
