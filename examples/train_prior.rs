@@ -3,16 +3,16 @@
 //! `train_prior collect CACHE BYTES FILE...` runs the small model once over the first BYTES of
 //! each file (or folder) and stores, per decision, the model's log odds.
 //! `train_prior train CACHE OUT_DIR` replays that through the mixer, file after file, and writes
-//! `small.prior` (with the model), `mix-1.prior` and `mix-2.prior` (contexts alone).
+//! `small.prior` (with the model), `mix-3.prior` and `mix-4.prior` (contexts alone).
 //! `train_prior eval CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use llz::codec::spell::{log_odds, spell};
-use llz::kernel::{self, vector};
+use llz::codec::spell::spell;
+use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, Prior, Profile};
-use llz::model::{Pass, State, built_in};
+use llz::model::{Frequencies, Pass, State, built_in};
 use llz::vocab::Vocabulary;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -20,6 +20,8 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 struct Item {
     name: String,
     tokens: Vec<u32>,
+    /// The token the model thinks likeliest, at each position.
+    guesses: Vec<u32>,
     logits: Vec<f32>,
 }
 
@@ -42,9 +44,9 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
     let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
     let size = vocabulary.len();
+    let mut frequencies = Frequencies::new(model, path);
     let mut pass = Pass::new(model, 16, path);
     let mut out = BufWriter::new(std::fs::File::create(cache)?);
-    let (mut f, mut cumulative) = (vec![0; size], vec![0; size + 1]);
     for file in files {
         let mut raw = Vec::new();
         gather(Path::new(file), &mut raw)?;
@@ -52,16 +54,17 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
         let mut tokens = vec![vocabulary.rank(b"\n").ok_or("no newline token")?];
         tokenizer.cut(vocabulary, &raw, &mut tokens);
         let mut states = [State::new(&model.shape())];
-        let mut logits = Vec::new();
+        let (mut logits, mut guesses) = (Vec::new(), Vec::new());
         for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
             let rows = pass.run(model, block, &[0; 16][..block.len()], &mut states);
             for (row, &token) in rows.chunks_exact(size).zip(targets) {
-                vector::frequencies(path, row, &mut f, &mut cumulative);
+                frequencies.take(row);
+                guesses.push(frequencies.likeliest());
                 let tree = vocabulary.tree();
                 let mut at = llz::vocab::Child::Node(0);
                 while let llz::vocab::Child::Node(i) = at {
                     let node = tree.node(i);
-                    logits.push(log_odds(&cumulative, node));
+                    logits.push(frequencies.log_odds(node));
                     at = node.child(node.answer(token));
                 }
             }
@@ -73,7 +76,13 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
             tokens.len() - 1,
             logits.len()
         );
-        for part in [name.as_bytes().to_vec(), bytes_of(&tokens[1..]), bytes_of_f32(&logits)] {
+        let parts = [
+            name.as_bytes().to_vec(),
+            bytes_of(&tokens[1..]),
+            bytes_of(&guesses),
+            bytes_of_f32(&logits),
+        ];
+        for part in parts {
             out.write_all(&(part.len() as u64).to_le_bytes())?;
             out.write_all(&part)?;
         }
@@ -108,8 +117,9 @@ fn read(cache: &str) -> Result<Vec<Item>> {
             Ok(bytes)
         };
         let tokens = next()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+        let guesses = next()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
         let logits = next()?.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        items.push(Item { name, tokens, logits });
+        items.push(Item { name, tokens, guesses, logits });
     }
     Ok(items)
 }
@@ -124,9 +134,9 @@ fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior)
     let len = item.tokens.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
     let (mut bits, at) = (0.0, std::cell::Cell::new(0));
-    for &token in &item.tokens {
+    for (&token, &guess) in item.tokens.iter().zip(&item.guesses) {
         let logit = |_: &_| item.logits[at.get()];
-        spell(v, &mut mixer, logit, |node, p| {
+        spell(v, &mut mixer, Some(guess), logit, |node, p| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);
@@ -145,6 +155,7 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
         spell(
             &v,
             &mut mixer,
+            None,
             |_| 0.0,
             |node, p| {
                 let one = node.answer(u32::from(byte));
@@ -195,7 +206,7 @@ fn train(cache: &str, out: &str) -> Result<()> {
     let full = learn(&FULL, &items, Prior::plain(&FULL, false), contexts);
     let fast = learn(&FAST, &items, Prior::plain(&FAST, false), contexts);
     for (name, profile, prior) in
-        [("small", &FULL, small), ("mix-1", &FULL, full), ("mix-2", &FAST, fast)]
+        [("small", &FULL, small), ("mix-3", &FULL, full), ("mix-4", &FAST, fast)]
     {
         std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))?;
     }
@@ -216,8 +227,8 @@ fn stored(dir: Option<&str>, name: &str, profile: &Profile, with_model: bool) ->
 fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
     let priors = (
         stored(dir, "small", &FULL, true)?,
-        stored(dir, "mix-1", &FULL, false)?,
-        stored(dir, "mix-2", &FAST, false)?,
+        stored(dir, "mix-3", &FULL, false)?,
+        stored(dir, "mix-4", &FAST, false)?,
     );
     let items = read(cache)?;
     let loaded = built_in("small")?;

@@ -5,7 +5,7 @@ hide nothing.  Nine words in a row are rarely chance, but some are nobody's: lic
 of numbers.  So a run that eight or more training documents share counts as boilerplate; a leaked
 text is in one or two.
 
-Two lines of defence.  `pack.py` drops every document that shares sixteen or more runs, boilerplate
+Two lines of defence.  `pack.py` drops every document that shares eight or more runs, boilerplate
 aside (lock files that list the same packages, translations that keep the original's listings).  Then
 `verdict` looks at what was kept and raises if too much of any evaluation file is in it; without its
 blessing `train.py` does not start.  Alone, this module reports on a whole corpus:
@@ -23,7 +23,7 @@ import numpy as np
 
 WORDS = 9
 BOILERPLATE = 8  # documents
-DROP = 16        # shared runs
+DROP = 8         # shared runs
 LIMIT = 0.03     # of an evaluation file's runs ...
 ENOUGH = 64      # ... and at least so many of them, about a paragraph: a stub is all idiom
 

@@ -8,6 +8,16 @@ RATES = [131072 // (2 * n + 3) for n in range(1024)]
 EVEN = np.arange(4096)
 STRETCH = ln((2 * EVEN + 1).astype(F)) - ln((8191 - 2 * EVEN).astype(F))
 POINTS = 33
+SQUASH = sigmoid(np.arange(1025).astype(F) * F(28 / 1024) - F(14))
+LAST = bits(0x415FD70A)  # 13.99
+
+
+def squash(x):
+    """The logistic function by table, interpolated."""
+    place = (min(max(x, -LAST), LAST) + F(14)) * F(1024 / 28)
+    below = int(place)
+    share = place - F(below)
+    return SQUASH[below] + (SQUASH[below + 1] - SQUASH[below]) * share
 
 
 def cell(p16, count):

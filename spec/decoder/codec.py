@@ -1,5 +1,6 @@
 """Chunks of every codec (FORMAT.md, chapter 7)."""
 
+import numpy as np
 import zstandard
 
 import prior
@@ -54,7 +55,9 @@ class Codec:
         decoder, state = Decoder(coded), self.model.new_state()
         token = self.model.vocabulary.rank(b"\n")
         while len(mixer.past.bytes) < raw_length:
-            cumulative = frequencies(self.model.step(state, token))
+            logits = self.model.step(state, token)
+            cumulative, guess = frequencies(logits), int(np.argmax(logits))
+            mixer.begin_token(guess, self.model.vocabulary.tokens[guess])
             token = spell(self.model.vocabulary, mixer, decoder,
                           lambda node: log_odds(cumulative, node))
         return finish(mixer, decoder)

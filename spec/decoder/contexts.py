@@ -24,8 +24,13 @@ class Past:
         self.indent, self.in_indent = 0, False
         self.line = self.line_before = 0  # where this line and the one before begin
         self.first_before = 0
+        # The model's likeliest token: its rank plus one, 0 if there is none or it was wrong.
+        self.guess, self.guessed, self.spelled = 0, b"", 0
 
     def push(self, byte):
+        if self.spelled >= len(self.guessed) or self.guessed[self.spelled] != byte:
+            self.guess = 0
+        self.spelled += 1
         self.bytes.append(byte)
         for after, seen in (self.after_one, self.last & 0xFF), (self.after_two, self.last & 0xFFFF):
             after[seen] = (after[seen] << 8 | byte) & 0xFFFF
@@ -88,9 +93,15 @@ class Past:
             values = [self.key, self.word ^ byte]
         elif name == "indent":
             values = [self.word, min(self.indent, 255) << 8 | self.first_before]
+        elif name == "guess" and self.guess:
+            values = [self.guess << 8 | min(self.spelled, 255), last & (1 << 8 * n) - 1]
+        elif name == "guess":
+            values = [last & MASK, last >> 32 & (1 << 8 * (n + 1)) - 1]
         elif name == "indirect":
             values = [self.after_one[last & 0xFF] if n == 1 else self.after_two[last & 0xFFFF], byte]
         hash = index * PRIME + 0x51ED270B & MASK
+        if name == "guess" and self.guess:
+            hash ^= MASK
         for value in values:
             hash = combine(hash, value & MASK)
         return hash

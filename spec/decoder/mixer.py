@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells import STRETCH, Refinement, cell, learn
+from cells import STRETCH, Refinement, cell, learn, squash
 from contexts import GOLDEN, MASK, Past, combine
 from histories import NEXT
 from match import BUCKETS, Match
@@ -46,15 +46,15 @@ def order(*numbers):
 
 
 FULL = Profile(
-    id=1,
+    id=3,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0), ("word pair", 0)) + order(0, 8) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indent", 0), ("indirect", 1),
-        ("indirect", 2), ("skip word", 0), ("word triple", 0)),
+        ("indirect", 2), ("skip word", 0), ("word triple", 0), ("guess", 0), ("guess", 2)),
     selectors=("node", "match", "last", "certainty", "age", "known"),
     model=True)
 FAST = Profile(
-    id=2,
-    contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("node", "match"), model=False)
+    id=4,
+    contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",), model=False)
 PROFILES = {p.id: p for p in (FULL, FAST)}
 
 
@@ -107,6 +107,14 @@ class Mixer:
         self.match.push(self.past.bytes)
         self.rate = self.rate + (self.profile.last_rate - self.rate) * F(1 / 4096)
         self.rehash()
+
+    def begin_token(self, rank, token):
+        """A token begins; the model thinks this one likeliest."""
+        self.past.guess, self.past.guessed, self.past.spelled = rank + 1, token, 0
+        for i, context in enumerate(self.profile.contexts):
+            if context[0] == "guess":
+                self.hashes[i] = self.past.hash(i, context)
+        self.half = None
 
     def end_token(self):
         """A token ended after the last byte."""
@@ -165,11 +173,17 @@ class Mixer:
         self.node = node.partial if node.kind == BIT else 256 + min(node.depth, 15)
         self.sets = self.select(logit, known)
         sums = strided_sum(self.weights[self.sets] * self.inputs)
+        if len(self.sets) == 1:  # no last layer, and no refinement by order
+            x = min(max(sums[0], F(-14)), F(14))
+            self.mixed = squash(x)
+            self.probabilities = np.array([self.mixed], F)
+            p = (self.mixed + self.by_node.refine(x, self.node)) * F(0.5)
+            return min(max(int(p * F(1 << 22)), 4), (1 << 22) - 4)
         self.probabilities = sigmoid(sums)
         self.outputs[:len(self.sets)] = clamp(sums, -14, 14)
         x = strided_sum(self.last_weights[self.node] * self.outputs)
         x = min(max(x, F(-14)), F(14))
-        self.mixed = sigmoid(x)
+        self.mixed = squash(x)
         a = self.by_node.refine(x, self.node)
         b = self.by_order.refine(x, combine(self.hashes[1], self.node) >> 32 - HASHED_BITS)
         p = ((self.mixed + self.mixed) + (a + b)) * F(0.25)
@@ -202,10 +216,11 @@ class Mixer:
         target = ONE if one else ZERO
         error = (target - self.probabilities) * self.rate
         self.weights[self.sets] = self.weights[self.sets] + error[:, None] * self.inputs
-        error = (target - self.mixed) * LAST_RATE
-        self.last_weights[self.node] = self.last_weights[self.node] + error * self.outputs
+        if len(self.sets) > 1:
+            error = (target - self.mixed) * LAST_RATE
+            self.last_weights[self.node] = self.last_weights[self.node] + error * self.outputs
+            self.by_order.learn(one)
         self.by_node.learn(one)
-        self.by_order.learn(one)
         if self.expected:
             self.match.learn(self.kind, self.expected, one)
         for cells, place, state in zip(self.cells[self.kind], self.places, self.states):

@@ -10,11 +10,12 @@ import numpy as np
 
 import vocabulary
 from errors import ModelMissing, Unsupported
-from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, ONE, ZERO, clamp, exp,
-                     flush, ln, normalise, quantise, recip, rsqrt, sigmoid, strided_sum, tanh)
+from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, ONE, ONE_127TH, ZERO, clamp, exp,
+                     flush, ln, normalise, quantise, recip, rsqrt, sigmoid, strided_sum,
+                     sum_in_order, tanh)
 
 HEAD = 64
-NUMERIC_PROFILE = 1
+NUMERIC_PROFILE = 2
 
 
 class File:
@@ -60,7 +61,7 @@ class File:
         values = self.floats(name)
         if not fits(a, b):
             values = np.ascontiguousarray(values.T)
-        return Matrix(*quantise(values))
+        return Matrix(*quantise(values, ONE_127TH))
 
 
 @dataclass
@@ -202,11 +203,11 @@ class Layer:
 
         # The recurrent state: rows by value, columns by key.
         s = state.wkv[index]
-        removed = strided_sum(s * -removal[:, None, :])
+        removed = sum_in_order(s * -removal[:, None, :])
         s = s * w[:, None, :] + removed[:, :, None] * scaled[:, None, :]
         s = flush(s + v[:, :, None] * k[:, None, :])
         state.wkv[index] = s
-        y = strided_sum(s * r[:, None, :])
+        y = sum_in_order(s * r[:, None, :])
 
         y = normalise(y, *self.ln_x, HEAD_EPSILON, F(1 / 64))
         bonus = strided_sum((r * k) * self.r_k)

@@ -1,4 +1,4 @@
-"""Numeric profile q8f32-1 (FORMAT.md, chapter 8).
+"""Numeric profile q8f32-2 (FORMAT.md, chapter 8).
 
 Every value is binary32. Each operation below is one rounded addition, subtraction or
 multiplication; nothing is fused, divided or summed in another order. All functions take scalars
@@ -32,6 +32,7 @@ EXP = [bits(b) for b in (0x39506967, 0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AA
 LN = [bits(b) for b in (0x3D9021BB, 0xBDEBD1B8, 0x3DEF251B, 0xBDFE5D4F, 0x3E11E9BF,
                         0xBE2AAE50, 0x3E4CCEAD, 0xBE7FFFFC, 0x3EAAAAAA)]
 SQRT_HALF = 0x3F3504F3
+ONE_63RD = bits(0x3C820821)
 ONE_127TH = bits(0x3C010204)
 LAYER_EPSILON = bits(0x3727C5AC)
 HEAD_EPSILON = bits(0x3A27C5AC)
@@ -115,6 +116,14 @@ def strided_sum(x):
     return s[..., 0]
 
 
+def sum_in_order(x):
+    """Sum over the last axis, one term after the other."""
+    s = np.zeros(x.shape[:-1], F)
+    for j in range(x.shape[-1]):
+        s = s + x[..., j]
+    return s
+
+
 def normalise(x, weight, bias, epsilon, inverse_length):
     """Layer norm over the last axis."""
     mean = strided_sum(x) * inverse_length
@@ -123,10 +132,10 @@ def normalise(x, weight, bias, epsilon, inverse_length):
     return (d * scale[..., None]) * weight + bias
 
 
-def quantise(x):
-    """Integers in [-127, 127] and one scale per row of the last axis."""
+def quantise(x, step=ONE_63RD):
+    """Integers in [-63, 63], unless `step` says otherwise, and one scale per row of the last axis."""
     most = np.max(np.abs(x), axis=-1, keepdims=True)
     small = most < LEAST_SCALE
-    scale = np.where(small, ZERO, most * ONE_127TH)
+    scale = np.where(small, ZERO, most * step)
     q = round_even(x * recip(np.where(small, ONE, scale)))
     return np.where(small, ZERO, q), scale[..., 0]

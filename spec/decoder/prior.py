@@ -54,4 +54,4 @@ def plain(profile, mixer):
     mixer.weights[:, :n] = bits(0x3D75C28F)  # 0.06
     mixer.weights[:, 2 * n] = F(0.25)
     mixer.weights[:, 2 * n + 3] = bits(0x3F4CCCCD)  # 0.8
-    mixer.last_weights[:, :sets] = {6: bits(0x3E2AAAAB), 2: F(0.5)}[sets]
+    mixer.last_weights[:, :sets] = {6: bits(0x3E2AAAAB), 1: F(1)}[sets]

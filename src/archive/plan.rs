@@ -139,7 +139,7 @@ fn stream(kind: Kind) -> u8 {
 const WORTH: u64 = 512;
 
 /// Where to cut: always between streams that are worth a chunk of their own, and within one into
-/// pieces of about the same size, as few as the chunk size allows.
+/// pieces of about the same size, about as few as the chunk size allows.
 fn cuts(files: &[Planned], chunk_size: u64) -> VecDeque<(usize, u64)> {
     let mut cuts = VecDeque::new();
     for (range, len) in segments(files, WORTH.min(chunk_size / 16)) {
@@ -179,6 +179,15 @@ fn segments(files: &[Planned], worth: u64) -> Vec<(Range<usize>, u64)> {
     joined
 }
 
+/// How many chunks to cut a stream into that needs `least`: a number that two workers, or four, can
+/// share evenly. Seven chunks take two workers as long as eight.
+fn pieces(least: u64) -> u64 {
+    match least {
+        0..=2 => least,
+        _ => least.next_multiple_of(4),
+    }
+}
+
 /// Cuts the files of `range`, `len` bytes in all.
 fn cut_evenly(
     files: &[Planned],
@@ -189,12 +198,13 @@ fn cut_evenly(
 ) {
     let (mut position, mut left) = (range.start, len);
     let mut within = 0; // bytes of the file at `position` that lie before the last cut
-    while left > chunk_size {
-        let pieces = left.div_ceil(chunk_size);
+    let mut pieces = pieces(len.div_ceil(chunk_size)).min(len);
+    while pieces > 1 {
         let ideal = left.div_ceil(pieces);
-        let slack = chunk_size / 4;
+        let slack = ideal / 4;
+        pieces -= 1;
         // What remains must still fit the other pieces.
-        let least = ideal.saturating_sub(slack).max(left - (pieces - 1) * chunk_size).max(1);
+        let least = (ideal - slack).max(left.saturating_sub(pieces * chunk_size));
         let most = (ideal + slack).min(chunk_size);
         let mut best: Option<((bool, u64), usize, u64)> = None;
         let mut before = 0; // bytes since the last cut, up to the end of the file looked at
@@ -264,7 +274,9 @@ mod tests {
         assert_eq!(one(0), [0]);
         assert_eq!(one(1000), [1000]);
         assert_eq!(one(1001), [501, 500]);
-        assert_eq!(one(2999), [1000, 1000, 999]);
+        assert_eq!(one(1999), [1000, 999]);
+        assert_eq!(one(2999), [750, 750, 750, 749], "four workers have as much to do as two");
+        assert_eq!(one(4001).len(), 8);
         let many: Vec<_> = (0..15).map(|_| planned(Kind::Prose, "", 100)).collect();
         assert_eq!(pieces(&many, 1000), [700, 800]);
         // A border between families is worth some unevenness.
@@ -302,7 +314,7 @@ mod tests {
             let pieces = pieces(&files, chunk_size);
             prop_assert_eq!(pieces.iter().sum::<u64>(), total);
             prop_assert!(total == 0 || pieces.iter().all(|&len| 0 < len && len <= chunk_size));
-            prop_assert!(pieces.len() as u64 <= total.div_ceil(chunk_size).max(1) + 2);
+            prop_assert!(pieces.len() as u64 <= total.div_ceil(chunk_size).max(1) + 3 * 4);
         }
     }
 }

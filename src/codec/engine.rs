@@ -1,12 +1,12 @@
 //! Many chunks at a time, on every core.
 
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::kernel::Path;
+use crate::kernel::{NUMERIC_PROFILE, Path};
 use crate::mixer::{self, Mixer, Prior};
 use crate::model::{self, Loaded};
 use crate::progress::Progress;
@@ -14,9 +14,6 @@ use crate::progress::Progress;
 use super::choose::{Kind, kind};
 use super::neural::{LANES, Writer, decode_queue};
 use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, mix};
-
-/// Numeric profile `q8f32-1`.
-const PROFILE: u8 = 1;
 
 /// Codes and decodes chunks, many at a time.
 #[derive(Debug)]
@@ -30,6 +27,10 @@ pub struct Engine {
     prior: Prior,
     mix_prior: Prior,
 }
+
+/// Chunks up to this length that are not text are coded with the model and without, because a short
+/// look at them says little and the trial costs little.
+const SHORT: usize = 8 << 10;
 
 /// What a level means.
 struct Effort {
@@ -51,6 +52,24 @@ fn effort(level: u8) -> Effort {
         _ => (&mixer::FULL, true, 16 << 20),
     };
     Effort { profile, neural, chunk }
+}
+
+/// Deals jobs to workers: to each a first one for every lane, such that all have about as much to
+/// do, and a rest to take from later. Long jobs come first; coded length stands for duration, for
+/// what is hard to predict also has many tokens.
+fn deal(mut queue: Vec<usize>, jobs: &[Job<'_>], workers: usize) -> (Vec<Vec<usize>>, Vec<usize>) {
+    queue.sort_by_key(|&index| std::cmp::Reverse(jobs[index].coded.len()));
+    let workers = workers.min(queue.len());
+    let rest = queue.split_off((workers * LANES).min(queue.len()));
+    let mut hands = vec![Vec::with_capacity(LANES); workers];
+    for (round, jobs) in queue.chunks(workers).enumerate() {
+        for (seat, &job) in jobs.iter().enumerate() {
+            // Back and forth, so that nobody always gets the longer one.
+            let seat = if round % 2 == 0 { seat } else { workers - 1 - seat };
+            hands[seat].push(job);
+        }
+    }
+    (hands, rest)
 }
 
 impl Engine {
@@ -110,7 +129,7 @@ impl Engine {
     ) -> Result<Self> {
         let loaded = match model {
             None => None,
-            Some(wanted) if wanted.profile != PROFILE => {
+            Some(wanted) if wanted.profile != NUMERIC_PROFILE => {
                 return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
             }
             Some(wanted) => Some(model::find(&wanted.sha256, options.model.as_deref())?),
@@ -142,7 +161,7 @@ impl Engine {
             ModelRef {
                 sha256: model.sha256(),
                 tokenizer: model.vocabulary().id(),
-                profile: PROFILE,
+                profile: NUMERIC_PROFILE,
                 fingerprint: model.fingerprint(self.path),
             }
         })
@@ -190,21 +209,26 @@ impl Engine {
                 best = Coded { codec, bytes };
             }
         };
-        match (kind, writer) {
-            (Kind::Random, _) => {
-                if let Ok(packed) = zstd::bulk::compress(raw, 1) {
-                    offer(CodecId::Zstd, packed);
-                }
-                progress.add(raw.len() as u64);
+        let short = raw.len() <= SHORT;
+        if kind == Kind::Random && !short {
+            if let Ok(packed) = zstd::bulk::compress(raw, 1) {
+                offer(CodecId::Zstd, packed);
             }
-            (Kind::Text, Some(writer)) => {
-                let mut mixer = self.mixer(raw.len(), true);
-                offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
+            progress.add(raw.len() as u64);
+            return Ok(best);
+        }
+        if let Some(writer) = writer.filter(|_| kind == Kind::Text || short) {
+            let mut mixer = self.mixer(raw.len(), true);
+            offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
+            if kind == Kind::Text {
+                return Ok(best);
             }
-            _ => {
-                let mut mixer = self.mixer(raw.len(), false);
-                offer(CodecId::Mix, mix::encode(raw, &mut mixer, progress)?);
-            }
+            // The second trial of the same bytes.
+            let mut mixer = self.mixer(raw.len(), false);
+            offer(CodecId::Mix, mix::encode(raw, &mut mixer, &Progress::default())?);
+        } else {
+            let mut mixer = self.mixer(raw.len(), false);
+            offer(CodecId::Mix, mix::encode(raw, &mut mixer, progress)?);
         }
         Ok(best)
     }
@@ -233,14 +257,12 @@ impl Engine {
                 let loaded = self.model.as_ref().ok_or_else(|| {
                     Error::corrupt("a neural chunk in an archive that names no model")
                 })?;
-                let next = AtomicUsize::new(0);
-                let workers = self.pool.current_num_threads().min(neural.len());
-                let lanes = neural.len().div_ceil(workers).min(LANES);
-                (0..workers).into_par_iter().with_max_len(1).try_for_each(|_| {
+                let (hands, rest) = deal(neural, jobs, self.pool.current_num_threads());
+                let taken = AtomicUsize::new(0);
+                hands.par_iter().with_max_len(1).try_for_each(|hand| {
+                    let next = || rest.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
                     let new_mixer = |len| self.mixer(len, true);
-                    decode_queue(
-                        &loaded.0, self.path, lanes, jobs, &neural, &next, new_mixer, progress, put,
-                    )
+                    decode_queue(&loaded.0, self.path, jobs, hand, next, new_mixer, progress, put)
                 })?;
             }
             plain.par_iter().with_max_len(1).try_for_each(|&index| {

@@ -67,7 +67,7 @@ pub struct ModelRef {
     pub sha256: [u8; 32],
     /// First eight bytes of the SHA-256 of the vocabulary (FORMAT.md says over what).
     pub tokenizer: [u8; 8],
-    /// Numeric profile; 1 is `q8f32-1`.
+    /// Numeric profile ([`crate::kernel::NUMERIC_PROFILE`]).
     pub profile: u8,
     /// Engine fingerprint: what this arithmetic makes of a fixed token sequence.
     pub fingerprint: u64,

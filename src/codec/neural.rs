@@ -3,43 +3,21 @@
 //! Encoding knows all tokens beforehand and runs many positions of one chunk through the
 //! matrices at once; decoding runs many chunks (lanes) in lockstep. Both give the same bits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use crate::coder::{Decoder, Encoder};
 use crate::error::{Error, Result};
-use crate::kernel::{Path, vector};
+use crate::kernel::Path;
 use crate::mixer::Mixer;
-use crate::model::{Model, Pass, State};
+use crate::model::{Frequencies, Model, Pass, State};
 use crate::progress::Progress;
 use crate::vocab::{Node, Tokenizer};
 
 use super::Job;
-use super::spell::{log_odds, spell};
+use super::spell::spell;
 
 /// Positions taken through the matrices at once while encoding.
 pub(super) const POSITIONS: usize = 16;
 /// Chunks decoded in lockstep by one worker.
 pub(super) const LANES: usize = 4;
-
-/// Cumulative frequencies of one position.
-#[derive(Debug)]
-struct Frequencies {
-    path: Path,
-    scratch: Vec<u32>,
-    cumulative: Vec<u64>,
-}
-
-impl Frequencies {
-    fn new(model: &Model, path: Path) -> Self {
-        let size = model.vocabulary().len();
-        Frequencies { path, scratch: vec![0; size], cumulative: vec![0; size + 1] }
-    }
-
-    fn of(&mut self, logits: &[f32]) -> &[u64] {
-        vector::frequencies(self.path, logits, &mut self.scratch, &mut self.cumulative);
-        &self.cumulative
-    }
-}
 
 /// The token that a chunk's first prediction follows: a newline.
 fn first_token(model: &Model) -> u32 {
@@ -88,9 +66,10 @@ impl<'a> Writer<'a> {
             let slots = &[0; POSITIONS][..block.len()];
             let logits = self.pass.run(self.model, block, slots, &mut self.states);
             for (logits, &token) in logits.chunks_exact(size).zip(targets) {
-                let cumulative = self.frequencies.of(logits);
-                let logit = |node: &Node| log_odds(cumulative, node);
-                spell(vocabulary, mixer, logit, |node, p| {
+                self.frequencies.take(logits);
+                let guess = Some(self.frequencies.likeliest());
+                let logit = |node: &Node| self.frequencies.log_odds(node);
+                spell(vocabulary, mixer, guess, logit, |node, p| {
                     let one = node.answer(token);
                     encoder.encode(one, p);
                     one
@@ -112,22 +91,23 @@ struct Lane<'a> {
     token: u32,
 }
 
-/// Takes jobs from `queue` (indices into `jobs`, from `next` on) and decodes them, several in
-/// lockstep, until there are none. `done` receives each job's index and bytes.
+/// Decodes the jobs of `first` (indices into `jobs`, one for each lane) and then those that `next`
+/// gives, several in lockstep, until there are none. `done` receives each job's index and bytes.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn decode_queue(
     model: &Model,
     path: Path,
-    lanes: usize,
     jobs: &[Job<'_>],
-    queue: &[usize],
-    next: &AtomicUsize,
+    first: &[usize],
+    next: impl Fn() -> Option<usize>,
     new_mixer: impl Fn(usize) -> Mixer,
     progress: &Progress,
     done: impl Fn(usize, Vec<u8>),
 ) -> Result<()> {
     let vocabulary = model.vocabulary();
     let size = vocabulary.len();
+    let lanes = first.len();
+    let mut first = first.iter().copied();
     let mut pass = Pass::new(model, lanes, path);
     let mut states = vec![State::new(&model.shape()); lanes];
     let mut frequencies = Frequencies::new(model, path);
@@ -136,7 +116,7 @@ pub(super) fn decode_queue(
     let (mut tokens, mut slots) = (Vec::with_capacity(lanes), Vec::with_capacity(lanes));
     loop {
         while let Some(slot) = free.pop() {
-            let Some(&index) = queue.get(next.fetch_add(1, Ordering::Relaxed)) else {
+            let Some(index) = first.next().or_else(&next) else {
                 free.push(slot);
                 break;
             };
@@ -163,10 +143,11 @@ pub(super) fn decode_queue(
         let mut finished = false;
         for (lane, logits) in active.iter_mut().zip(logits.chunks_exact(size)) {
             let before = lane.mixer.bytes().len();
-            let cumulative = frequencies.of(logits);
-            let decoder = &mut lane.decoder;
-            let logit = |node: &Node| log_odds(cumulative, node);
-            lane.token = spell(vocabulary, &mut lane.mixer, logit, |_, p| decoder.decode(p));
+            frequencies.take(logits);
+            let (mixer, decoder) = (&mut lane.mixer, &mut lane.decoder);
+            let logit = |node: &Node| frequencies.log_odds(node);
+            let guess = Some(frequencies.likeliest());
+            lane.token = spell(vocabulary, mixer, guess, logit, |_, p| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

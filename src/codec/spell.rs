@@ -1,19 +1,22 @@
 //! A token as a walk through the vocabulary's decisions, in step with the mixer.
 
-use crate::kernel::scalar::ln;
 use crate::mixer::Mixer;
 use crate::vocab::{Child, Node, Vocabulary};
 
 /// Walks from the first decision to a token and returns its rank. `answer` is told the decision
 /// and the probability of a one, and says (or learns) the answer. `logit` is what a language
-/// model makes of a decision: the log odds of a one, or 0.
+/// model makes of a decision: the log odds of a one, or 0; `guess` is the token it thinks likeliest.
 #[inline]
 pub fn spell(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
+    guess: Option<u32>,
     logit: impl Fn(&Node) -> f32,
     mut answer: impl FnMut(&Node, u32) -> bool,
 ) -> u32 {
+    if let Some(rank) = guess {
+        mixer.begin_token(rank, vocabulary.token(rank));
+    }
     let tree = vocabulary.tree();
     let mut at = Child::Node(0);
     let mut known = 0;
@@ -39,12 +42,4 @@ pub fn spell(
             }
         }
     }
-}
-
-/// The log odds of a one at a decision, from cumulative frequencies in byte order.
-#[inline]
-pub fn log_odds(cumulative: &[u64], node: &Node) -> f32 {
-    let [lo, mid, hi] = [node.lo, node.mid, node.hi].map(|i| cumulative[i as usize]);
-    let odds = ln((hi - mid) as f32) - ln((mid - lo) as f32);
-    if node.one_is_upper() { odds } else { -odds }
 }

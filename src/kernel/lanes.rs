@@ -8,6 +8,8 @@ use super::scalar::{flush, fold16};
 
 /// Sixteen `f32`.
 pub trait Lanes: Copy {
+    /// Whether there are registers for a dozen of these.
+    const MANY: bool = false;
     /// All elements the same.
     fn splat(x: f32) -> Self;
     /// Reads sixteen values.
@@ -133,6 +135,7 @@ pub mod x86 {
     pub struct Avx512(__m512);
 
     impl Lanes for Avx512 {
+        const MANY: bool = true;
         #[inline(always)]
         fn splat(x: f32) -> Self {
             // SAFETY: the type is used only where AVX-512 was detected (module documentation).

@@ -4,8 +4,10 @@
 //! register, two of AVX2, four of NEON. A block row is read once for several vectors, so that
 //! lanes (or positions) in flight share the cost of loading weights.
 //!
-//! Vectors are stored with 128 added (unsigned), as `maddubs` and `dpbusd` want them; the sum
-//! `Σ (x+128)·w` is corrected by the constant `128·Σ w` of each row.
+//! Vectors have 7 bits and are stored with 64 added (unsigned), as `maddubs` and `dpbusd` want
+//! them; the sum `Σ (x+64)·w` is corrected by the constant `64·Σ w` of each row. The bit that the
+//! eighth would add is worth less than what it costs: with it, `maddubs` could saturate and AVX2
+//! would have to widen every product on its own.
 
 use super::scalar::{recip, round_to_i32};
 use super::{Path, dispatched};
@@ -14,10 +16,12 @@ use super::{Path, dispatched};
 pub const ROWS: usize = 16;
 /// Columns of a block.
 pub const QUAD: usize = 4;
-/// Most columns a matrix may have: 255 · 127 · 2¹⁵ stays inside i32.
+/// Most columns a matrix may have: 127 · 127 · 2¹⁵ stays inside i32.
 pub const MAX_COLS: usize = 1 << 15;
-/// Weights at most this large cannot saturate `maddubs` against unsigned activations
-/// (2 · 255 · 63 < 2¹⁵), which spares the AVX2 path a sign fix-up.
+/// What is added to a quantised value.
+const BIAS: i32 = 64;
+/// Four products of activations and weights at most this large fit 16 bits (4 · 127 · 63 < 2¹⁵),
+/// which halves the widening that AVX2 has to do.
 const NARROW: i8 = 63;
 
 /// Sixteen rows × four columns of weights, cache-line aligned.
@@ -57,7 +61,7 @@ impl Matrix {
                 blocks[(r / ROWS) * quads + c / QUAD].0[(r % ROWS) * QUAD + c % QUAD] = w;
                 widest = widest.max(w.unsigned_abs());
             }
-            offsets[r] = 128 * row.iter().map(|&w| i32::from(w)).sum::<i32>();
+            offsets[r] = BIAS * row.iter().map(|&w| i32::from(w)).sum::<i32>();
             packed_scales[r] = scales[source(r)];
         }
         let narrow = widest <= NARROW as u8;
@@ -120,7 +124,8 @@ pub(super) const WIDTH: usize = 4;
 
 /// Sixteen rows of a matrix.
 pub(super) struct Row<'a> {
-    /// Whether all weights are small enough for plain `maddubs`.
+    /// Whether four products fit 16 bits.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub narrow: bool,
     pub blocks: &'a [Block],
     pub scales: &'a [f32; ROWS],
@@ -187,7 +192,7 @@ impl Quantised {
     /// Room for `n` vectors of `cols` values.
     pub fn new(n: usize, cols: usize) -> Self {
         let cols = cols.next_multiple_of(QUAD);
-        Quantised { cols, data: vec![128; n * cols], scales: vec![0.0; n] }
+        Quantised { cols, data: vec![BIAS as u8; n * cols], scales: vec![0.0; n] }
     }
 
     /// Changes the length of the vectors within the memory it has; contents are lost.
@@ -201,7 +206,7 @@ impl Quantised {
         self.cols = cols;
     }
 
-    /// Quantises `x` into place `i`: `s = max|x| · (1/127)`, `q = round_half_even(x · recip(s))`.
+    /// Quantises `x` into place `i`: `s = max|x| · (1/63)`, `q = round_half_even(x · recip(s))`.
     ///
     /// # Panics
     /// If there is no place `i` or `x` is longer than the vectors.
@@ -211,7 +216,7 @@ impl Quantised {
 }
 
 dispatched! {
-    /// Quantises a vector to bytes with 128 added and returns its scale.
+    /// Quantises a vector to bytes with 64 added and returns its scale.
     fn quantise(x: &[f32], q: &mut [u8]) -> f32 {
         let mut most = [0.0f32; 16];
         let (chunks, rest) = x.as_chunks::<16>();
@@ -228,13 +233,13 @@ dispatched! {
         }
         // Below this, 1/s would overflow; such a vector is zero for every purpose.
         if max < 1e-30 {
-            q.fill(128);
+            q.fill(BIAS as u8);
             return 0.0;
         }
-        let scale = max * (1.0 / 127.0);
+        let scale = max * (1.0 / 63.0);
         let inverse = recip(scale);
         for (q, &x) in q.iter_mut().zip(x) {
-            *q = (round_to_i32(x * inverse) + 128) as u8;
+            *q = (round_to_i32(x * inverse) + BIAS) as u8;
         }
         scale
     }
@@ -279,8 +284,8 @@ mod tests {
                 let mut y = vec![0.0; n * rows];
                 m.apply(path, &q, n, &mut y, rows);
                 for i in 0..n {
-                    let ints: Vec<i32> = q.data[i * q.cols..][..cols].iter().map(|&b| i32::from(b) - 128).collect();
-                    prop_assert!(ints.iter().all(|v| v.abs() <= 127));
+                    let ints: Vec<i32> = q.data[i * q.cols..][..cols].iter().map(|&b| i32::from(b) - BIAS).collect();
+                    prop_assert!(ints.iter().all(|v| v.abs() <= 63));
                     let want = reference(cols, &w, &scales, &ints, q.scales[i]);
                     for r in 0..rows {
                         prop_assert_eq!(y[i * rows + r].to_bits(), want[r].to_bits(), "{:?} {} {}", path, i, r);

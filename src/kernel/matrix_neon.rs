@@ -17,28 +17,22 @@ pub fn neon(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32],
     }
 }
 
-/// `acc[r] = Σ (x + 128) · w[r]`.
+/// `acc[r] = Σ (x + 64) · w[r]`: the sum fits 7 bits, so it is a signed byte as it is.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn products(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
     // SAFETY: a block is 64 bytes, `acc` sixteen i32, and the caller checked `x`.
     unsafe {
-        let flip = vdupq_n_u8(0x80);
-        let one = vdupq_n_s8(1);
         let mut sum = [vdupq_n_s32(0); 4];
-        let mut weight = [vdupq_n_s32(0); 4];
         for (q, block) in blocks.iter().enumerate() {
             let quad = x.as_ptr().add(q * QUAD).cast::<u32>().read_unaligned();
-            let a = vreinterpretq_s8_u8(veorq_u8(vreinterpretq_u8_u32(vdupq_n_u32(quad)), flip));
-            for (r, (sum, weight)) in sum.iter_mut().zip(&mut weight).enumerate() {
+            let a = vreinterpretq_s8_u32(vdupq_n_u32(quad));
+            for (r, sum) in sum.iter_mut().enumerate() {
                 let w = vld1q_s8(block.0.as_ptr().add(r * 16));
                 *sum = sdot(*sum, w, a);
-                *weight = sdot(*weight, w, one);
             }
         }
         for r in 0..4 {
-            // The products are of signed activations; put the offset in that `finish` takes out.
-            let total = vaddq_s32(sum[r], vshlq_n_s32::<7>(weight[r]));
-            vst1q_s32(acc.as_mut_ptr().add(r * 4), total);
+            vst1q_s32(acc.as_mut_ptr().add(r * 4), sum[r]);
         }
     }
 }

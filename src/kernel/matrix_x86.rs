@@ -42,60 +42,56 @@ unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
     stride: usize,
 ) {
     let ones = _mm256_set1_epi16(1);
-    let flip = _mm256_set1_epi8(-128);
-    let mut lo = [_mm256_setzero_si256(); N];
-    let mut hi = [_mm256_setzero_si256(); N];
-    // Σ w per row, only needed for wide weights.
-    let mut weight = [_mm256_setzero_si256(); 2];
-    for (q, block) in row.blocks.iter().enumerate() {
-        // SAFETY: a block is 64 aligned bytes; the caller checked the activations' length.
-        let (w0, w1, a) = unsafe {
-            let w = block.0.as_ptr().cast::<__m256i>();
-            let a: [__m256i; N] = std::array::from_fn(|i| {
-                let at = x.as_ptr().add(i * cols + q * QUAD).cast::<i32>();
-                _mm256_set1_epi32(at.read_unaligned())
-            });
-            (_mm256_load_si256(w), _mm256_load_si256(w.add(1)), a)
-        };
-        for i in 0..N {
-            let (p0, p1) = if NARROW {
-                (_mm256_maddubs_epi16(a[i], w0), _mm256_maddubs_epi16(a[i], w1))
-            } else {
-                // |x| ≤ 127 and |w| ≤ 127 cannot saturate; the sign of x moves to w.
-                let signed = _mm256_xor_si256(a[i], flip);
-                let size = _mm256_abs_epi8(signed);
-                (
-                    _mm256_maddubs_epi16(size, _mm256_sign_epi8(w0, signed)),
-                    _mm256_maddubs_epi16(size, _mm256_sign_epi8(w1, signed)),
-                )
+    // Sums of the upper and the lower eight rows for each vector.
+    let mut sums = [[_mm256_setzero_si256(); N]; 2];
+    // SAFETY: the caller checked the activations' length.
+    let quad = |q: usize, i: usize| unsafe {
+        let at = x.as_ptr().add(i * cols + q * QUAD).cast::<i32>();
+        _mm256_set1_epi32(at.read_unaligned())
+    };
+    let (twos, last) = row.blocks.as_chunks::<2>();
+    for (half, [b0, b1]) in twos.iter().enumerate() {
+        // One half after the other, so that sums and weights fit the sixteen registers.
+        for (h, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: a block is 64 aligned bytes.
+            let (w0, w1) = unsafe {
+                let [w0, w1] = [b0, b1].map(|b| b.0.as_ptr().cast::<__m256i>().add(h));
+                (_mm256_load_si256(w0), _mm256_load_si256(w1))
             };
-            lo[i] = _mm256_add_epi32(lo[i], _mm256_madd_epi16(p0, ones));
-            hi[i] = _mm256_add_epi32(hi[i], _mm256_madd_epi16(p1, ones));
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let p = _mm256_maddubs_epi16(quad(2 * half, i), w0);
+                let r = _mm256_maddubs_epi16(quad(2 * half + 1, i), w1);
+                let four = if NARROW {
+                    // Four products fit 16 bits: widen once for both blocks.
+                    _mm256_madd_epi16(_mm256_add_epi16(p, r), ones)
+                } else {
+                    _mm256_add_epi32(_mm256_madd_epi16(p, ones), _mm256_madd_epi16(r, ones))
+                };
+                *sum = _mm256_add_epi32(*sum, four);
+            }
         }
-        if !NARROW {
-            for (sum, w) in weight.iter_mut().zip([w0, w1]) {
-                let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), w);
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+    }
+    for block in last {
+        for (h, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let w = unsafe { _mm256_load_si256(block.0.as_ptr().cast::<__m256i>().add(h)) };
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let p = _mm256_maddubs_epi16(quad(2 * twos.len(), i), w);
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(p, ones));
             }
         }
     }
     // SAFETY: `offsets` and `scales` hold sixteen values; the caller checked `y` and `scales`.
     unsafe {
         let offsets = row.offsets.as_ptr().cast::<__m256i>();
-        let mut offset = [_mm256_loadu_si256(offsets), _mm256_loadu_si256(offsets.add(1))];
-        if !NARROW {
-            // These products are of signed activations: the offset is already out.
-            for (offset, sum) in offset.iter_mut().zip(weight) {
-                *offset = _mm256_sub_epi32(*offset, _mm256_slli_epi32::<7>(sum));
-            }
-        }
+        let (o0, o1) = (_mm256_loadu_si256(offsets), _mm256_loadu_si256(offsets.add(1)));
         let s = row.scales.as_ptr();
         let (s0, s1) = (_mm256_loadu_ps(s), _mm256_loadu_ps(s.add(8)));
         for i in 0..N {
             let scale = _mm256_set1_ps(scales[i]);
             let to = y.as_mut_ptr().add(i * stride);
-            let v0 = _mm256_cvtepi32_ps(_mm256_sub_epi32(lo[i], offset[0]));
-            let v1 = _mm256_cvtepi32_ps(_mm256_sub_epi32(hi[i], offset[1]));
+            let v0 = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[0][i], o0));
+            let v1 = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums[1][i], o1));
             _mm256_storeu_ps(to, _mm256_mul_ps(v0, _mm256_mul_ps(scale, s0)));
             _mm256_storeu_ps(to.add(8), _mm256_mul_ps(v1, _mm256_mul_ps(scale, s1)));
         }

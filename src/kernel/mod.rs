@@ -1,4 +1,4 @@
-//! The arithmetic of numeric profile `q8f32-1`.
+//! The arithmetic of numeric profile `q8f32-2`.
 //!
 //! Two kinds of kernels live here. The integer matrix product ([`matrix`]) is written by hand for
 //! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
@@ -24,6 +24,9 @@ mod prefetch;
 pub mod scalar;
 pub mod vector;
 pub mod wkv;
+
+/// The number of this profile in archives.
+pub const NUMERIC_PROFILE: u8 = 2;
 
 pub use dispatch::Path;
 pub(crate) use dispatch::{dispatched, dispatched_lanes};

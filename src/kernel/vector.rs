@@ -173,10 +173,14 @@ dispatched! {
     }
 }
 
+/// Sums of frequencies are kept up to every such token.
+pub const SPAN: usize = 8;
+
 dispatched! {
-    /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and their cumulative
-    /// sums `cumulative[i] = Σ_{j<i} f_j`, one longer than the logits. `f` is scratch.
-    pub fn frequencies(logits: &[f32], f: &mut [u32], cumulative: &mut [u64]) {
+    /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and the sums
+    /// `sums[b] = Σ_{i<8b} f_i`, as many as there are whole spans and one more. Returns the place
+    /// of the first greatest logit.
+    pub fn frequencies(logits: &[f32], f: &mut [u32], sums: &mut [u64]) -> usize {
         let mut most = [f32::MIN; 16];
         let (chunks, rest) = logits.as_chunks::<16>();
         for c in chunks {
@@ -196,10 +200,26 @@ dispatched! {
             *f = 1 + unsafe { e.to_int_unchecked::<i32>() } as u32;
         }
         let mut total = 0u64;
-        cumulative[0] = 0;
-        for (&f, c) in f.iter().zip(&mut cumulative[1..]) {
-            total += u64::from(f);
-            *c = total;
+        for (sum, f) in sums.iter_mut().zip(f.as_chunks::<SPAN>().0) {
+            *sum = total;
+            // Eight frequencies are less than 2³², so they may be added as they are.
+            total += u64::from(f.iter().sum::<u32>());
         }
+        if let Some(sum) = sums.get_mut(logits.len() / SPAN) {
+            *sum = total;
+        }
+        // The first span with the greatest, then the greatest in it.
+        let mut place = 0;
+        for c in logits.chunks(64) {
+            let mut any = false;
+            for &l in c {
+                any |= l == max;
+            }
+            if any {
+                break;
+            }
+            place += c.len();
+        }
+        place + logits[place..].iter().position(|&l| l == max).unwrap_or(0)
     }
 }

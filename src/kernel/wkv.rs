@@ -3,6 +3,9 @@
 //! Source: Peng et al., "RWKV-7 Goose with Expressive Dynamic State Evolution" (2025), eq. 17,
 //! in the form of BlinkDL's reference: with value index i and key index j,
 //! `sa_i = Σ_j S_ij a_j`, `S_ij = (S_ij w_j + sa_i b_j) + v_i k_j`, `y_i = Σ_j S_ij r_j`.
+//!
+//! The state is kept by key index, so that the sums over j run down the columns, in order of j,
+//! and no register is ever summed across.
 
 use super::dispatched_lanes;
 use super::lanes::Lanes;
@@ -27,46 +30,53 @@ pub struct Head<'a> {
     pub b: &'a [f32; HEAD],
 }
 
-/// `(s·w + sa·b) + v·k`, flushed.
+/// Advances `N` registers' worth of value indices, from `from` on.
 #[inline(always)]
-fn decay_and_write<L: Lanes>(s: L, w: L, sa: L, b: L, v: L, k: L) -> L {
-    s.times(w).plus(sa.times(b)).plus(v.times(k)).flushed()
+fn columns<L: Lanes, const N: usize>(
+    state: &mut [f32; HEAD * HEAD],
+    h: Head<'_>,
+    y: &mut [f32; HEAD],
+    from: usize,
+) {
+    let first = from / 16;
+    // Plain loops: closures here are not inlined into code of another instruction set.
+    let mut v = [L::splat(0.0); N];
+    for (c, v) in v.iter_mut().enumerate() {
+        *v = L::load(&h.v.as_chunks().0[first + c]);
+    }
+    let mut sa = [L::splat(0.0); N];
+    for (row, &a) in state.as_chunks::<HEAD>().0.iter().zip(h.a) {
+        let (row, a) = (row.as_chunks().0, L::splat(a));
+        for (c, sa) in sa.iter_mut().enumerate() {
+            *sa = sa.plus(L::load(&row[first + c]).times(a));
+        }
+    }
+    let mut sum = [L::splat(0.0); N];
+    for (j, row) in state.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
+        let row = row.as_chunks_mut().0;
+        let (w, b, k, r) = (L::splat(h.w[j]), L::splat(h.b[j]), L::splat(h.k[j]), L::splat(h.r[j]));
+        for c in 0..N {
+            let s = &mut row[first + c];
+            let next = L::load(s).times(w).plus(sa[c].times(b)).plus(v[c].times(k)).flushed();
+            next.store(s);
+            sum[c] = sum[c].plus(next.times(r));
+        }
+    }
+    for (c, sum) in sum.into_iter().enumerate() {
+        sum.store(&mut y.as_chunks_mut().0[first + c]);
+    }
 }
 
 dispatched_lanes! {
-    /// Advances `state` (row-major, row = value index) by one position and writes the head's
-    /// output to `y`.
+    /// Advances `state` (64 rows by key index of 64 values by value index) by one position and
+    /// writes the head's output to `y`.
     pub fn step<L>(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
-        let parts = |x: &'_ [f32; HEAD]| -> [L; 4] {
-            let x = x.as_chunks::<16>().0;
-            [L::load(&x[0]), L::load(&x[1]), L::load(&x[2]), L::load(&x[3])]
-        };
-        let a = parts(h.a);
-        // Two rows at a time share the loads of the vectors.
-        for (i, rows) in state.as_chunks_mut::<{ 2 * HEAD }>().0.iter_mut().enumerate() {
-            let (upper, lower) = rows.split_at_mut(HEAD);
-            let (upper, lower) =
-                (upper.as_chunks_mut::<16>().0, lower.as_chunks_mut::<16>().0);
-            let (mut sum_u, mut sum_l) = (L::splat(0.0), L::splat(0.0));
-            for (c, a) in a.into_iter().enumerate() {
-                sum_u = sum_u.plus(L::load(&upper[c]).times(a));
-                sum_l = sum_l.plus(L::load(&lower[c]).times(a));
-            }
-            let (sa_u, sa_l) = (L::splat(sum_u.fold()), L::splat(sum_l.fold()));
-            let (v_u, v_l) = (L::splat(h.v[2 * i]), L::splat(h.v[2 * i + 1]));
-            let (mut sum_u, mut sum_l) = (L::splat(0.0), L::splat(0.0));
-            for (c, (u, l)) in upper.iter_mut().zip(lower).enumerate() {
-                let [w, b, k, r] =
-                    [h.w, h.b, h.k, h.r].map(|x| L::load(&x.as_chunks::<16>().0[c]));
-                let next_u = decay_and_write(L::load(u), w, sa_u, b, v_u, k);
-                let next_l = decay_and_write(L::load(l), w, sa_l, b, v_l, k);
-                next_u.store(u);
-                next_l.store(l);
-                sum_u = sum_u.plus(next_u.times(r));
-                sum_l = sum_l.plus(next_l.times(r));
-            }
-            y[2 * i] = sum_u.fold();
-            y[2 * i + 1] = sum_l.fold();
+        // As many columns at a time as the registers hold.
+        if L::MANY {
+            columns::<L, 4>(state, h, y, 0);
+        } else {
+            columns::<L, 2>(state, h, y, 0);
+            columns::<L, 2>(state, h, y, 32);
         }
     }
 }
@@ -75,24 +85,22 @@ dispatched_lanes! {
 mod tests {
     use super::*;
     use crate::kernel::Path;
-    use crate::kernel::scalar::{flush, fold16};
+    use crate::kernel::scalar::flush;
     use proptest::prelude::*;
 
     /// The definition, one number at a time.
     fn reference(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
         for i in 0..HEAD {
-            let row = &mut state[i * HEAD..][..HEAD];
-            let mut sum = [0.0f32; 16];
+            let (mut sa, mut sum) = (0.0f32, 0.0f32);
             for j in 0..HEAD {
-                sum[j % 16] += row[j] * h.a[j];
+                sa += state[j * HEAD + i] * h.a[j];
             }
-            let sa = fold16(sum);
-            let mut sum = [0.0f32; 16];
             for j in 0..HEAD {
-                row[j] = flush((row[j] * h.w[j] + sa * h.b[j]) + h.v[i] * h.k[j]);
-                sum[j % 16] += row[j] * h.r[j];
+                let s = &mut state[j * HEAD + i];
+                *s = flush((*s * h.w[j] + sa * h.b[j]) + h.v[i] * h.k[j]);
+                sum += *s * h.r[j];
             }
-            y[i] = fold16(sum);
+            y[i] = sum;
         }
     }
 

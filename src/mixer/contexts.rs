@@ -25,6 +25,9 @@ pub enum Context {
     SkipWord,
     /// The current word and the two before it.
     WordTriple,
+    /// The token that the model thinks likeliest and how much of it is spelled, with the last n
+    /// bytes, n ≤ 3; where there is no such token or it was contradicted, the last n + 5 bytes.
+    Guess(u8),
 }
 
 /// What the contexts are computed from, kept up to date byte by byte.
@@ -48,6 +51,11 @@ pub struct Past {
     line: usize,
     line_before: usize,
     first_before: u8,
+    /// The model's likeliest token, plus one; 0 where there is none or a byte contradicted it.
+    guess: u32,
+    guessed: Vec<u8>,
+    /// Bytes of the token that are known.
+    spelled: usize,
 }
 
 const PRIME: u32 = 0x2f0b_4c47;
@@ -80,6 +88,9 @@ impl Default for Past {
             line: 0,
             line_before: 0,
             first_before: 0,
+            guess: 0,
+            guessed: Vec::new(),
+            spelled: 0,
         }
     }
 }
@@ -101,8 +112,20 @@ impl Past {
         (self.last >> (8 * (back - 1))) as u8
     }
 
+    /// Notes that a token begins and which one the model thinks likeliest.
+    pub fn begin_token(&mut self, rank: u32, bytes: &[u8]) {
+        self.guess = rank + 1;
+        self.guessed.clear();
+        self.guessed.extend_from_slice(bytes);
+        self.spelled = 0;
+    }
+
     /// Takes in the next byte.
     pub fn push(&mut self, byte: u8) {
+        if self.guessed.get(self.spelled) != Some(&byte) {
+            self.guess = 0;
+        }
+        self.spelled += 1;
         self.bytes.push(byte);
         for after in [
             &mut self.after_one[(self.last & 0xff) as usize],
@@ -186,6 +209,14 @@ impl Past {
                 combine(combine(h, self.head), self.fields << 8 | u32::from(self.byte(1)))
             }
             Context::Key => combine(combine(h, self.key), self.word ^ u32::from(self.byte(1))),
+            Context::Guess(n) if self.guess != 0 => {
+                let last = self.last as u32 & ((1 << (8 * n)) - 1);
+                combine(combine(!h, self.guess << 8 | self.spelled.min(255) as u32), last)
+            }
+            Context::Guess(n) => {
+                let high = (self.last >> 32) as u32 & (u32::MAX >> (24 - 8 * n));
+                combine(combine(h, self.last as u32), high)
+            }
             Context::Indirect(n) => {
                 let after = match n {
                     1 => self.after_one[(self.last & 0xff) as usize],

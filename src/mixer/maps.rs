@@ -1,6 +1,6 @@
 //! Probabilities that adapt: 22 bits of probability and a 10-bit count in one word.
 
-use crate::kernel::scalar::ln;
+use crate::kernel::scalar::{clamp, ln, sigmoid};
 
 /// Adaptive probability of a one. Starts learning fast and slows to a limit.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,30 @@ impl Rates {
     /// Builds the table.
     pub fn new() -> Self {
         Rates(std::array::from_fn(|n| (131_072 / (2 * n + 3)) as u32))
+    }
+}
+
+/// The logistic function by table: a chain of thirty dependent operations less per decision.
+#[derive(Debug)]
+pub struct Squash([f32; SQUASH + 1]);
+
+/// Steps of the table over [−14, 14].
+const SQUASH: usize = 1024;
+
+impl Squash {
+    /// Builds the table: entry i is σ(i·28/1024 − 14).
+    pub fn new() -> Self {
+        Squash(std::array::from_fn(|i| sigmoid(i as f32 * (28.0 / SQUASH as f32) - 14.0)))
+    }
+
+    /// σ(x), interpolated; x clamped to [−13.99, 13.99].
+    #[inline(always)]
+    pub fn get(&self, x: f32) -> f32 {
+        let place = (clamp(x, -13.99, 13.99) + 14.0) * (SQUASH as f32 / 28.0);
+        let below = place as usize;
+        let share = place - below as f32;
+        let (a, b) = (self.0[below], self.0[below + 1]);
+        a + (b - a) * share
     }
 }
 

@@ -23,12 +23,12 @@ use std::sync::LazyLock;
 use crate::coder::ONE;
 use crate::kernel::Path;
 use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
-use crate::kernel::scalar::{clamp, sigmoid};
+use crate::kernel::scalar::clamp;
 use crate::vocab::Question;
 
 use contexts::{Past, combine};
 use history::Histories;
-use maps::{Cell, Rates, Stretch};
+use maps::{Cell, Rates, Squash, Stretch};
 use matching::{Expectation, Match};
 pub use prior::Prior;
 pub use profile::{FAST, FULL, Profile, Selector, by_id};
@@ -41,12 +41,14 @@ struct Shared {
     histories: Histories,
     rates: Rates,
     stretch: Stretch,
+    squash: Squash,
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared {
     histories: Histories::new(),
     rates: Rates::new(),
     stretch: Stretch::new(),
+    squash: Squash::new(),
 });
 
 /// Most contexts of a profile.
@@ -131,7 +133,7 @@ impl Mixer {
             probabilities: [0.0; MAX_SETS],
             mixed: 0.0,
             by_node: Refinement::new(NODES, 255),
-            by_order: Refinement::new(1 << HASHED_BITS, 255),
+            by_order: Refinement::new(usize::from(profile.by_order) << HASHED_BITS, 255),
             expected: None,
             kind: 0,
             slot: 0,
@@ -150,6 +152,19 @@ impl Mixer {
         // The rate falls by 1/4096 of its distance per byte.
         self.rate = rate + (last - rate) * (1.0 / 4096.0);
         self.rehash();
+    }
+
+    /// Notes that a token begins and which one the model thinks likeliest, by rank and bytes.
+    pub fn begin_token(&mut self, rank: u32, bytes: &[u8]) {
+        self.past.begin_token(rank, bytes);
+        for (i, &context) in self.profile.contexts.iter().enumerate() {
+            if matches!(context, contexts::Context::Guess(_)) {
+                let hash = self.past.hash(context, i as u32);
+                self.hashes[i] = hash;
+                self.table.prefetch(half_hash(hash, 0));
+            }
+        }
+        self.half = u32::MAX;
     }
 
     /// Notes that a token ended after the last byte.
@@ -180,32 +195,47 @@ impl Mixer {
             Question::Bit(partial) => self.seek_bit(partial),
             Question::End => self.seek_end(depth),
         }
-        let known = self.gather_contexts(shared);
-        let logit = clamp(logit, -12.0, 12.0);
-        self.gather_fixed(question, logit, shared);
         let node = match question {
             Question::Bit(partial) => usize::from(partial),
             Question::End => 256 + usize::from(depth.min(15)),
         };
+        let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
+        if self.profile.by_order {
+            self.by_order.prefetch(order_2 as usize);
+        }
+        let known = self.gather_contexts(shared);
+        let logit = clamp(logit, -12.0, 12.0);
+        self.gather_fixed(question, logit, shared);
         self.select(node, logit, known);
 
         let sets = self.profile.sets.len();
         let mut sums = [0.0; MAX_SETS];
         dot_sets(self.path, &self.weights, &self.at[..sets], &self.inputs, &mut sums);
-        squash8(self.path, &sums, &mut self.probabilities);
-        for (output, sum) in self.outputs.iter_mut().zip(&sums[..sets]) {
-            *output = clamp(*sum, -14.0, 14.0);
-        }
-        self.last_at = node * FINAL_WIDTH;
-        let mut last = [0.0; MAX_SETS];
-        dot_sets(self.path, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
-        let x = clamp(last[0], -14.0, 14.0);
-        self.mixed = sigmoid(x);
-
-        let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
+        let x = if sets == 1 {
+            // One set's opinion is the last word.
+            let x = clamp(sums[0], -14.0, 14.0);
+            self.mixed = shared.squash.get(x);
+            self.probabilities[0] = self.mixed;
+            x
+        } else {
+            squash8(self.path, &sums, &mut self.probabilities);
+            for (output, sum) in self.outputs.iter_mut().zip(&sums[..sets]) {
+                *output = clamp(*sum, -14.0, 14.0);
+            }
+            self.last_at = node * FINAL_WIDTH;
+            let mut last = [0.0; MAX_SETS];
+            dot_sets(self.path, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
+            let x = clamp(last[0], -14.0, 14.0);
+            self.mixed = shared.squash.get(x);
+            x
+        };
         let a = self.by_node.refine(x, node);
-        let b = self.by_order.refine(x, order_2 as usize);
-        let p = ((self.mixed + self.mixed) + (a + b)) * 0.25;
+        let p = if self.profile.by_order {
+            let b = self.by_order.refine(x, order_2 as usize);
+            ((self.mixed + self.mixed) + (a + b)) * 0.25
+        } else {
+            (self.mixed + a) * 0.5
+        };
         ((p * ONE as f32) as u32).clamp(4, ONE - 4)
     }
 
@@ -290,10 +320,14 @@ impl Mixer {
             *error = (target - p) * self.rate;
         }
         train_sets(self.path, &mut self.weights, &self.at[..sets], &self.inputs, &errors);
-        let error = [(target - self.mixed) * LAST_RATE; MAX_SETS];
-        train_sets(self.path, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
+        if sets > 1 {
+            let error = [(target - self.mixed) * LAST_RATE; MAX_SETS];
+            train_sets(self.path, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
+        }
         self.by_node.update(one, &shared.rates);
-        self.by_order.update(one, &shared.rates);
+        if self.profile.by_order {
+            self.by_order.update(one, &shared.rates);
+        }
         if let Some(e) = self.expected {
             self.matching.update(e, self.kind, one, &shared.rates);
         }

@@ -43,6 +43,8 @@ pub struct Profile {
     pub contexts: &'static [Context],
     /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
     pub sets: &'static [Selector],
+    /// Whether a second refinement, by the last two bytes, follows the one by decision.
+    pub by_order: bool,
     /// Whether there are inputs for a language model.
     pub model: bool,
     /// Learning rate of the network at the start of a chunk.
@@ -64,7 +66,7 @@ impl Profile {
 
 /// The full profile: default.
 pub static FULL: Profile = Profile {
-    id: 1,
+    id: 3,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -84,6 +86,8 @@ pub static FULL: Profile = Profile {
         Context::Indirect(2),
         Context::SkipWord,
         Context::WordTriple,
+        Context::Guess(0),
+        Context::Guess(2),
     ],
     sets: &[
         Selector::Node,
@@ -93,15 +97,16 @@ pub static FULL: Profile = Profile {
         Selector::Age,
         Selector::Known,
     ],
+    by_order: true,
     model: true,
     rate_first: 0.015,
     rate_last: 0.006,
-    prior: include_bytes!("../../models/mix-1.prior"),
+    prior: include_bytes!("../../models/mix-3.prior"),
 };
 
 /// The fast profile: few contexts, for machines in a hurry.
 pub static FAST: Profile = Profile {
-    id: 2,
+    id: 4,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -110,11 +115,12 @@ pub static FAST: Profile = Profile {
         Context::Order(6),
         Context::Word,
     ],
-    sets: &[Selector::Node, Selector::Match],
+    sets: &[Selector::Match],
+    by_order: false,
     model: false,
     rate_first: 0.015,
     rate_last: 0.006,
-    prior: include_bytes!("../../models/mix-2.prior"),
+    prior: include_bytes!("../../models/mix-4.prior"),
 };
 
 /// The profile with this number.

@@ -3,9 +3,10 @@
 //! Stored in archives and checked before decoding, so that a machine that breaks the numeric
 //! profile says so at once.
 
-use crate::kernel::{Path, vector};
+use crate::kernel::Path;
 
 use super::forward::Pass;
+use super::frequencies::Frequencies;
 use super::state::State;
 use super::weights::Model;
 
@@ -18,14 +19,14 @@ impl Model {
     pub fn fingerprint(&self, path: Path) -> u64 {
         let mut pass = Pass::new(self, 1, path);
         let mut states = [State::new(&self.shape)];
-        let size = self.shape.vocabulary;
-        let (mut f, mut cumulative) = (vec![0; size], vec![0; size + 1]);
+        let size = self.shape.vocabulary as u32;
+        let mut frequencies = Frequencies::new(self, path);
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for i in 0..LENGTH {
-            let token = i.wrapping_mul(2_654_435_761) % size as u32;
+            let token = i.wrapping_mul(2_654_435_761) % size;
             let logits = pass.run(self, &[token], &[0], &mut states);
-            vector::frequencies(path, logits, &mut f, &mut cumulative);
-            for byte in cumulative.iter().flat_map(|c| c.to_le_bytes()) {
+            frequencies.take(logits);
+            for byte in (0..=size).flat_map(|rank| frequencies.below(rank).to_le_bytes()) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         }

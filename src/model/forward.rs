@@ -124,21 +124,8 @@ impl Pass {
     ) {
         let (path, n, width) = (self.path, slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
-            let x = &self.x[i * width..][..width];
-            vector::layer_norm(
-                path,
-                x,
-                &norm.weight,
-                &norm.bias,
-                model.inverse_width,
-                &mut self.normed,
-            );
             let previous = &mut states[slot].time_shift[index * width..][..width];
-            for (quantised, weight) in self.wide.iter_mut().zip(&mix.mix) {
-                vector::shift(path, &self.normed, previous, weight, &mut self.shifted);
-                quantised.set(path, i, &self.shifted);
-            }
-            previous.copy_from_slice(&self.normed);
+            self.shift(i, norm, model.inverse_width, previous, &mix.mix);
         }
         let [xr, xw, xk, xv, xa, xg] = &self.wide;
         mix.receptance.apply(path, xr, n, &mut self.r, width);
@@ -195,6 +182,26 @@ impl Pass {
         vector::add(path, &mut self.x[..used], &self.r[..used]);
     }
 
+    /// Normalises item `i` of the residual stream, which becomes `previous`, and quantises its
+    /// blends with the `previous` there was, one by each of `mixes`.
+    fn shift(
+        &mut self,
+        i: usize,
+        norm: &Norm,
+        inverse_width: f32,
+        previous: &mut [f32],
+        mixes: &[Vec<f32>],
+    ) {
+        let (path, width) = (self.path, previous.len());
+        let x = &self.x[i * width..][..width];
+        vector::layer_norm(path, x, &norm.weight, &norm.bias, inverse_width, &mut self.normed);
+        for (quantised, weight) in self.wide.iter_mut().zip(mixes) {
+            vector::shift(path, &self.normed, previous, weight, &mut self.shifted);
+            quantised.set(path, i, &self.shifted);
+        }
+        previous.copy_from_slice(&self.normed);
+    }
+
     fn channel_mix(
         &mut self,
         model: &Model,
@@ -206,19 +213,8 @@ impl Pass {
     ) {
         let (path, n, width) = (self.path, slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
-            let x = &self.x[i * width..][..width];
-            vector::layer_norm(
-                path,
-                x,
-                &norm.weight,
-                &norm.bias,
-                model.inverse_width,
-                &mut self.normed,
-            );
             let previous = &mut states[slot].channel_shift[index * width..][..width];
-            vector::shift(path, &self.normed, previous, &mix.mix, &mut self.shifted);
-            previous.copy_from_slice(&self.normed);
-            self.wide[0].set(path, i, &self.shifted);
+            self.shift(i, norm, model.inverse_width, previous, std::slice::from_ref(&mix.mix));
         }
         let inner = model.shape.inner;
         mix.key.apply(path, &self.wide[0], n, &mut self.inner, inner);

@@ -2,12 +2,14 @@
 
 mod fingerprint;
 mod forward;
+mod frequencies;
 mod load;
 mod registry;
 mod state;
 mod weights;
 
 pub use forward::Pass;
+pub use frequencies::Frequencies;
 pub use registry::{BUILT_IN, BuiltIn, Loaded, SMALL, built_in, find, hex, open};
 pub use state::State;
 pub use weights::{Model, Shape};

@@ -11,7 +11,7 @@ pub struct State {
     pub(super) time_shift: Vec<f32>,
     /// Per layer: the layer-normed input of the channel mix at the previous position.
     pub(super) channel_shift: Vec<f32>,
-    /// Per layer and head: 64 × 64, row = value index.
+    /// Per layer and head: 64 × 64, row = key index.
     pub(super) wkv: Vec<[f32; HEAD * HEAD]>,
 }
 

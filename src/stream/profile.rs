@@ -9,6 +9,7 @@ use super::MAGIC;
 use super::frame::{fill, read_exact};
 use crate::codec::{CoderParams, ModelRef};
 use crate::error::{Error, Result};
+use crate::kernel::NUMERIC_PROFILE;
 use crate::model;
 
 /// All that a decoder must know before the first frame.
@@ -20,21 +21,22 @@ pub struct Profile {
     pub model: Option<ModelRef>,
 }
 
-/// Every built-in profile and its number. Number 0 is taken: it spells the profile out.
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3 were
+/// used before the first release.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Level 1.
-    (1, Profile { params: CoderParams { mixer: 2, table_bits: 24 }, model: None }),
+    (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 to 4.
-    (2, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: None }),
+    (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
     // Levels 5 to 9.
-    (3, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: Some(SMALL) }),
+    (6, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(SMALL) }),
 ];
 
 /// The model `small`.
 const SMALL: ModelRef = ModelRef {
     sha256: model::SMALL.sha256(),
     tokenizer: model::SMALL.tokenizer,
-    profile: 1,
+    profile: NUMERIC_PROFILE,
     fingerprint: model::SMALL.fingerprint,
 };
 
@@ -133,7 +135,7 @@ mod tests {
             model: Some(ModelRef {
                 sha256: [7; 32],
                 tokenizer: *b"tokenize",
-                profile: 1,
+                profile: NUMERIC_PROFILE,
                 fingerprint: 0x0123_4567_89AB_CDEF,
             }),
         }

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# After a model or a prior in models/ changed: writes their checksums and the engine fingerprint to
+# where they are recorded, and makes the test vectors anew. Look at the result before committing it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/common.sh
+
+# replace OLD NEW FILE…
+replace() { [[ $1 == "$2" ]] || sed -i "s/$1/$2/g" "${@:3}"; }
+hash() { sha256sum <"$1" | cut -d' ' -f1; }
+field() { sed -n "s/^ *$1: \"\?\([0-9a-fx_]*\)\"\?,\$/\1/p" src/model/registry.rs | head -1; }
+hexadecimal() { tr -d _ <<<"${1#0x}" | tr a-f A-F; }
+
+step "checksums"
+replace "$(field sha256)" "$(hash models/small.safetensors)" src/model/registry.rs FORMAT.md
+for prior in models/mix-*.prior; do
+    row=$(grep -F "\`$prior\`" FORMAT.md) || fail "FORMAT.md does not list $prior"
+    read -r bytes sum < <(sed 's/.*| \([0-9,]*\) | `\([0-9a-f]*\)`.*/\1 \2/' <<<"$row")
+    replace "$sum" "$(hash "$prior")" FORMAT.md
+    replace "| $bytes |" "| $(stat -c %s "$prior" | sed ':a;s/\B[0-9]\{3\}\>/,&/;ta') |" FORMAT.md
+done
+
+step "fingerprint"
+old=$(field fingerprint)
+said=$(cargo test --lib --release registry 2>&1 || true)
+new=$(grep -o 'write fingerprint: 0x[0-9a-f]*' <<<"$said" | grep -o '0x.*' || echo "$old")
+grep -q "test result: ok\|write fingerprint" <<<"$said" || fail "$said"
+grouped=0x$(sed 's/..../&_/g; s/_$//' <<<"${new#0x}")
+[[ $new == "$old" ]] || replace "$old" "$grouped" src/model/registry.rs
+replace "$(hexadecimal "$old")" "$(hexadecimal "$new")" FORMAT.md
+cargo test --lib --release registry
+
+step "vectors"
+cargo run --release --example make_vectors

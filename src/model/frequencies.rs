@@ -1,0 +1,89 @@
+//! What the model expects of the next token, as integer frequencies.
+
+use crate::kernel::scalar::ln;
+use crate::kernel::{Path, vector};
+use crate::vocab::Node;
+
+use super::weights::Model;
+
+/// Integer frequencies of all tokens at one position, by rank.
+///
+/// A token's decisions ask for some forty sums over ranges of them, so sums are kept only up to
+/// every eighth token; the rest is added when asked for.
+#[derive(Debug)]
+pub struct Frequencies {
+    path: Path,
+    each: Vec<u32>,
+    sums: Vec<u64>,
+    likeliest: u32,
+}
+
+impl Frequencies {
+    /// Room for the vocabulary of `model`.
+    pub fn new(model: &Model, path: Path) -> Self {
+        let size = model.vocabulary().len();
+        let sums = vec![0; size / vector::SPAN + 1];
+        Frequencies { path, each: vec![0; size], sums, likeliest: 0 }
+    }
+
+    /// Takes in the logits of a position: one per token, by rank.
+    pub fn take(&mut self, logits: &[f32]) {
+        let (each, sums) = (&mut self.each, &mut self.sums);
+        self.likeliest = vector::frequencies(self.path, logits, each, sums) as u32;
+    }
+
+    /// The first token with the greatest logit.
+    pub fn likeliest(&self) -> u32 {
+        self.likeliest
+    }
+
+    /// The sum over all tokens of a lower rank.
+    #[inline]
+    pub fn below(&self, rank: u32) -> u64 {
+        let rank = rank as usize;
+        let span = rank / vector::SPAN;
+        let rest = &self.each[span * vector::SPAN..rank];
+        self.sums[span] + rest.iter().map(|&f| u64::from(f)).sum::<u64>()
+    }
+
+    /// The log odds of a one at a decision.
+    #[inline]
+    pub fn log_odds(&self, node: &Node) -> f32 {
+        let [lo, mid, hi] = [node.lo, node.mid, node.hi].map(|rank| self.below(rank));
+        let odds = ln((hi - mid) as f32) - ln((mid - lo) as f32);
+        if node.one_is_upper() { odds } else { -odds }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_the_definition(
+            logits in proptest::collection::vec(-30.0f32..30.0, 1..300),
+        ) {
+            let max = logits.iter().copied().fold(f32::MIN, f32::max);
+            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+                let size = logits.len();
+                let mut found = Frequencies {
+                    path,
+                    each: vec![0; size],
+                    sums: vec![0; size / vector::SPAN + 1],
+                    likeliest: 0,
+                };
+                found.take(&logits);
+                let mut total = 0;
+                for (rank, &l) in logits.iter().enumerate() {
+                    prop_assert_eq!(found.below(rank as u32), total);
+                    total += 1 + (crate::kernel::scalar::exp(l - max) * 268_435_456.0) as u64;
+                }
+                prop_assert_eq!(found.below(size as u32), total);
+                let first = logits.iter().position(|&l| l == max);
+                prop_assert_eq!(Some(found.likeliest() as usize), first);
+            }
+        }
+    }
+}
