@@ -4,8 +4,8 @@
 #
 #   bench/speed.sh [DIR]       default: ../shared/eval-public
 #
-# The text is one tar of DIR's text folders. Times are medians of RUNS runs (default 3), wall clock.
-# Every output is decoded and compared. LLZ=PROGRAM chooses the llz.
+# The text is one tar of four of DIR's text folders (5 MB). Times are medians of RUNS runs (default 3), wall clock.
+# Every output is decoded and compared. LLZ=PROGRAM chooses the llz, LEVELS its levels.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -15,7 +15,7 @@ prepare
 cd "$scratch"
 
 mkdir text
-for folder in prose wiki docs code json; do
+for folder in prose docs code json; do
     [ ! -d "$data/$folder" ] || cp -r "$data/$folder" text/
 done
 plain_tar text text.tar
@@ -54,7 +54,7 @@ row() { # LABEL PROGRAM CODE DECODE
 printf '%s bytes of text; speeds are raw kB/s, memory is the peak in MB.\n\n' "$raw"
 echo '| program | bytes | bits/byte | pack kB/s | unpack kB/s | pack MB | unpack MB |'
 echo '|---|---:|---:|---:|---:|---:|---:|'
-for level in 1 6 9; do
+for level in ${LEVELS:-1 6 9}; do
     for threads in 1 2; do
         row "llz -$level, $threads thread$([ $threads = 1 ] || echo s)" "$llz" \
             "$llz pack -q -T $threads -$level -o out text.tar" \

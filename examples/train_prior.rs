@@ -4,7 +4,8 @@
 //! each file (or folder) and stores, per decision, the model's log odds.
 //! `train_prior train CACHE OUT_DIR` replays that through the mixer, file after file, and writes
 //! `small.prior` (with the model), `mix-3.prior` and `mix-4.prior` (contexts alone).
-//! `train_prior eval CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes.
+//! `train_prior eval CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes, with one
+//! part of the codec after the other.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -202,78 +203,74 @@ fn train(cache: &str, out: &str) -> Result<()> {
     let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
     let contexts =
         |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
-    let small = learn(&FULL, &items, Prior::plain(&FULL, true), code);
-    let full = learn(&FULL, &items, Prior::plain(&FULL, false), contexts);
-    let fast = learn(&FAST, &items, Prior::plain(&FAST, false), contexts);
-    for (name, profile, prior) in
-        [("small", &FULL, small), ("mix-3", &FULL, full), ("mix-4", &FAST, fast)]
-    {
-        std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))?;
-    }
+    let write = |name: &str, profile: &Profile, prior: Prior| {
+        std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))
+    };
+    write("small", &FULL, learn(&FULL, &items, Prior::plain(&FULL, true), code))?;
+    write("mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL, false), contexts))?;
+    write("mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST, false), contexts))?;
     Ok(())
 }
 
-/// The prior of this name in `dir`, or the plain one.
-fn stored(dir: Option<&str>, name: &str, profile: &Profile, with_model: bool) -> Result<Prior> {
-    match dir {
-        None => Ok(Prior::plain(profile, with_model)),
-        Some(dir) => {
-            let bytes = std::fs::read(Path::new(dir).join(format!("{name}.prior")))?;
-            Ok(Prior::from_bytes(profile, &bytes)?)
-        }
-    }
+/// The prior of this name in `dir`, or the shipped one.
+fn stored(dir: Option<&str>, name: &str, profile: &Profile) -> Result<Prior> {
+    let bytes = match dir {
+        Some(dir) => std::fs::read(Path::new(dir).join(format!("{name}.prior")))?,
+        None if name == "small" => built_in("small")?.0.prior().unwrap_or_default().to_vec(),
+        None => profile.prior.to_vec(),
+    };
+    Ok(Prior::from_bytes(profile, &bytes)?)
 }
 
+/// What the model alone would cost, in bytes.
+fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
+    let (mut at, mut bits) = (0, 0.0);
+    for &token in &item.tokens {
+        let mut child = llz::vocab::Child::Node(0);
+        while let llz::vocab::Child::Node(i) = child {
+            let node = v.tree().node(i);
+            let one = node.answer(token);
+            let x = f64::from(item.logits[at]) * if one { 1.0 } else { -1.0 };
+            bits += (1.0 + (-x).exp()).log2();
+            at += 1;
+            child = node.child(one);
+        }
+    }
+    bits / 8.0
+}
+
+/// What each part earns: a Markdown table of ideal code lengths.
 fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
-    let priors = (
-        stored(dir, "small", &FULL, true)?,
-        stored(dir, "mix-3", &FULL, false)?,
-        stored(dir, "mix-4", &FAST, false)?,
-    );
+    let small = stored(dir, "small", &FULL)?;
+    let full = stored(dir, "mix-3", &FULL)?;
+    let fast = stored(dir, "mix-4", &FAST)?;
+    let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..FULL }));
     let items = read(cache)?;
     let loaded = built_in("small")?;
     let v = loaded.0.vocabulary();
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let (mut totals, mut raw_total) = ([0.0f64; 4], 0);
+    println!(
+        "| | raw | fast contexts | contexts | model | mixed, not refined | mixed and refined |\n\
+         |---|---:|---:|---:|---:|---:|---:|"
+    );
+    let row = |name: &str, raw: usize, costs: &[f64; 5]| {
+        let costs: Vec<String> = costs.iter().map(|c| format!("{c:.0}")).collect();
+        println!("| {name} | {raw} | {} |", costs.join(" | "));
+    };
+    let (mut total, mut total_raw) = ([0.0; 5], 0);
     for item in &items {
         let raw: Vec<u8> = item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect();
-        let mut at = 0;
-        let mut model_bits = 0.0;
-        for &token in &item.tokens {
-            let mut child = llz::vocab::Child::Node(0);
-            while let llz::vocab::Child::Node(i) = child {
-                let node = v.tree().node(i);
-                let one = node.answer(token);
-                let x = f64::from(item.logits[at]) * if one { 1.0 } else { -1.0 };
-                model_bits += (1.0 + (-x).exp()).log2();
-                at += 1;
-                child = node.child(one);
-            }
-        }
-        let full = neural(item, v, &FULL, &priors.0).0;
-        let (mut mix, mut fast) = (0.0, 0.0);
-        if only != "neural" {
-            mix = plain(&raw, &FULL, &priors.1).0;
-            fast = plain(&raw, &FAST, &priors.2).0;
-        }
-        println!(
-            "{:14} {:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}",
-            item.name,
-            raw.len(),
-            model_bits / 8.0,
-            full,
-            mix,
-            fast
-        );
-        for (t, x) in totals.iter_mut().zip([model_bits / 8.0, full, mix, fast]) {
-            *t += x;
-        }
-        raw_total += raw.len();
+        let costs = [
+            plain(&raw, &FAST, &fast).0,
+            plain(&raw, &FULL, &full).0,
+            model_alone(item, v),
+            neural(item, v, unrefined, &small).0,
+            neural(item, v, &FULL, &small).0,
+        ];
+        row(&item.name, raw.len(), &costs);
+        total.iter_mut().zip(costs).for_each(|(t, c)| *t += c);
+        total_raw += raw.len();
     }
-    println!(
-        "{:14} {raw_total:8} model {:9.0} neural {:9.0} mix {:9.0} fast {:9.0}",
-        "total", totals[0], totals[1], totals[2], totals[3]
-    );
+    row("all", total_raw, &total);
     Ok(())
 }
 

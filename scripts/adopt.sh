@@ -12,7 +12,9 @@ field() { sed -n "s/^ *$1: \"\?\([0-9a-fx_]*\)\"\?,\$/\1/p" src/model/registry.r
 hexadecimal() { tr -d _ <<<"${1#0x}" | tr a-f A-F; }
 
 step "checksums"
-replace "$(field sha256)" "$(hash models/small.safetensors)" src/model/registry.rs FORMAT.md
+new=$(hash models/small.safetensors)
+replace "$(field sha256)" "$new" src/model/registry.rs
+replace "$(grep -o '`[0-9a-f]*`, tokenizer id' FORMAT.md)" "\`$new\`, tokenizer id" FORMAT.md
 for prior in models/mix-*.prior; do
     row=$(grep -F "\`$prior\`" FORMAT.md) || fail "FORMAT.md does not list $prior"
     read -r bytes sum < <(sed 's/.*| \([0-9,]*\) | `\([0-9a-f]*\)`.*/\1 \2/' <<<"$row")
@@ -32,3 +34,22 @@ cargo test --lib --release registry
 
 step "vectors"
 cargo run --release --example make_vectors
+
+step "fuzz corpus"
+llz=$(realpath target/release/llz)
+cargo build --release
+for target in parse unpack; do
+    rm -f fuzz/corpus/$target/*
+    for vector in spec/vectors/*.llz; do
+        [[ $(stat -c %s "$vector") -gt 4096 ]] || cp "$vector" "fuzz/corpus/$target/$(basename "$vector" .llz)"
+    done
+done
+cd fuzz/corpus/stream # `explicit` names its parameters itself, which the program never needs to
+for level in 1 2 6; do
+    head -c 600 ../../../LICENSE-MIT | "$llz" filter -q -$level >text-level$level
+done
+head -c 4500 ../../../README.md | "$llz" filter -q -1 --chunk-size 1KiB >frames
+printf llz | "$llz" filter -q >short
+"$llz" filter -q </dev/null >empty
+tail -c 600 ../../../models/small.safetensors | "$llz" filter -q >stored
+cat empty stored >concatenated

@@ -70,9 +70,9 @@ fn the_default_functions_round_trip() {
 
 #[test]
 fn the_documented_examples_decode() {
-    let empty = [0x8D, 0x6C, 0x7A, 1, 0x30, 0, 0, 0, 0, 0];
+    let empty = [0x8D, 0x6C, 0x7A, 4, 0x30, 0, 0, 0, 0, 0];
     assert_eq!(llz::decode(&empty).unwrap(), b"");
-    let stored = b"\x8D\x6C\x7A\x01\x30\x03\xDF\x57\x14\xC7llz";
+    let stored = b"\x8D\x6C\x7A\x04\x30\x03\xDF\x57\x14\xC7llz";
     assert_eq!(llz::decode(stored).unwrap(), b"llz");
 }
 
@@ -182,10 +182,10 @@ fn foreign_input_is_named() {
 #[test]
 fn a_model_that_is_not_here_is_named() {
     let mut stream = MAGIC.to_vec();
-    stream.extend([0, 51, 1, 24]);
+    stream.extend([0, 51, llz::mixer::FULL.id, 24]);
     stream.extend([0xAB; 32]);
     stream.extend(*b"tokenize");
-    stream.push(1);
+    stream.push(llz::kernel::NUMERIC_PROFILE);
     stream.extend(7u64.to_le_bytes());
     stream.extend(crc32fast::hash(&stream.clone()).to_le_bytes());
     stream.extend([0x33, 5, 0, 0, 0, 0, 1, 2, 3]);

@@ -1,8 +1,8 @@
 """Weights to 7 bits, one scale per row; and a `linear` that imitates integer inference.
 
-Weights stay in [-63, 63] although they are stored in 8 bits: AVX2 multiplies bytes in pairs and adds
-the two products in 16 bits, and 2 * 127 * 63 still fits where 2 * 127 * 127 would saturate.  Activations are
-quantised anew for every vector, to [-127, 127].
+Weights stay in [-63, 63] although they are stored in 8 bits, and activations, quantised anew for every
+vector, do too: AVX2 multiplies bytes in pairs and adds products in 16 bits, where four of them fit
+(activations have 64 added: 4 * 127 * 63 < 2^15).
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WEIGHT_MAX = 63
-ACTIVATION_MAX = 127
+ACTIVATION_MAX = 63
 
 
 def is_matrix(name: str, t: Tensor) -> bool:

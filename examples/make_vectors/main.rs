@@ -508,6 +508,6 @@ fn future(vectors: &mut Vectors) {
     let profile = neural(&[0xab; 49]);
     vectors.unsupported("profile", "numeric profile 171", profile);
     let mut model = [0xab; 49];
-    model[40] = 1;
+    model[40] = llz::kernel::NUMERIC_PROFILE;
     vectors.add("unsupported-model", Expect::Model, "a model that does not exist", neural(&model));
 }

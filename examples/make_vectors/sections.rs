@@ -88,7 +88,7 @@ impl Sections {
     pub fn params(self, coder: u8) -> Self {
         let mut payload = vec![LEVEL];
         varint(&mut payload, CHUNK_SIZE);
-        payload.extend([1, coder, 1, 16]);
+        payload.extend([1, coder, llz::mixer::FAST.id, 16]);
         self.other(b"PARM", &payload)
     }
 

@@ -109,7 +109,6 @@ class Archive:
             raise Corrupt("a second section MODL")
         self.model = reader.take(32), reader.take(8), reader.integer(1), reader.integer(8)
         reader.finish()
-        self.codec.model = check_model(self.model_file, *self.model)
 
     def chunk(self, reader):
         codec, length, raw_crc = reader.integer(1), reader.varint(), reader.integer(4)
@@ -120,6 +119,8 @@ class Archive:
             raise Corrupt("a chunk's lengths")
         if codec == NEURAL and not self.model:
             raise Corrupt("a neural chunk before section MODL")
+        if codec == NEURAL and not self.codec.model:  # nothing else needs the model
+            self.codec.model = check_model(self.model_file, *self.model)
         raw = self.codec.decode(codec, coded, length)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")

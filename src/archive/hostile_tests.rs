@@ -34,7 +34,7 @@ const PARAMS: Params = Params {
     chunk_size: 1 << 20,
     grouping: GROUPING_BY_KIND,
     coder: CODER_BINARY,
-    mixer: CoderParams { mixer: 1, table_bits: 16 },
+    mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
 };
 
 /// An archive of one stored chunk and these entries.

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 
 use super::choose::{Kind, kind};
 use super::neural::{LANES, Writer, decode_queue};
-use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, mix};
+use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, frame, mix};
 
 /// Codes and decodes chunks, many at a time.
 #[derive(Debug)]
@@ -281,8 +281,8 @@ impl Engine {
                 let mut mixer = self.mixer(job.raw_len, false);
                 return mix::decode(job.coded, job.raw_len, &mut mixer, progress);
             }
-            CodecId::Zstd => zstd::bulk::decompress(job.coded, job.raw_len)
-                .map_err(|_| Error::corrupt("a zstd chunk does not decode"))?,
+            CodecId::Zstd => frame::decompress(job.coded, job.raw_len)
+                .ok_or_else(|| Error::corrupt("a zstd chunk does not decode"))?,
             _ => job.coded.to_vec(),
         };
         if raw.len() != job.raw_len {

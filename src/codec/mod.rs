@@ -5,6 +5,7 @@
 
 mod choose;
 mod engine;
+pub(crate) mod frame;
 mod mix;
 mod neural;
 pub mod spell;

@@ -1,6 +1,7 @@
 //! A table that is zstd-compressed where that helps: one flag byte, then the table or its frame.
 
 use super::cursor::{Cursor, put_varint};
+use crate::codec::frame::decompress;
 use crate::{Error, Limits, Result};
 
 const PLAIN: u8 = 0;
@@ -53,8 +54,7 @@ pub(crate) fn unpack(payload: &[u8], what: &'static str, limits: &Limits) -> Res
             let frame = cursor.take_rest();
             let broken = || Error::Corrupt(format!("{what}: its zstd frame does not decode"));
             let len = usize::try_from(len).map_err(|_| too_large())?;
-            let table = zstd::bulk::decompress(frame, len).map_err(|_| broken())?;
-            if table.len() == len { Ok(table) } else { Err(broken()) }
+            decompress(frame, len).ok_or_else(broken)
         }
         _ => Err(Error::Unsupported(format!("{what}: packing {flag}"))),
     }

@@ -133,7 +133,7 @@ impl Mixer {
             probabilities: [0.0; MAX_SETS],
             mixed: 0.0,
             by_node: Refinement::new(NODES, 255),
-            by_order: Refinement::new(usize::from(profile.by_order) << HASHED_BITS, 255),
+            by_order: Refinement::new(usize::from(profile.refinements > 1) << HASHED_BITS, 255),
             expected: None,
             kind: 0,
             slot: 0,
@@ -200,7 +200,7 @@ impl Mixer {
             Question::End => 256 + usize::from(depth.min(15)),
         };
         let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
-        if self.profile.by_order {
+        if self.profile.refinements > 1 {
             self.by_order.prefetch(order_2 as usize);
         }
         let known = self.gather_contexts(shared);
@@ -229,12 +229,14 @@ impl Mixer {
             self.mixed = shared.squash.get(x);
             x
         };
-        let a = self.by_node.refine(x, node);
-        let p = if self.profile.by_order {
-            let b = self.by_order.refine(x, order_2 as usize);
-            ((self.mixed + self.mixed) + (a + b)) * 0.25
-        } else {
-            (self.mixed + a) * 0.5
+        let p = match self.profile.refinements {
+            0 => self.mixed,
+            1 => (self.mixed + self.by_node.refine(x, node)) * 0.5,
+            _ => {
+                let a = self.by_node.refine(x, node);
+                let b = self.by_order.refine(x, order_2 as usize);
+                ((self.mixed + self.mixed) + (a + b)) * 0.25
+            }
         };
         ((p * ONE as f32) as u32).clamp(4, ONE - 4)
     }
@@ -325,7 +327,7 @@ impl Mixer {
             train_sets(self.path, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
         }
         self.by_node.update(one, &shared.rates);
-        if self.profile.by_order {
+        if self.profile.refinements > 1 {
             self.by_order.update(one, &shared.rates);
         }
         if let Some(e) = self.expected {

@@ -43,8 +43,9 @@ pub struct Profile {
     pub contexts: &'static [Context],
     /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
     pub sets: &'static [Selector],
-    /// Whether a second refinement, by the last two bytes, follows the one by decision.
-    pub by_order: bool,
+    /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
+    /// shipped profile has none; that is for measuring what they earn.
+    pub refinements: usize,
     /// Whether there are inputs for a language model.
     pub model: bool,
     /// Learning rate of the network at the start of a chunk.
@@ -97,7 +98,7 @@ pub static FULL: Profile = Profile {
         Selector::Age,
         Selector::Known,
     ],
-    by_order: true,
+    refinements: 2,
     model: true,
     rate_first: 0.015,
     rate_last: 0.006,
@@ -116,7 +117,7 @@ pub static FAST: Profile = Profile {
         Context::Word,
     ],
     sets: &[Selector::Match],
-    by_order: false,
+    refinements: 1,
     model: false,
     rate_first: 0.015,
     rate_last: 0.006,
