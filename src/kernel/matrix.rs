@@ -94,10 +94,9 @@ impl Matrix {
         for (b, blocks) in self.blocks.chunks_exact(quads).enumerate() {
             let base = b * ROWS;
             let height = ROWS.min(self.rows - base);
-            let mut row = Row {
+            let row = Row {
                 narrow: self.narrow,
                 blocks,
-                ahead: self.blocks.get((b + 1) * quads..(b + 2) * quads).unwrap_or_default(),
                 scales: self.scales[base..base + ROWS].try_into().unwrap(),
                 offsets: self.offsets[base..base + ROWS].try_into().unwrap(),
             };
@@ -115,7 +114,6 @@ impl Matrix {
                         y[at..at + height].copy_from_slice(&part[..height]);
                     }
                 }
-                row.ahead = &[]; // once is enough
             }
         }
     }
@@ -130,10 +128,6 @@ pub(super) struct Row<'a> {
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub narrow: bool,
     pub blocks: &'a [Block],
-    /// The blocks needed next, to be loaded meanwhile: the weights of all layers do not fit a
-    /// core's own caches, and one pass over them is short.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    pub ahead: &'a [Block],
     pub scales: &'a [f32; ROWS],
     pub offsets: &'a [i32; ROWS],
 }

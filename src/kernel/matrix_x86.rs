@@ -3,7 +3,6 @@
 use std::arch::x86_64::*;
 
 use super::matrix::{QUAD, ROWS, Row, WIDTH};
-use super::prefetch;
 
 /// Whether the slices are long enough for what the tiles read and write.
 fn check(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &[f32], stride: usize) -> bool {
@@ -52,10 +51,6 @@ unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
     };
     let (twos, last) = row.blocks.as_chunks::<2>();
     for (half, [b0, b1]) in twos.iter().enumerate() {
-        if let Some([b0, b1]) = row.ahead.get(2 * half..2 * half + 2) {
-            prefetch(b0);
-            prefetch(b1);
-        }
         // One half after the other, so that sums and weights fit the sixteen registers.
         for (h, sums) in sums.iter_mut().enumerate() {
             // SAFETY: a block is 64 aligned bytes.

@@ -30,9 +30,9 @@ pub struct BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "85352d006030706db78afce1a7ec6517121251c0f6ed11f02d1b97a984b9bc3c",
+    sha256: "9ff022c39dc86eac4aa0c1f359f37cdccf8c128323451b25e99e284cd9e33d9a",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x6d8e_df72_ee43_d692,
+    fingerprint: 0xeca7_4e6c_b05a_0038,
 };
 
 /// The shipped models, best last.
