@@ -90,31 +90,33 @@ impl Matrix {
     pub fn apply(&self, path: Path, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
         assert!(x.cols == self.cols.next_multiple_of(QUAD) && n <= x.scales.len());
         assert!(n == 0 || (stride >= self.rows && y.len() >= (n - 1) * stride + self.rows));
-        let quads = self.cols.div_ceil(QUAD);
-        for (b, blocks) in self.blocks.chunks_exact(quads).enumerate() {
-            let base = b * ROWS;
-            let height = ROWS.min(self.rows - base);
-            let row = Row {
-                narrow: self.narrow,
-                blocks,
-                scales: self.scales[base..base + ROWS].try_into().unwrap(),
-                offsets: self.offsets[base..base + ROWS].try_into().unwrap(),
-            };
-            for i in (0..n).step_by(WIDTH) {
-                let width = (n - i).min(WIDTH);
-                let data = &x.data[i * x.cols..(i + width) * x.cols];
-                let scales = &x.scales[i..i + width];
-                if height == ROWS {
-                    row.apply(path, data, x.cols, scales, &mut y[i * stride + base..], stride);
-                } else {
-                    let mut part = [0.0; WIDTH * ROWS];
-                    row.apply(path, data, x.cols, scales, &mut part, ROWS);
-                    for (lane, part) in part.chunks_exact(ROWS).take(width).enumerate() {
-                        let at = (i + lane) * stride + base;
-                        y[at..at + height].copy_from_slice(&part[..height]);
-                    }
-                }
+        let (data, scales) = (&x.data[..n * x.cols], &x.scales[..n]);
+        // Whole blocks of rows go straight to `y`; what a last broken one gives is copied.
+        let whole = self.rows / ROWS;
+        if n > 0 {
+            self.some_rows(0..whole).apply(path, data, x.cols, scales, y, stride);
+        }
+        if whole * ROWS < self.rows {
+            let last = self.some_rows(whole..whole + 1);
+            let mut part = [0.0; ROWS];
+            for (i, (data, &scale)) in data.chunks_exact(x.cols).zip(scales).enumerate() {
+                last.apply(path, data, x.cols, &[scale], &mut part, ROWS);
+                let to = &mut y[i * stride..][whole * ROWS..self.rows];
+                to.copy_from_slice(&part[..self.rows % ROWS]);
             }
+        }
+    }
+
+    /// These blocks of rows.
+    fn some_rows(&self, blocks: std::ops::Range<usize>) -> Rows<'_> {
+        let quads = self.cols.div_ceil(QUAD);
+        let values = blocks.start * ROWS..blocks.end * ROWS;
+        Rows {
+            narrow: self.narrow,
+            quads,
+            blocks: &self.blocks[blocks.start * quads..blocks.end * quads],
+            scales: &self.scales[values.clone()],
+            offsets: &self.offsets[values],
         }
     }
 }
@@ -122,20 +124,28 @@ impl Matrix {
 /// Vectors that share one pass over a block row.
 pub(super) const WIDTH: usize = 4;
 
-/// Sixteen rows of a matrix.
-pub(super) struct Row<'a> {
+/// Some blocks of sixteen rows of a matrix.
+pub(super) struct Rows<'a> {
     /// Whether four products fit 16 bits.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub narrow: bool,
+    /// Blocks side by side in one row of them.
+    pub quads: usize,
+    pub blocks: &'a [Block],
+    pub scales: &'a [f32],
+    pub offsets: &'a [i32],
+}
+
+/// One of them.
+pub(super) struct Row<'a> {
     pub blocks: &'a [Block],
     pub scales: &'a [f32; ROWS],
     pub offsets: &'a [i32; ROWS],
 }
 
-impl Row<'_> {
-    /// `y[lane·stride + r] = (acc − offset[r]) as f32 · (scales[lane] · scale[r])` for up to
-    /// [`WIDTH`] vectors `x`, `cols` bytes apart.
-    #[inline(always)]
+impl<'a> Rows<'a> {
+    /// `y[i·stride + r] = (acc − offset[r]) as f32 · (scales[i] · scale[r])` for every vector i of
+    /// `x`, which are `cols` bytes apart.
     fn apply(
         &self,
         path: Path,
@@ -156,6 +166,20 @@ impl Row<'_> {
         }
     }
 
+    /// The blocks one after the other, and where in an output each begins.
+    #[inline(always)]
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, Row<'a>)> {
+        let parts = self.blocks.chunks_exact(self.quads);
+        let (scales, offsets) = (self.scales.as_chunks().0, self.offsets.as_chunks().0);
+        parts
+            .zip(scales)
+            .zip(offsets)
+            .enumerate()
+            .map(|(b, ((blocks, scales), offsets))| (b * ROWS, Row { blocks, scales, offsets }))
+    }
+}
+
+impl Row<'_> {
     /// The last step for one vector, from its exact sums.
     #[inline(always)]
     pub(super) fn finish(&self, acc: &[i32; ROWS], scale: f32, y: &mut [f32]) {
@@ -166,17 +190,19 @@ impl Row<'_> {
 }
 
 /// The reference: plain integer arithmetic.
-fn portable(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
-    for (lane, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
-        let mut acc = [0i32; ROWS];
-        for (block, x) in row.blocks.iter().zip(x.as_chunks::<QUAD>().0) {
-            for (acc, w) in acc.iter_mut().zip(block.0.as_chunks::<QUAD>().0) {
-                for (&x, &w) in x.iter().zip(w) {
-                    *acc += i32::from(x) * i32::from(w);
+fn portable(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    for (at, row) in rows.each() {
+        for (i, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+            let mut acc = [0i32; ROWS];
+            for (block, x) in row.blocks.iter().zip(x.as_chunks::<QUAD>().0) {
+                for (acc, w) in acc.iter_mut().zip(block.0.as_chunks::<QUAD>().0) {
+                    for (&x, &w) in x.iter().zip(w) {
+                        *acc += i32::from(x) * i32::from(w);
+                    }
                 }
             }
+            row.finish(&acc, scale, &mut y[i * stride + at..]);
         }
-        row.finish(&acc, scale, &mut y[lane * stride..]);
     }
 }
 

@@ -3,17 +3,19 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::matrix::{Block, QUAD, ROWS, Row};
+use super::matrix::{Block, QUAD, ROWS, Rows};
 
 /// NEON: `sdot` does four signed products and the sum at once.
-pub fn neon(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
-    for (lane, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
-        assert!(x.len() >= row.blocks.len() * QUAD);
-        let mut acc = [0i32; ROWS];
-        // SAFETY: only called on a path that was found available, and the assertion above covers
-        // every activation read.
-        unsafe { products(row.blocks, x, &mut acc) }
-        row.finish(&acc, scale, &mut y[lane * stride..]);
+pub fn neon(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    assert!(cols >= rows.quads * QUAD);
+    for (at, row) in rows.each() {
+        for (i, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+            let mut acc = [0i32; ROWS];
+            // SAFETY: only called on a path that was found available, and the assertion above
+            // covers every activation read.
+            unsafe { products(row.blocks, x, &mut acc) }
+            row.finish(&acc, scale, &mut y[i * stride + at..]);
+        }
     }
 }
 

@@ -2,36 +2,64 @@
 
 use std::arch::x86_64::*;
 
-use super::matrix::{QUAD, ROWS, Row, WIDTH};
+use super::matrix::{QUAD, ROWS, Row, Rows, WIDTH};
 
 /// Whether the slices are long enough for what the tiles read and write.
-fn check(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &[f32], stride: usize) -> bool {
-    let width = scales.len();
-    (1..=WIDTH).contains(&width)
-        && cols >= row.blocks.len() * QUAD
-        && x.len() >= width * cols
-        && y.len() >= (width - 1) * stride + ROWS
+fn check(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &[f32], stride: usize) -> bool {
+    let (n, height) = (scales.len(), rows.scales.len());
+    rows.offsets.len() == height
+        && rows.blocks.len() * ROWS == height * rows.quads
+        && cols >= rows.quads * QUAD
+        && x.len() >= n * cols
+        && (n == 0 || (stride >= height && y.len() >= (n - 1) * stride + height))
+}
+
+/// Runs a tile function over all blocks and vectors, [`WIDTH`] vectors at a time.
+macro_rules! tiles {
+    ($tile:ident $(, $flag:ident)?; $rows:ident, $x:ident, $cols:ident, $scales:ident, $y:ident, $stride:ident) => {
+        for (at, row) in $rows.each() {
+            for (group, scales) in $scales.chunks(WIDTH).enumerate() {
+                let i = group * WIDTH;
+                let (x, y) = (&$x[i * $cols..], &mut $y[i * $stride + at..]);
+                match scales.len() {
+                    4 => $tile::<4 $(, $flag)?>(&row, x, $cols, scales, y, $stride),
+                    3 => $tile::<3 $(, $flag)?>(&row, x, $cols, scales, y, $stride),
+                    2 => $tile::<2 $(, $flag)?>(&row, x, $cols, scales, y, $stride),
+                    _ => $tile::<1 $(, $flag)?>(&row, x, $cols, scales, y, $stride),
+                }
+            }
+        }
+    };
 }
 
 /// AVX2: `maddubs` multiplies unsigned activations by signed weights into pairs, `madd` by ones
 /// widens the pairs to i32.
-pub fn avx2(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
-    assert!(check(row, x, cols, scales, y, stride));
+pub fn avx2(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+    assert!(check(rows, x, cols, scales, y, stride));
     // SAFETY: only called on a path that was found available, and the lengths were checked.
     unsafe {
-        match (row.narrow, scales.len()) {
-            (true, 4) => avx2_tile::<4, true>(row, x, cols, scales, y, stride),
-            (true, 3) => avx2_tile::<3, true>(row, x, cols, scales, y, stride),
-            (true, 2) => avx2_tile::<2, true>(row, x, cols, scales, y, stride),
-            (true, _) => avx2_tile::<1, true>(row, x, cols, scales, y, stride),
-            (false, 4) => avx2_tile::<4, false>(row, x, cols, scales, y, stride),
-            (false, 3) => avx2_tile::<3, false>(row, x, cols, scales, y, stride),
-            (false, 2) => avx2_tile::<2, false>(row, x, cols, scales, y, stride),
-            (false, _) => avx2_tile::<1, false>(row, x, cols, scales, y, stride),
+        if rows.narrow {
+            avx2_rows::<true>(rows, x, cols, scales, y, stride);
+        } else {
+            avx2_rows::<false>(rows, x, cols, scales, y, stride);
         }
     }
 }
 
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_rows<const NARROW: bool>(
+    rows: &Rows<'_>,
+    x: &[u8],
+    cols: usize,
+    scales: &[f32],
+    y: &mut [f32],
+    stride: usize,
+) {
+    // SAFETY: the caller checked the lengths.
+    unsafe { tiles!(avx2_tile, NARROW; rows, x, cols, scales, y, stride) }
+}
+
+#[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
     row: &Row<'_>,
@@ -99,19 +127,33 @@ unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
 }
 
 /// AVX-512 VNNI: `dpbusd` does four products and the sum at once.
-pub fn avx512(row: &Row<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
-    assert!(check(row, x, cols, scales, y, stride));
+pub fn avx512(
+    rows: &Rows<'_>,
+    x: &[u8],
+    cols: usize,
+    scales: &[f32],
+    y: &mut [f32],
+    stride: usize,
+) {
+    assert!(check(rows, x, cols, scales, y, stride));
     // SAFETY: as in `avx2`.
-    unsafe {
-        match scales.len() {
-            4 => avx512_tile::<4>(row, x, cols, scales, y, stride),
-            3 => avx512_tile::<3>(row, x, cols, scales, y, stride),
-            2 => avx512_tile::<2>(row, x, cols, scales, y, stride),
-            _ => avx512_tile::<1>(row, x, cols, scales, y, stride),
-        }
-    }
+    unsafe { avx512_rows(rows, x, cols, scales, y, stride) }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512_rows(
+    rows: &Rows<'_>,
+    x: &[u8],
+    cols: usize,
+    scales: &[f32],
+    y: &mut [f32],
+    stride: usize,
+) {
+    // SAFETY: the caller checked the lengths.
+    unsafe { tiles!(avx512_tile; rows, x, cols, scales, y, stride) }
+}
+
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_tile<const N: usize>(
     row: &Row<'_>,
