@@ -33,7 +33,7 @@ done
 echo "| chunk | bytes | against 1 MiB |"
 echo "|---|---:|---:|"
 declare -A bytes
-sizes=(64 256 512 1024 2048 4096)
+sizes=(64 256 1024 4096)
 for kilobytes in "${sizes[@]}"; do
     bytes[$kilobytes]=$("$examples/measure" 6 "$kilobytes" "$(nproc)" "$scratch/text" |
         awk '/^total/ { print $4 }')
