@@ -19,7 +19,7 @@ pub const QUAD: usize = 4;
 /// Most columns a matrix may have: 127 · 127 · 2¹⁵ stays inside i32.
 pub const MAX_COLS: usize = 1 << 15;
 /// What is added to a quantised value.
-const BIAS: i32 = 64;
+pub(super) const BIAS: i32 = 64;
 /// Four products of activations and weights at most this large fit 16 bits (4 · 127 · 63 < 2¹⁵),
 /// which halves the widening that AVX2 has to do.
 const NARROW: i8 = 63;
@@ -90,17 +90,18 @@ impl Matrix {
     pub fn apply(&self, path: Path, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
         assert!(x.cols == self.cols.next_multiple_of(QUAD) && n <= x.scales.len());
         assert!(n == 0 || (stride >= self.rows && y.len() >= (n - 1) * stride + self.rows));
-        let (data, scales) = (&x.data[..n * x.cols], &x.scales[..n]);
+        let x = Vectors { data: &x.data[..n * x.cols], cols: x.cols, scales: &x.scales[..n] };
         // Whole blocks of rows go straight to `y`; what a last broken one gives is copied.
         let whole = self.rows / ROWS;
         if n > 0 {
-            self.some_rows(0..whole).apply(path, data, x.cols, scales, y, stride);
+            self.some_rows(0..whole).apply(path, x, y, stride);
         }
         if whole * ROWS < self.rows {
             let last = self.some_rows(whole..whole + 1);
             let mut part = [0.0; ROWS];
-            for (i, (data, &scale)) in data.chunks_exact(x.cols).zip(scales).enumerate() {
-                last.apply(path, data, x.cols, &[scale], &mut part, ROWS);
+            for (i, (data, scale)) in x.each().enumerate() {
+                let one = Vectors { data, cols: x.cols, scales: &[scale] };
+                last.apply(path, one, &mut part, ROWS);
                 let to = &mut y[i * stride..][whole * ROWS..self.rows];
                 to.copy_from_slice(&part[..self.rows % ROWS]);
             }
@@ -122,7 +123,34 @@ impl Matrix {
 }
 
 /// Vectors that share one pass over a block row.
-pub(super) const WIDTH: usize = 4;
+pub(super) const WIDTH: usize = 2;
+
+/// Quantised vectors as the kernels read them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vectors<'a> {
+    /// Bytes of one vector after the other.
+    pub data: &'a [u8],
+    /// Bytes of one vector.
+    pub cols: usize,
+    pub scales: &'a [f32],
+}
+
+impl<'a> Vectors<'a> {
+    /// One at a time, with its scale.
+    #[inline(always)]
+    pub(super) fn each(self) -> impl Iterator<Item = (&'a [u8], f32)> {
+        self.data.chunks_exact(self.cols).zip(self.scales.iter().copied())
+    }
+
+    /// [`WIDTH`] at a time; the last ones may be fewer.
+    #[inline(always)]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    pub(super) fn groups(self) -> impl Iterator<Item = Self> {
+        let cols = self.cols;
+        let parts = self.data.chunks(WIDTH * cols).zip(self.scales.chunks(WIDTH));
+        parts.map(move |(data, scales)| Vectors { data, cols, scales })
+    }
+}
 
 /// Some blocks of sixteen rows of a matrix.
 pub(super) struct Rows<'a> {
@@ -144,25 +172,16 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `y[i·stride + r] = (acc − offset[r]) as f32 · (scales[i] · scale[r])` for every vector i of
-    /// `x`, which are `cols` bytes apart.
-    fn apply(
-        &self,
-        path: Path,
-        x: &[u8],
-        cols: usize,
-        scales: &[f32],
-        y: &mut [f32],
-        stride: usize,
-    ) {
+    /// `y[i·stride + r] = (acc − offset[r]) as f32 · (scales[i] · scale[r])` for every vector i.
+    fn apply(&self, path: Path, x: Vectors<'_>, y: &mut [f32], stride: usize) {
         match path {
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => super::matrix_x86::avx2(self, x, cols, scales, y, stride),
+            Path::Avx2 => super::matrix_x86::avx2(self, x, y, stride),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => super::matrix_x86::avx512(self, x, cols, scales, y, stride),
+            Path::Avx512 => super::matrix_x86::avx512(self, x, y, stride),
             #[cfg(target_arch = "aarch64")]
-            Path::Neon => super::matrix_neon::neon(self, x, cols, scales, y, stride),
-            _ => portable(self, x, cols, scales, y, stride),
+            Path::Neon => super::matrix_neon::neon(self, x, y, stride),
+            _ => portable(self, x, y, stride),
         }
     }
 
@@ -190,9 +209,9 @@ impl Row<'_> {
 }
 
 /// The reference: plain integer arithmetic.
-fn portable(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
+fn portable(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     for (at, row) in rows.each() {
-        for (i, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+        for (i, (x, scale)) in x.each().enumerate() {
             let mut acc = [0i32; ROWS];
             for (block, x) in row.blocks.iter().zip(x.as_chunks::<QUAD>().0) {
                 for (acc, w) in acc.iter_mut().zip(block.0.as_chunks::<QUAD>().0) {
@@ -243,7 +262,7 @@ impl Quantised {
 
 dispatched! {
     /// Quantises a vector to bytes with 64 added and returns its scale.
-    fn quantise(x: &[f32], q: &mut [u8]) -> f32 {
+    pub(super) fn quantise(x: &[f32], q: &mut [u8]) -> f32 {
         let mut most = [0.0f32; 16];
         let (chunks, rest) = x.as_chunks::<16>();
         for c in chunks {

@@ -3,13 +3,13 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::matrix::{Block, QUAD, ROWS, Rows};
+use super::matrix::{Block, QUAD, ROWS, Rows, Vectors};
 
 /// NEON: `sdot` does four signed products and the sum at once.
-pub fn neon(rows: &Rows<'_>, x: &[u8], cols: usize, scales: &[f32], y: &mut [f32], stride: usize) {
-    assert!(cols >= rows.quads * QUAD);
+pub fn neon(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
+    assert!(x.cols >= rows.quads * QUAD);
     for (at, row) in rows.each() {
-        for (i, (x, &scale)) in x.chunks_exact(cols).zip(scales).enumerate() {
+        for (i, (x, scale)) in x.each().enumerate() {
             let mut acc = [0i32; ROWS];
             // SAFETY: only called on a path that was found available, and the assertion above
             // covers every activation read.
@@ -42,7 +42,7 @@ unsafe fn products(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
 /// `sum + Σ w·a` by fours; the intrinsic `vdotq_s32` is not stable on our oldest compiler.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn sdot(mut sum: int32x4_t, w: int8x16_t, a: int8x16_t) -> int32x4_t {
+pub(super) fn sdot(mut sum: int32x4_t, w: int8x16_t, a: int8x16_t) -> int32x4_t {
     // SAFETY: `sdot` only touches the named registers.
     unsafe {
         asm!("sdot {s:v}.4s, {w:v}.16b, {a:v}.16b", s = inout(vreg) sum, w = in(vreg) w,

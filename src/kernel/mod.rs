@@ -1,8 +1,8 @@
 //! The arithmetic of numeric profile `q8f32-2`.
 //!
-//! Two kinds of kernels live here. The integer matrix product ([`matrix`]) is written by hand for
+//! Two kinds of kernels live here. The integer matrix products ([`matrix`], [`sparse`]) are written by hand for
 //! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
-//! themselves; its sums are exact, so every path agrees by construction. Everything in binary32
+//! themselves; their sums are exact, so every path agrees by construction. Everything in binary32
 //! ([`scalar`], [`vector`], [`wkv`], [`blend`]) is written **once**, in portable Rust with a fixed
 //! order of operations, and compiled once per instruction set by `dispatched!`: Rust neither
 //! contracts a multiply and an add into one rounding nor reassociates sums, so wider registers
@@ -15,6 +15,10 @@ mod dispatch;
 mod matrix_neon;
 #[cfg(target_arch = "x86_64")]
 mod matrix_x86;
+#[cfg(target_arch = "aarch64")]
+mod sparse_neon;
+#[cfg(target_arch = "x86_64")]
+mod sparse_x86;
 
 pub mod blend;
 pub mod lanes;
@@ -22,6 +26,7 @@ pub mod matrix;
 pub mod mmap;
 mod prefetch;
 pub mod scalar;
+pub mod sparse;
 pub mod vector;
 pub mod wkv;
 

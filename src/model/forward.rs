@@ -8,6 +8,7 @@
 //! Source of the architecture: BlinkDL's RWKV-7 reference and Peng et al. (2025).
 
 use crate::kernel::matrix::{Matrix, Quantised};
+use crate::kernel::sparse::Sparse;
 use crate::kernel::wkv::{self, HEAD, Head};
 use crate::kernel::{Path, vector};
 
@@ -33,9 +34,10 @@ pub struct Pass {
     shifted: Vec<f32>,
     low: Vec<f32>,
     inner: Vec<f32>,
-    /// Quantised inputs: six of the width, one of each other length.
+    /// Quantised inputs: six of the width, one of the ranks, one of the inner width.
     wide: [Quantised; 6],
-    deep: Quantised,
+    low_wide: Quantised,
+    deep: Sparse,
     logits: Vec<f32>,
 }
 
@@ -60,7 +62,8 @@ impl Pass {
             low: vec![0.0; capacity * model.max_rank()],
             inner: vec![0.0; capacity * inner],
             wide: std::array::from_fn(|_| Quantised::new(capacity, width)),
-            deep: Quantised::new(capacity, inner),
+            low_wide: Quantised::new(capacity, model.max_rank()),
+            deep: Sparse::new(inner),
             logits: vec![0.0; capacity * vocabulary],
         }
     }
@@ -134,9 +137,9 @@ impl Pass {
         let used = n * width;
 
         let low = &mut self.low;
-        low_rank(path, &mix.decay, xw, n, low, &mut self.deep, &mut self.w, vector::tanh_all);
-        low_rank(path, &mix.rate, xa, n, low, &mut self.deep, &mut self.a, |_, _| {});
-        low_rank(path, &mix.gate, xg, n, low, &mut self.deep, &mut self.g, vector::sigmoid_all);
+        low_rank(path, &mix.decay, xw, n, low, &mut self.low_wide, &mut self.w, vector::tanh_all);
+        low_rank(path, &mix.rate, xa, n, low, &mut self.low_wide, &mut self.a, |_, _| {});
+        low_rank(path, &mix.gate, xg, n, low, &mut self.low_wide, &mut self.g, vector::sigmoid_all);
         for w in self.w[..used].chunks_exact_mut(width) {
             vector::decay(path, w, &mix.decay.bias);
         }
@@ -148,7 +151,7 @@ impl Pass {
             Some(residual) => {
                 // `inner` is free until the channel mix.
                 let mixed = &mut self.inner[..used];
-                low_rank(path, residual, xv, n, low, &mut self.deep, mixed, |_, _| {});
+                low_rank(path, residual, xv, n, low, &mut self.low_wide, mixed, |_, _| {});
                 for ((v, first), mixed) in self.v[..used]
                     .chunks_exact_mut(width)
                     .zip(self.first.chunks_exact(width))
@@ -159,24 +162,28 @@ impl Pass {
             }
         }
 
+        // Heads outside, so that the state of one stays close while it takes all positions.
         let heads = model.shape.heads();
-        for (i, &slot) in slots.iter().enumerate() {
-            let wkv = &mut states[slot].wkv[index * heads..][..heads];
-            for (h, state) in wkv.iter_mut().enumerate() {
+        for h in 0..heads {
+            let [k_k, k_a, r_k, weight, bias] =
+                [&mix.k_k, &mix.k_a, &mix.r_k, &mix.norm.weight, &mix.norm.bias]
+                    .map(|v| head(v, h * HEAD));
+            for (i, &slot) in slots.iter().enumerate() {
                 let at = i * width + h * HEAD;
                 let (mut minus, mut scaled, mut y) = ([0.0; HEAD], [0.0; HEAD], [0.0; HEAD]);
-                let [k_k, k_a, r_k, weight, bias] =
-                    [&mix.k_k, &mix.k_a, &mix.r_k, &mix.norm.weight, &mix.norm.bias]
-                        .map(|v| head(v, h * HEAD));
                 let k: &mut [f32; HEAD] = (&mut self.k[at..at + HEAD]).try_into().unwrap();
                 vector::keys(path, k, head(&self.a, at), k_k, k_a, &mut minus, &mut scaled);
                 let (r, v, g) = (head(&self.r, at), head(&self.v, at), head(&self.g, at));
                 let w = head(&self.w, at);
+                let state = &mut states[slot].wkv[index * heads + h];
                 wkv::step(path, state, Head { r, w, k, v, a: &minus, b: &scaled }, &mut y);
                 vector::head_output(path, &mut y, weight, bias, r, k, r_k, v, g);
-                self.shifted[h * HEAD..][..HEAD].copy_from_slice(&y);
+                // The output takes the place of the gate, which nothing needs any more.
+                self.g[at..at + HEAD].copy_from_slice(&y);
             }
-            self.wide[0].set(path, i, &self.shifted);
+        }
+        for (i, y) in self.g[..used].chunks_exact(width).enumerate() {
+            self.wide[0].set(path, i, y);
         }
         mix.output.apply(path, &self.wide[0], n, &mut self.r, width);
         vector::add(path, &mut self.x[..used], &self.r[..used]);
@@ -218,12 +225,12 @@ impl Pass {
         }
         let inner = model.shape.inner;
         mix.key.apply(path, &self.wide[0], n, &mut self.inner, inner);
-        self.deep.resize(inner);
-        for (i, x) in self.inner.chunks_exact_mut(inner).take(n).enumerate() {
+        let outputs = self.r.chunks_exact_mut(width);
+        for (x, y) in self.inner.chunks_exact_mut(inner).zip(outputs).take(n) {
             vector::relu_squared(path, x);
-            self.deep.set(path, i, x);
+            self.deep.set(path, x);
+            mix.value.apply(path, &self.deep, y);
         }
-        mix.value.apply(path, &self.deep, n, &mut self.r, width);
         vector::add(path, &mut self.x[..n * width], &self.r[..n * width]);
     }
 }
@@ -282,11 +289,12 @@ impl Model {
             .iter()
             .map(|l| {
                 let t = &l.time;
+                let value = l.channel.value.rows() * l.channel.value.cols();
                 let square: usize =
                     [&t.receptance, &t.key, &t.value, &t.output].map(size).into_iter().sum();
                 let low: usize = [&t.decay, &t.rate, &t.gate].map(pair).into_iter().sum();
                 let residual = t.residual.as_ref().map_or(0, pair);
-                square + low + residual + size(&l.channel.key) + size(&l.channel.value)
+                square + low + residual + size(&l.channel.key) + value
             })
             .sum();
         layers + size(&self.head)

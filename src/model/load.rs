@@ -11,6 +11,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::error::{Error, Result};
 use crate::kernel::matrix::{MAX_COLS, Matrix};
 use crate::kernel::scalar::{recip, round_to_i32};
+use crate::kernel::sparse::Columns;
 use crate::kernel::wkv::HEAD;
 use crate::vocab::{MAX_TOKENS, Tokenizer};
 
@@ -141,6 +142,7 @@ impl<'a> Tensors<'a> {
         let square = |name: &str| self.matrix(&att(&format!("{name}.weight")), width, width);
         let vector = |name: &str| self.vector(&att(name), width);
         let ffn = |name: &str| format!("{block}.ffn.{name}");
+        let value = self.int8(&ffn("value.weight"), width, inner)?;
         let mut mix = [const { Vec::new() }; 6];
         for (mix, letter) in mix.iter_mut().zip(["r", "w", "k", "v", "a", "g"]) {
             *mix = vector(&format!("x_{letter}"))?;
@@ -170,7 +172,7 @@ impl<'a> Tensors<'a> {
             channel: ChannelMix {
                 mix: self.vector(&ffn("x_k"), width)?,
                 key: self.matrix(&ffn("key.weight"), inner, width)?,
-                value: self.matrix(&ffn("value.weight"), width, inner)?,
+                value: Columns::pack(inner, &value.weights, &value.scales),
             },
         })
     }

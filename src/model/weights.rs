@@ -1,6 +1,7 @@
 //! A loaded model: packed matrices and plain vectors.
 
 use crate::kernel::matrix::Matrix;
+use crate::kernel::sparse::Columns;
 use crate::vocab::Vocabulary;
 
 /// The dimensions of an RWKV-7 model; heads are 64 wide.
@@ -64,7 +65,7 @@ pub(super) struct TimeMix {
 pub(super) struct ChannelMix {
     pub mix: Vec<f32>,
     pub key: Matrix,
-    pub value: Matrix,
+    pub value: Columns,
 }
 
 /// One layer.

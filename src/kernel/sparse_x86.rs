@@ -1,0 +1,128 @@
+//! The int8 products with sparse vectors on x86-64.
+
+use std::arch::x86_64::*;
+
+use super::matrix::{Block, ROWS};
+use super::sparse::{Columns, Entry, Sparse};
+
+/// Runs a tile function over all blocks of rows, as many at a time as the registers hold.
+macro_rules! tiles {
+    ($tile:ident; $columns:ident, $x:ident, $y:ident) => {
+        for (group, y) in $y.chunks_mut(TALL * ROWS).enumerate() {
+            let first = group * TALL;
+            match y.len() / ROWS {
+                3 => $tile::<3>($columns, first, $x, y),
+                2 => $tile::<2>($columns, first, $x, y),
+                _ => $tile::<1>($columns, first, $x, y),
+            }
+        }
+    };
+}
+
+/// Blocks of rows at a time.
+const TALL: usize = 3;
+
+/// The four values of an entry in every place of a register.
+#[inline(always)]
+fn splat(entry: &Entry) -> i32 {
+    i32::from_le_bytes(entry.values)
+}
+
+/// AVX2: `maddubs` multiplies and adds pairs, two of which fit 16 bits (4 · 63 · 127 < 2¹⁵); `madd`
+/// by ones widens them to i32.
+pub fn avx2(columns: &Columns, x: &Sparse, y: &mut [f32]) {
+    assert!(y.len() == columns.rows());
+    // SAFETY: only called on a path that was found available.
+    unsafe { avx2_rows(columns, x, y) }
+}
+
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
+    // SAFETY: as many rows in `y` as in `columns`.
+    unsafe { tiles!(avx2_tile; columns, x, y) }
+}
+
+/// `y` has room for `B` blocks of rows, of which `first` is the first.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
+    let ones = _mm256_set1_epi16(1);
+    let mut sums = [[_mm256_setzero_si256(); 2]; B];
+    let blocks = |entry: &Entry| columns.blocks_of(entry)[first..][..B].as_ptr();
+    // SAFETY: `blocks` checked that there are B; a block is 64 aligned bytes.
+    let load = |block: *const Block, b: usize, half: usize| unsafe {
+        _mm256_load_si256(block.add(b).cast::<__m256i>().add(half))
+    };
+    let (twos, last) = x.entries().as_chunks::<2>();
+    for [e0, e1] in twos {
+        let (x0, x1) = (_mm256_set1_epi32(splat(e0)), _mm256_set1_epi32(splat(e1)));
+        let (b0, b1) = (blocks(e0), blocks(e1));
+        for (b, sums) in sums.iter_mut().enumerate() {
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let p = _mm256_maddubs_epi16(x0, load(b0, b, half));
+                let r = _mm256_maddubs_epi16(x1, load(b1, b, half));
+                let four = _mm256_madd_epi16(_mm256_add_epi16(p, r), ones);
+                *sum = _mm256_add_epi32(*sum, four);
+            }
+        }
+    }
+    for entry in last {
+        let (x, at) = (_mm256_set1_epi32(splat(entry)), blocks(entry));
+        for (b, sums) in sums.iter_mut().enumerate() {
+            for (half, sum) in sums.iter_mut().enumerate() {
+                let p = _mm256_maddubs_epi16(x, load(at, b, half));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(p, ones));
+            }
+        }
+    }
+    let scale = _mm256_set1_ps(x.scale());
+    for (b, (sums, y)) in sums.iter().zip(y.as_chunks_mut::<ROWS>().0).enumerate() {
+        let scales = columns.scales_of(first + b);
+        for (half, &sum) in sums.iter().enumerate() {
+            // SAFETY: both arrays hold two registers' worth.
+            unsafe {
+                let scale = _mm256_mul_ps(scale, _mm256_loadu_ps(scales.as_ptr().add(8 * half)));
+                let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale);
+                _mm256_storeu_ps(y.as_mut_ptr().add(8 * half), product);
+            }
+        }
+    }
+}
+
+/// AVX-512 VNNI: `dpbusd` does four products and the sum at once.
+pub fn avx512(columns: &Columns, x: &Sparse, y: &mut [f32]) {
+    assert!(y.len() == columns.rows());
+    // SAFETY: as in `avx2`.
+    unsafe { avx512_rows(columns, x, y) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
+    // SAFETY: as many rows in `y` as in `columns`.
+    unsafe { tiles!(avx512_tile; columns, x, y) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
+    // Two sums per block, for even and odd entries, hide the latency of the accumulation.
+    let mut sums = [[_mm512_setzero_si512(); 2]; B];
+    for (i, entry) in x.entries().iter().enumerate() {
+        let values = _mm512_set1_epi32(splat(entry));
+        for (sum, block) in sums.iter_mut().zip(&columns.blocks_of(entry)[first..]) {
+            // SAFETY: a block is 64 aligned bytes.
+            let w = unsafe { _mm512_load_si512(block.0.as_ptr().cast()) };
+            sum[i & 1] = _mm512_dpbusd_epi32(sum[i & 1], values, w);
+        }
+    }
+    let scale = _mm512_set1_ps(x.scale());
+    for (b, (sum, y)) in sums.iter().zip(y.as_chunks_mut::<ROWS>().0).enumerate() {
+        // SAFETY: both arrays hold one register's worth.
+        unsafe {
+            let scale =
+                _mm512_mul_ps(scale, _mm512_loadu_ps(columns.scales_of(first + b).as_ptr()));
+            let total = _mm512_cvtepi32_ps(_mm512_add_epi32(sum[0], sum[1]));
+            _mm512_storeu_ps(y.as_mut_ptr(), _mm512_mul_ps(total, scale));
+        }
+    }
+}
