@@ -30,26 +30,35 @@ pub struct Head<'a> {
     pub b: &'a [f32; HEAD],
 }
 
-/// Advances `N` registers' worth of value indices, from `from` on.
+/// Sixteens of value indices.
+const PARTS: usize = HEAD / 16;
+
+/// What the removal key finds in the state: `sa_i = Σ_j S_ij a_j`.
 #[inline(always)]
-fn columns<L: Lanes, const N: usize>(
+fn found<L: Lanes>(state: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
+    let mut sa = [L::splat(0.0); PARTS];
+    for (row, &a) in state.as_chunks::<HEAD>().0.iter().zip(a) {
+        let a = L::splat(a);
+        for (sa, part) in sa.iter_mut().zip(row.as_chunks().0) {
+            *sa = sa.plus(L::load(part).times(a));
+        }
+    }
+    sa
+}
+
+/// Advances `N` sixteens of value indices, from `first` on, and reads them.
+#[inline(always)]
+fn advance<L: Lanes, const N: usize>(
     state: &mut [f32; HEAD * HEAD],
     h: Head<'_>,
+    sa: &[L; PARTS],
     y: &mut [f32; HEAD],
-    from: usize,
+    first: usize,
 ) {
-    let first = from / 16;
     // Plain loops: closures here are not inlined into code of another instruction set.
     let mut v = [L::splat(0.0); N];
     for (c, v) in v.iter_mut().enumerate() {
         *v = L::load(&h.v.as_chunks().0[first + c]);
-    }
-    let mut sa = [L::splat(0.0); N];
-    for (row, &a) in state.as_chunks::<HEAD>().0.iter().zip(h.a) {
-        let (row, a) = (row.as_chunks().0, L::splat(a));
-        for (c, sa) in sa.iter_mut().enumerate() {
-            *sa = sa.plus(L::load(&row[first + c]).times(a));
-        }
     }
     let mut sum = [L::splat(0.0); N];
     for (j, row) in state.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
@@ -57,7 +66,8 @@ fn columns<L: Lanes, const N: usize>(
         let (w, b, k, r) = (L::splat(h.w[j]), L::splat(h.b[j]), L::splat(h.k[j]), L::splat(h.r[j]));
         for c in 0..N {
             let s = &mut row[first + c];
-            let next = L::load(s).times(w).plus(sa[c].times(b)).plus(v[c].times(k)).flushed();
+            let next =
+                L::load(s).times(w).plus(sa[first + c].times(b)).plus(v[c].times(k)).flushed();
             next.store(s);
             sum[c] = sum[c].plus(next.times(r));
         }
@@ -71,12 +81,14 @@ dispatched_lanes! {
     /// Advances `state` (64 rows by key index of 64 values by value index) by one position and
     /// writes the head's output to `y`.
     pub fn step<L>(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
-        // As many columns at a time as the registers hold.
+        let sa = found::<L>(state, h.a);
+        // As many at a time as the registers hold.
         if L::MANY {
-            columns::<L, 4>(state, h, y, 0);
+            advance::<L, PARTS>(state, h, &sa, y, 0);
         } else {
-            columns::<L, 2>(state, h, y, 0);
-            columns::<L, 2>(state, h, y, 32);
+            for first in (0..PARTS).step_by(2) {
+                advance::<L, 2>(state, h, &sa, y, first);
+            }
         }
     }
 }
