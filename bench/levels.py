@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+import program
+
 FOLDERS = ["prose", "wiki", "docs", "code", "json", "multilingual", "html", "logs", "xml", "csv", "config"]
 COLOURS = {"llz": "#c2410c", "zstd": "#2563eb", "xz": "#059669", "brotli": "#7c3aed", "7z": "#64748b", "zpaq": "#be185d"}
 
@@ -33,7 +34,7 @@ def sample(data: Path, size: int) -> bytes:
 
 def points(levels):
     """(program, level, how to code `in` to `out`, how to decode `out` to `back`)."""
-    llz = os.environ.get("LLZ") or str(REPO / "target" / "release" / "llz")
+    llz = program.llz()
     for level in levels:
         yield "llz", f"-{level}", f"{llz} pack -q -{level} -o out in", f"{llz} unpack -q -C d out && mv d/in back"
     for level in (3, 19):
@@ -51,12 +52,12 @@ def measure(raw: bytes, levels):
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         (work / "in").write_bytes(raw)
-        for program, level, code, decode in points(levels):
-            if program != "llz" and not shutil.which(program):
-                print(f"<!-- {program} is not installed, so not measured -->")
+        for name, level, code, decode in points(levels):
+            if name != "llz" and not shutil.which(name):
+                print(f"<!-- {name} is not installed, so not measured -->")
                 continue
-            for name in ("out", "back"):
-                (work / name).unlink(missing_ok=True)
+            for file in ("out", "back"):
+                (work / file).unlink(missing_ok=True)
             shutil.rmtree(work / "d", ignore_errors=True)
             seconds = []
             for command in (code, decode):
@@ -64,8 +65,8 @@ def measure(raw: bytes, levels):
                 subprocess.run(command, shell=True, cwd=work, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 seconds.append(time.monotonic() - start)
             if (work / "back").read_bytes() != raw:
-                raise SystemExit(f"{program} {level}: the data does not come back")
-            yield program, level, (work / "out").stat().st_size, *seconds
+                raise SystemExit(f"{name} {level}: the data does not come back")
+            yield name, level, (work / "out").stat().st_size, *seconds
 
 
 def svg(rows, raw: int) -> str:
@@ -91,15 +92,15 @@ def svg(rows, raw: int) -> str:
         out.append(f'<text x="{left - 8}" y="{y(b) + 4:.1f}" text-anchor="end">{b:.1f}</text>')
     out.append(f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">time to pack</text>')
     out.append(f'<text transform="translate(16 {(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">bits per byte</text>')
-    for program in dict.fromkeys(r[0] for r in rows):
-        own = sorted((r for r in rows if r[0] == program), key=lambda r: r[3])
+    for name in dict.fromkeys(r[0] for r in rows):
+        own = sorted((r for r in rows if r[0] == name), key=lambda r: r[3])
         path = " ".join(f"{x(r[3]):.1f},{y(8 * r[2] / raw):.1f}" for r in own)
-        colour = COLOURS[program]
+        colour = COLOURS[name]
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity="0.5"/>')
         for r in own:
             px, py = x(r[3]), y(8 * r[2] / raw)
             out.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="{colour}"/>')
-            out.append(f'<text x="{px + 7:.1f}" y="{py - 5:.1f}" fill="{colour}">{program} {r[1]}</text>')
+            out.append(f'<text x="{px + 7:.1f}" y="{py - 5:.1f}" fill="{colour}">{name} {r[1]}</text>')
     return "\n".join(out) + "\n</svg>\n"
 
 
@@ -108,7 +109,7 @@ def main():
     parser.add_argument("--bytes", type=int, default=2_000_000)
     parser.add_argument("--levels", default="1,2,3,4,5,6,7,8,9")
     parser.add_argument("--svg", type=Path)
-    parser.add_argument("data", nargs="?", type=Path, default=REPO.parent / "shared" / "eval-public")
+    parser.add_argument("data", nargs="?", type=Path, default=program.DEFAULT_DATA)
     options = parser.parse_args()
     raw = sample(options.data, options.bytes)
     rows = []
@@ -117,8 +118,8 @@ def main():
     print("|---|---:|---:|---:|---:|")
     for row in measure(raw, options.levels.split(",")):
         rows.append(row)
-        program, level, size, packing, unpacking = row
-        print(f"| {program} {level} | {size} | {8 * size / len(raw):.3f} | {packing:.2f} | {unpacking:.2f} |", flush=True)
+        name, level, size, packing, unpacking = row
+        print(f"| {name} {level} | {size} | {8 * size / len(raw):.3f} | {packing:.2f} | {unpacking:.2f} |", flush=True)
     if options.svg:
         options.svg.write_text(svg(rows, len(raw)))
 

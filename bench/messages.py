@@ -10,13 +10,13 @@ examples/message.rs, built beside it.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+import program
+
 PER_FOLDER = 4
 SHORTEST, LONGEST = 1024, 4096
 
@@ -39,20 +39,10 @@ def pipe(command, data: bytes) -> bytes:
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def programs() -> tuple[Path, Path]:
-    """The llz program and the example that calls `encode`; both are built unless LLZ is set."""
-    if "LLZ" in os.environ:
-        llz = Path(os.environ["LLZ"]).resolve()
-    else:
-        cargo = ["cargo", "build", "--release", "--quiet", "--manifest-path", REPO / "Cargo.toml"]
-        subprocess.run([*cargo, "--bins", "--example", "message"], check=True)
-        llz = REPO / "target" / "release" / "llz"
-    return llz, llz.parent / "examples" / "message"
-
-
 def main():
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else REPO.parent / "shared" / "eval-public"
-    llz, encode = programs()
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else program.DEFAULT_DATA
+    llz = program.llz("--example", "message")
+    encode = llz.parent / "examples" / "message"
     coders = {
         "llz encode": ([encode], [encode, "-d"]),
         "llz filter": ([llz, "filter"], [llz, "filter", "-d"]),

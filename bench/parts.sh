@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each part of the codec earns, and what chunk sizes cost, as Markdown tables (docs/parts.md).
+# What each part of the codec earns, and what chunk sizes cost, as Markdown tables (docs/measurements.md).
 #
 #   bench/parts.sh [DIR]       default: ../shared/eval-public
 #
@@ -26,10 +26,7 @@ done
 echo
 echo "Chunk sizes at the default level, on the text folders end to end:"
 echo
-mkdir "$scratch/text"
-for folder in prose docs code json; do
-    [ ! -d "$data/$folder" ] || cp -r "$data/$folder" "$scratch/text/"
-done
+texts "$data" "$scratch/text"
 echo "| chunk | bytes | against 1 MiB |"
 echo "|---|---:|---:|"
 declare -A bytes

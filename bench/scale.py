@@ -10,7 +10,6 @@ tenth of it.
 
 import argparse
 import filecmp
-import os
 import random
 import shutil
 import subprocess
@@ -19,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+import program
+
 MEGABYTE = 1_000_000
 
 
@@ -116,7 +116,7 @@ def round_trip(llz, options, folder: Path, scratch: Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="?", type=Path, default=REPO.parent / "shared" / "eval-public")
+    parser.add_argument("data", nargs="?", type=Path, default=program.DEFAULT_DATA)
     parser.add_argument("--level", default="1")
     parser.add_argument("--threads", default="0")
     parser.add_argument("--scale", type=float, default=1.0)
@@ -124,10 +124,7 @@ def main():
     options.threads = ["-T", options.threads]
     options.pack = [*options.threads, "--level", options.level]
 
-    llz = Path(os.environ.get("LLZ", REPO / "target" / "release" / "llz")).resolve()
-    if "LLZ" not in os.environ:
-        manifest = str(REPO / "Cargo.toml")
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--manifest-path", manifest], check=True)
+    llz = program.llz()
     files = read_files(options.data)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

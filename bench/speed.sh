@@ -14,10 +14,7 @@ runs=${RUNS:-3}
 prepare
 cd "$scratch"
 
-mkdir text
-for folder in prose docs code json; do
-    [ ! -d "$data/$folder" ] || cp -r "$data/$folder" text/
-done
+texts "$data" text
 plain_tar text text.tar
 raw=$(size text.tar)
 

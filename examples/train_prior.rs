@@ -14,7 +14,7 @@ use llz::codec::spell::spell;
 use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, Prior, Profile};
 use llz::model::{Frequencies, Pass, State, built_in};
-use llz::vocab::Vocabulary;
+use llz::vocab::{Child, Node, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -36,6 +36,17 @@ fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     } else {
         bytes.extend(std::fs::read(path)?);
         Ok(())
+    }
+}
+
+/// Visits the decisions that lead to a token, each with its answer.
+fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Node, bool)) {
+    let mut at = Child::Node(0);
+    while let Child::Node(i) = at {
+        let node = v.tree().node(i);
+        let one = node.answer(token);
+        visit(node, one);
+        at = node.child(one);
     }
 }
 
@@ -61,13 +72,7 @@ fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
             for (row, &token) in rows.chunks_exact(size).zip(targets) {
                 frequencies.take(row);
                 guesses.push(frequencies.likeliest());
-                let tree = vocabulary.tree();
-                let mut at = llz::vocab::Child::Node(0);
-                while let llz::vocab::Child::Node(i) = at {
-                    let node = tree.node(i);
-                    logits.push(frequencies.log_odds(node));
-                    at = node.child(node.answer(token));
-                }
+                decisions(vocabulary, token, |node, _| logits.push(frequencies.log_odds(node)));
             }
         }
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -226,15 +231,11 @@ fn stored(dir: Option<&str>, name: &str, profile: &Profile) -> Result<Prior> {
 fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
     let (mut at, mut bits) = (0, 0.0);
     for &token in &item.tokens {
-        let mut child = llz::vocab::Child::Node(0);
-        while let llz::vocab::Child::Node(i) = child {
-            let node = v.tree().node(i);
-            let one = node.answer(token);
+        decisions(v, token, |_, one| {
             let x = f64::from(item.logits[at]) * if one { 1.0 } else { -1.0 };
             bits += (1.0 + (-x).exp()).log2();
             at += 1;
-            child = node.child(one);
-        }
+        });
     }
     bits / 8.0
 }

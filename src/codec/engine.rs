@@ -42,8 +42,8 @@ struct Effort {
 fn effort(level: u8) -> Effort {
     let (profile, neural, chunk) = match level {
         1 => (&mixer::FAST, false, 2 << 20),
-        2 => (&mixer::FULL, false, 1 << 20),
-        3 => (&mixer::FULL, false, 2 << 20),
+        2 => (&mixer::FULL, false, 2 << 20),
+        3 => (&mixer::FULL, false, 4 << 20),
         4 => (&mixer::FULL, false, 8 << 20),
         5 => (&mixer::FULL, true, 512 << 10),
         6 => (&mixer::FULL, true, 1 << 20),
@@ -217,19 +217,17 @@ impl Engine {
             progress.add(raw.len() as u64);
             return Ok(best);
         }
+        let (mut progress, uncounted) = (progress, Progress::default());
         if let Some(writer) = writer.filter(|_| kind == Kind::Text || short) {
             let mut mixer = self.mixer(raw.len(), true);
             offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
             if kind == Kind::Text {
                 return Ok(best);
             }
-            // The second trial of the same bytes.
-            let mut mixer = self.mixer(raw.len(), false);
-            offer(CodecId::Mix, mix::encode(raw, &mut mixer, &Progress::default())?);
-        } else {
-            let mut mixer = self.mixer(raw.len(), false);
-            offer(CodecId::Mix, mix::encode(raw, &mut mixer, progress)?);
+            // What follows is the second trial of the same bytes.
+            progress = &uncounted;
         }
+        offer(CodecId::Mix, mix::encode(raw, &mut self.mixer(raw.len(), false), progress)?);
         Ok(best)
     }
 

@@ -26,7 +26,7 @@ use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::clamp;
 use crate::vocab::Question;
 
-use contexts::{Past, combine};
+use contexts::{Context, Past, combine};
 use history::Histories;
 use maps::{Cell, Rates, Squash, Stretch};
 use matching::{Expectation, Match};
@@ -140,7 +140,7 @@ impl Mixer {
             rate: profile.rate_first,
         };
         prior.apply(&mut mixer);
-        mixer.rehash();
+        mixer.rehash(|_| true);
         mixer
     }
 
@@ -151,20 +151,13 @@ impl Mixer {
         let (rate, last) = (self.rate, self.profile.rate_last);
         // The rate falls by 1/4096 of its distance per byte.
         self.rate = rate + (last - rate) * (1.0 / 4096.0);
-        self.rehash();
+        self.rehash(|_| true);
     }
 
     /// Notes that a token begins and which one the model thinks likeliest, by rank and bytes.
     pub fn begin_token(&mut self, rank: u32, bytes: &[u8]) {
         self.past.begin_token(rank, bytes);
-        for (i, &context) in self.profile.contexts.iter().enumerate() {
-            if matches!(context, contexts::Context::Guess(_)) {
-                let hash = self.past.hash(context, i as u32);
-                self.hashes[i] = hash;
-                self.table.prefetch(half_hash(hash, 0));
-            }
-        }
-        self.half = u32::MAX;
+        self.rehash(|context| matches!(context, Context::Guess(_)));
     }
 
     /// Notes that a token ended after the last byte.
@@ -177,8 +170,11 @@ impl Mixer {
         self.past.bytes()
     }
 
-    fn rehash(&mut self) {
-        for (i, &context) in self.profile.contexts.iter().enumerate() {
+    /// Hashes anew the contexts that have changed.
+    #[inline(always)]
+    fn rehash(&mut self, changed: impl Fn(Context) -> bool) {
+        let contexts = self.profile.contexts.iter().enumerate();
+        for (i, &context) in contexts.filter(|&(_, &context)| changed(context)) {
             let hash = self.past.hash(context, i as u32);
             self.hashes[i] = hash;
             self.table.prefetch(half_hash(hash, 0));
