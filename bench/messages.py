@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Total size of short messages: llz against brotli and zstd, as a Markdown table.
 
-  bench/messages.py [DIR]     default: ../shared/eval-public
+  bench/messages.py [--per-folder N] [DIR]     default DIR: ../shared/eval-public
 
-Cuts four messages of 1 to 4 KB from every folder of DIR, always the same ones, codes each alone with
+Cuts a message of 1 to 4 KB from every file of DIR that is long enough (with --per-folder N, from N files
+of each folder only), always the same ones, codes each alone with
 `llz filter` (whole output, framing included), the library's `encode`, `brotli -q 11` and `zstd -19`,
 and decodes each again. LLZ=PROGRAM chooses the llz; `encode` is measured through
 examples/message.rs, built beside it.
 """
 
+import argparse
 import hashlib
 import shutil
 import subprocess
@@ -17,16 +19,16 @@ from pathlib import Path
 
 import program
 
-PER_FOLDER = 4
 SHORTEST, LONGEST = 1024, 4096
 
 
-def cuts(data: Path):
+def cuts(data: Path, per_folder: int | None):
     """Yields (folder, message). Place and length come from the file's name alone."""
     for folder in sorted(path for path in data.iterdir() if path.is_dir()):
         files = sorted(p for p in folder.rglob("*") if p.is_file() and p.stat().st_size >= SHORTEST)
-        for number in range(min(PER_FOLDER, len(files))):
-            path = files[number * len(files) // PER_FOLDER]
+        wanted_files = min(per_folder or len(files), len(files))
+        for number in range(wanted_files):
+            path = files[number * len(files) // wanted_files]
             raw = path.read_bytes()
             seed = hashlib.sha256(f"{path.relative_to(data)}#{number}".encode()).digest()
             wanted = SHORTEST + int.from_bytes(seed[:4], "little") % (LONGEST - SHORTEST + 1)
@@ -40,7 +42,10 @@ def pipe(command, data: bytes) -> bytes:
 
 
 def main():
-    data = Path(sys.argv[1]) if len(sys.argv) > 1 else program.DEFAULT_DATA
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--per-folder", type=int)
+    parser.add_argument("data", nargs="?", type=Path, default=program.DEFAULT_DATA)
+    options = parser.parse_args()
     llz = program.llz("--example", "message")
     encode = llz.parent / "examples" / "message"
     coders = {
@@ -54,7 +59,7 @@ def main():
         del coders[name]
 
     sums: dict[str, dict[str, int]] = {}
-    for folder, message in cuts(data):
+    for folder, message in cuts(options.data, options.per_folder):
         row = sums.setdefault(folder, dict.fromkeys(["messages", "raw", *coders], 0))
         row["messages"] += 1
         row["raw"] += len(message)
