@@ -20,8 +20,8 @@ folders=()
 for folder in "$data"/*/; do
     [[ $folder == */binary/ ]] || folders+=("${folder%/}")
 done
-"$examples/train_prior" collect "$scratch/cache" 160000 "${folders[@]}" >&2
-"$examples/train_prior" eval "$scratch/cache"
+"$examples/train_prior" collect small "$scratch/cache" 160000 "${folders[@]}" >&2
+"$examples/train_prior" eval small "$scratch/cache"
 
 echo
 echo "Chunk sizes at the default level, on the text folders end to end:"

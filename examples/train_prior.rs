@@ -1,11 +1,12 @@
 //! Learns the mixer's priors, and measures the mixer apart from the model.
 //!
-//! `train_prior collect CACHE BYTES FILE...` runs the small model once over the first BYTES of
-//! each file (or folder) and stores, per decision, the model's log odds.
-//! `train_prior train CACHE OUT_DIR` replays that through the mixer, file after file, and writes
-//! `small.prior` (with the model), `mix-3.prior` and `mix-4.prior` (contexts alone).
-//! `train_prior eval CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes, with one
-//! part of the codec after the other.
+//! `train_prior collect MODEL CACHE BYTES FILE...` runs a built-in model once over the first BYTES
+//! of each file (or folder) and stores, per decision, the model's log odds.
+//! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
+//! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-3.prior` and
+//! `mix-4.prior`, for contexts alone.
+//! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
+//! with one part of the codec after the other.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -50,8 +51,8 @@ fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Node, bool)) {
     }
 }
 
-fn collect(cache: &str, limit: usize, files: &[String]) -> Result<()> {
-    let loaded = built_in("small")?;
+fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<()> {
+    let loaded = built_in(model)?;
     let (model, tokenizer) = (&loaded.0, &loaded.1);
     let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
@@ -198,31 +199,36 @@ fn learn(
     average
 }
 
-fn train(cache: &str, out: &str) -> Result<()> {
+fn write(out: &str, name: &str, profile: &Profile, prior: Prior) -> Result<()> {
+    Ok(std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))?)
+}
+
+fn train(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
-    let loaded = built_in("small")?;
+    let loaded = built_in(model)?;
+    let v = loaded.0.vocabulary();
+    let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
+    write(out, model, &FULL, learn(&FULL, &items, Prior::plain(&FULL, true), code))
+}
+
+fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
+    let items = read(cache)?;
+    let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
     let spelled = |item: &Item| -> Vec<u8> {
         item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
     };
-    let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
-    let contexts =
-        |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
-    let write = |name: &str, profile: &Profile, prior: Prior| {
-        std::fs::write(Path::new(out).join(format!("{name}.prior")), prior.to_bytes(profile))
-    };
-    write("small", &FULL, learn(&FULL, &items, Prior::plain(&FULL, true), code))?;
-    write("mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL, false), contexts))?;
-    write("mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST, false), contexts))?;
-    Ok(())
+    let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
+    write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL, false), code))?;
+    write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST, false), code))
 }
 
 /// The prior of this name in `dir`, or the shipped one.
 fn stored(dir: Option<&str>, name: &str, profile: &Profile) -> Result<Prior> {
     let bytes = match dir {
         Some(dir) => std::fs::read(Path::new(dir).join(format!("{name}.prior")))?,
-        None if name == "small" => built_in("small")?.0.prior().unwrap_or_default().to_vec(),
-        None => profile.prior.to_vec(),
+        None if name.starts_with("mix-") => profile.prior.to_vec(),
+        None => built_in(name)?.0.prior().unwrap_or_default().to_vec(),
     };
     Ok(Prior::from_bytes(profile, &bytes)?)
 }
@@ -241,13 +247,13 @@ fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
 }
 
 /// What each part earns: a Markdown table of ideal code lengths.
-fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
-    let small = stored(dir, "small", &FULL)?;
+fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
+    let mixed = stored(dir, model, &FULL)?;
     let full = stored(dir, "mix-3", &FULL)?;
     let fast = stored(dir, "mix-4", &FAST)?;
     let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..FULL }));
     let items = read(cache)?;
-    let loaded = built_in("small")?;
+    let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
     println!(
         "| | raw | fast contexts | contexts | model | mixed, not refined | mixed and refined |\n\
@@ -264,8 +270,8 @@ fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
             plain(&raw, &FAST, &fast).0,
             plain(&raw, &FULL, &full).0,
             model_alone(item, v),
-            neural(item, v, unrefined, &small).0,
-            neural(item, v, &FULL, &small).0,
+            neural(item, v, unrefined, &mixed).0,
+            neural(item, v, &FULL, &mixed).0,
         ];
         row(&item.name, raw.len(), &costs);
         total.iter_mut().zip(costs).for_each(|(t, c)| *t += c);
@@ -278,10 +284,13 @@ fn eval(cache: &str, dir: Option<&str>) -> Result<()> {
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["collect", cache, bytes, ..] => collect(cache, bytes.parse()?, &args[3..]),
-        ["train", cache, out] => train(cache, out),
-        ["eval", cache] => eval(cache, None),
-        ["eval", cache, dir] => eval(cache, Some(dir)),
-        _ => Err("usage: train_prior collect CACHE BYTES FILE... | train CACHE OUT_DIR | eval CACHE [PRIOR_DIR]".into()),
+        ["collect", model, cache, bytes, ..] => collect(model, cache, bytes.parse()?, &args[4..]),
+        ["train", model, cache, out] => train(model, cache, out),
+        ["contexts", model, cache, out] => contexts(model, cache, out),
+        ["eval", model, cache] => eval(model, cache, None),
+        ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
+        _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
+                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR]"
+            .into()),
     }
 }

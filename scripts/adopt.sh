@@ -8,13 +8,16 @@ source scripts/common.sh
 # replace OLD NEW FILE…
 replace() { [[ $1 == "$2" ]] || sed -i "s/$1/$2/g" "${@:3}"; }
 hash() { sha256sum <"$1" | cut -d' ' -f1; }
-field() { sed -n "s/^ *$1: \"\?\([0-9a-fx_]*\)\"\?,\$/\1/p" src/model/registry.rs | head -1; }
+# field MODEL NAME: what the registry says.
+field() {
+    sed -n "/name: \"$1\"/,/^};/s/^ *$2: \"\?\([0-9a-fx_]*\)\"\?,\$/\1/p" src/model/registry.rs
+}
 hexadecimal() { tr -d _ <<<"${1#0x}" | tr a-f A-F; }
 
 step "checksums"
-new=$(hash models/small.safetensors)
-replace "$(field sha256)" "$new" src/model/registry.rs
-replace "$(grep -o '`[0-9a-f]*`, tokenizer id' FORMAT.md)" "\`$new\`, tokenizer id" FORMAT.md
+for file in models/*.safetensors; do
+    replace "$(field "$(basename "$file" .safetensors)" sha256)" "$(hash "$file")" src/model/registry.rs FORMAT.md
+done
 for prior in models/mix-*.prior; do
     row=$(grep -F "\`$prior\`" FORMAT.md) || fail "FORMAT.md does not list $prior"
     read -r bytes sum < <(sed 's/.*| \([0-9,]*\) | `\([0-9a-f]*\)`.*/\1 \2/' <<<"$row")
@@ -22,14 +25,16 @@ for prior in models/mix-*.prior; do
     replace "| $bytes |" "| $(stat -c %s "$prior" | sed ':a;s/\B[0-9]\{3\}\>/,&/;ta') |" FORMAT.md
 done
 
-step "fingerprint"
-old=$(field fingerprint)
-said=$(cargo test --lib --release registry 2>&1 || true)
-new=$(grep -o 'write fingerprint: 0x[0-9a-f]*' <<<"$said" | grep -o '0x.*' || echo "$old")
-grep -q "test result: ok\|write fingerprint" <<<"$said" || fail "$said"
-grouped=0x$(sed 's/..../&_/g; s/_$//' <<<"${new#0x}")
-[[ $new == "$old" ]] || replace "$old" "$grouped" src/model/registry.rs
-replace "$(hexadecimal "$old")" "$(hexadecimal "$new")" FORMAT.md
+step "fingerprints"
+# The test names the first model whose fingerprint is another.
+until said=$(cargo test --lib --release registry 2>&1); do
+    model=$(sed -n 's/.*write fingerprint of \([a-z]*\): .*/\1/p' <<<"$said")
+    new=$(sed -n 's/.*write fingerprint of [a-z]*: \(0x[0-9a-f]*\).*/\1/p' <<<"$said")
+    [[ -n $model && -n $new ]] || fail "$said"
+    old=$(field "$model" fingerprint)
+    replace "$old" "0x$(sed 's/..../&_/g; s/_$//' <<<"${new#0x}")" src/model/registry.rs
+    replace "$(hexadecimal "$old")" "$(hexadecimal "$new")" FORMAT.md
+done
 cargo test --lib --release registry
 
 step "vectors"

@@ -3,7 +3,7 @@
 # without it, and s390x, which is big-endian. For each, from sources:
 #
 #   1. the unit tests of the arithmetic, the mixer, the coder, the vocabulary and the format;
-#   2. every archive of spec/vectors behaves as its line says;
+#   2. the golden archives of spec/vectors decode to the same bytes;
 #   3. archives made on this machine unpack there, and packing there gives the same archives.
 #
 # Needs Debian 12's rustc-web with its sources, because std is built for the target too.
@@ -38,6 +38,7 @@ cross() { # cross COMMAND ARGUMENT…: cargo for the target
     cargo "$1" --quiet --locked --release -Zbuild-std --target "$target" "${@:2}"
 }
 
+vectors=$PWD/spec/vectors
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -58,10 +59,17 @@ check() {
 
     step "$cpu ($2, $kernel): unit tests"
     cross test --lib -- kernel:: mixer:: coder:: vocab:: model:: codec:: format::
-    step "$cpu ($2, $kernel): test vectors"
-    cross test --test vectors
+    local llz=$out/$target/release/llz level vector golden=$scratch/golden
+    step "$cpu ($2, $kernel): golden archives"
+    rm -rf "$golden"
+    for vector in spec/vectors/good-*.llz; do
+        mkdir -p "$golden/$(basename "$vector")"
+        # shellcheck disable=SC2086 # the emulator is a command and its options
+        $emulator "$llz" unpack -q "$vector" -C "$golden/$(basename "$vector")"
+    done
+    (cd "$golden" && sha256sum --quiet -c "$vectors/trees.sha256")
+    echo "$(wc -l <"$vectors/trees.sha256") files: same bytes"
     step "$cpu ($2, $kernel): archives from here, and the same made there"
-    local llz=$out/$target/release/llz level
     for level in 1 6 9; do
         # shellcheck disable=SC2086 # the emulator is a command and its options
         (
@@ -80,7 +88,7 @@ for cpu in "${cpus[@]}"; do
     target=$cpu-unknown-linux-gnu
     step "$cpu: build"
     cross build
-    cross test --no-run --lib --test vectors
+    cross test --no-run --lib
     case $cpu in
         aarch64)
             check neon max

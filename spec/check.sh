@@ -9,7 +9,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 llz=$(realpath "${LLZ:-target/release/llz}")
-model=$PWD/models/small.safetensors
 python=${PYTHON:-python3}
 export PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 work=$(mktemp -d)
@@ -31,15 +30,17 @@ same() {
 }
 
 echo "FORMAT.md: what it says of files"
-for file in models/small.safetensors models/mix-3.prior models/mix-4.prior; do
+for file in models/*.safetensors models/*.prior; do
     grep -q "\`$(sha256sum <$file | cut -d' ' -f1)\`" FORMAT.md || fail "FORMAT.md has another SHA-256 for $file"
 done
-"$python" - "$model" <<'EOF' || fail "FORMAT.md has another id or fingerprint for the model"
+"$python" - <<'EOF' || fail "FORMAT.md has another id or fingerprint for a model"
 import sys
 sys.path.insert(0, "spec/decoder")
-from model import load
-model, text = load(sys.argv[1]), open("FORMAT.md").read()
-sys.exit(f"`{model.vocabulary.id.hex()}`" not in text or f"0x{model.fingerprint():016X}" not in text)
+from model import built_in
+text = open("FORMAT.md").read()
+for model in map(built_in, ("nano", "small")):
+    if f"`{model.vocabulary.id.hex()}`" not in text or f"0x{model.fingerprint():016X}" not in text:
+        sys.exit(1)
 EOF
 
 echo "Vectors: outcome, contents against trees.sha256, trees against the program's"
@@ -66,14 +67,14 @@ while [ $i -lt 15 ]; do
     printf '%04d-11-21T10:%02d:00Z host-%d GET /index.html 200\n' $((2000 + i)) $((i % 60)) $((i % 3))
     i=$((i + 1))
 done >"$work/in/log"
-for level in 1 3 6; do
+for level in 1 3 4 6; do
     archive=$work/fresh/$level.llz
-    (cd "$work" && "$llz" pack -q --level $level --model "$model" -o "$archive" in)
+    (cd "$work" && "$llz" pack -q --level $level -o "$archive" in)
     mkdir "$work/theirs/$level"
-    "$llz" unpack -q --model "$model" -C "$work/theirs/$level" "$archive"
+    "$llz" unpack -q -C "$work/theirs/$level" "$archive"
     "$python" spec/decoder/llz_decode.py "$archive" "$work/ours/$level"
     same "$work/ours/$level" "$work/theirs/$level" || fail "level $level unpacks differently"
-    "$llz" filter -q --level $level --model "$model" <"$work/in/code.rs" >"$work/fresh/message"
+    "$llz" filter -q --level $level <"$work/in/code.rs" >"$work/fresh/message"
     "$python" spec/decoder/llz_decode.py "$work/fresh/message" "$work/fresh/message.out"
     cmp "$work/in/code.rs" "$work/fresh/message.out" || fail "a message of level $level differs"
 done

@@ -20,12 +20,12 @@ WARM = SHARED / "warmstart"
 
 # `tokenizer`/`init`: None trains or starts afresh.  Rates: Muon 0.02 from scratch, half for more of the same.
 MODELS = {
-    "nano": dict(vocab=2048, tokenizer=None, init=None, width=128, layers=3, ffn=384,
-                 muon_lr=0.02, adam_lr=2e-3),
-    "small": dict(vocab=4096, tokenizer=WARM / "tokenizer.json", init=WARM / "rwkv7-d192-l4-v4096.safetensors",
-                  width=192, layers=4, ffn=768, muon_lr=0.012, adam_lr=1.2e-3),
-    "base": dict(vocab=8192, tokenizer=None, init=None, width=384, layers=6, ffn=1536,
-                 muon_lr=0.02, adam_lr=1.5e-3),
+    "nano": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3,
+                 shape=dict(vocab=4096, width=128, layers=3, ffn=384, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
+    "small": dict(tokenizer=WARM / "tokenizer.json", init=WARM / "rwkv7-d192-l4-v4096.safetensors",
+                  muon_lr=0.012, adam_lr=1.2e-3, shape=dict(vocab=4096, width=192, layers=4, ffn=768)),
+    "base": dict(tokenizer=None, init=None, muon_lr=0.02, adam_lr=1.5e-3,
+                 shape=dict(vocab=8192, width=384, layers=6, ffn=1536)),
 }
 
 
@@ -50,19 +50,22 @@ def main() -> None:
 
     a.work.mkdir(parents=True, exist_ok=True)
     corpus, evaluation = SHARED / "corpus", SHARED / "eval-public"
-    tokenizer = m["tokenizer"] or a.work / f"tokenizer-{m['vocab']}.json"
+    vocab = m["shape"]["vocab"]
+    tokenizer = m["tokenizer"] or a.work / f"tokenizer-{vocab}.json"
     if not tokenizer.exists():
-        run("tokens.py", "--corpus", corpus, "--vocab", m["vocab"], "--out", tokenizer)
-    pack = a.work / f"pack-{m['vocab']}"
+        run("tokens.py", "--corpus", corpus, "--vocab", vocab, "--out", tokenizer)
+    pack = a.work / f"pack-{vocab}"
     if not (pack / "pack.json").exists():
         run("pack.py", "--corpus", corpus, "--tokenizer", tokenizer, "--eval", evaluation, "--out", pack,
             *(["--limit", a.limit] if a.limit else []))
     out = a.work / a.model
     init = None if a.fresh else m["init"]
-    span = next(["--" + k.replace("_", "-"), getattr(a, k)] for k in ("steps", "minutes", "end_time") if getattr(a, k))
+    flag = lambda name: "--" + name.replace("_", "-")  # noqa: E731
+    span = next([flag(k), getattr(a, k)] for k in ("steps", "minutes", "end_time") if getattr(a, k))
+    shape = [word for name, value in m["shape"].items() for word in (flag(name), value)]
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
         *(["--init", init] if init else []), "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
-        "--vocab", m["vocab"], "--width", m["width"], "--layers", m["layers"], "--ffn", m["ffn"], *a.rest)
+        *shape, *a.rest)
     run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model,
         "--float", out / f"{a.model}-f16.safetensors", "--int8", REPOSITORY / "models" / f"{a.model}.safetensors")
     run("evaluate.py", out / "last.pt", "--tokenizer", tokenizer, "--eval", evaluation,

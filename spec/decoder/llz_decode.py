@@ -17,7 +17,6 @@ import paths
 from errors import Corrupt, ModelMissing, Refused, Unsafe, Unsupported
 
 CODES = {Corrupt: 1, Unsupported: 3, Unsafe: 4, ModelMissing: 5}
-MODEL = Path(__file__).resolve().parents[2] / "models" / "small.safetensors"
 
 
 def main():
@@ -25,7 +24,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--model", type=Path, default=MODEL, help="default: the built-in one")
+    parser.add_argument("--model", type=Path, help="default: the built-in ones")
     arguments = parser.parse_args()
     data = arguments.input.read_bytes()
     try:

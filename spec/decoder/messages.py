@@ -3,11 +3,11 @@
 from bytesreader import Reader, crc
 from codec import NEURAL, STORED, Codec
 from errors import Corrupt, Unsupported
-from model import NUMERIC_PROFILE, check_model
+from model import built_in, check_model
 
 MAGIC = b"\x8dlz"
-# Mixer profile, table bits, whether there is the built-in model.
-BUILT_IN = {4: (4, 24, False), 5: (3, 24, False), 6: (3, 24, True)}
+# Mixer profile, table bits, model.
+BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 6: (3, 24, "small"), 7: (3, 24, "nano")}
 LAST, REST, RESERVED = 0x10, 0x20, 0xC0
 
 
@@ -31,7 +31,7 @@ def stream(reader, model_file):
             raise Unsupported(f"built-in profile {number}")
         profile, table_bits, named = BUILT_IN[number]
         if named:
-            model = check_model(model_file, None, None, NUMERIC_PROFILE, None)
+            model = built_in(named)
     else:
         block = Reader(reader.take(reader.integer(1)))
         if crc(reader.data[start:reader.at]) != reader.integer(4):

@@ -14,6 +14,7 @@ from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, ONE, ONE
                      flush, ln, normalise, quantise, recip, rsqrt, sigmoid, strided_sum,
                      sum_in_order, tanh)
 
+MODELS = Path(__file__).resolve().parents[2] / "models"
 HEAD = 64
 NUMERIC_PROFILE = 2
 
@@ -223,22 +224,24 @@ class Layer:
 
 
 @cache
-def load(file):
-    return Model(Path(file).read_bytes())
+def built_in(name):
+    return Model((MODELS / f"{name}.safetensors").read_bytes())
 
 
 def check_model(file, sha256, tokenizer, numeric, fingerprint):
-    """The model in `file`, if it is the one described; None stands for whatever it has."""
+    """The model described, from `file` or else from among the built-in ones."""
     if numeric != NUMERIC_PROFILE:
         raise Unsupported(f"numeric profile {numeric}")
-    if file is None:
-        raise ModelMissing("a model is needed")
-    model = load(file)
-    if sha256 not in (None, model.sha256):
+    for path in [file] if file else sorted(MODELS.glob("*.safetensors")):
+        data = path.read_bytes()
+        if hashlib.sha256(data).digest() == sha256:
+            break
+    else:
         raise ModelMissing(f"the model with SHA-256 {sha256.hex()} is needed")
-    if tokenizer not in (None, model.vocabulary.id):
+    model = Model(data)
+    if tokenizer != model.vocabulary.id:
         raise ModelMissing("the vocabulary is another")
-    if fingerprint not in (None, model.fingerprint()):
+    if fingerprint != model.fingerprint():
         raise ModelMissing("this arithmetic does not reproduce the fingerprint")
     return model
 

@@ -12,7 +12,6 @@ import codec
 import container
 import paths
 from errors import Corrupt, ModelMissing, Refused, Unsafe, Unsupported
-from llz_decode import MODEL
 
 NAMES = {Corrupt: "corrupt", Unsupported: "unsupported", Unsafe: "unsafe", ModelMissing: "model"}
 
@@ -21,7 +20,8 @@ def decode_once(self, kind, coded, raw_length, decode=codec.Codec.decode, known=
     """Codec.decode, but many vectors hold the same chunks."""
     if kind not in (codec.MIX, codec.NEURAL):
         return decode(self, kind, coded, raw_length)
-    key = self.profile.id, self.table_bits, kind, bytes(coded), raw_length
+    model = self.model and self.model.sha256
+    key = self.profile.id, self.table_bits, model, kind, bytes(coded), raw_length
     if key not in known:
         known[key] = decode(self, kind, coded, raw_length)
     return known[key]
@@ -29,7 +29,7 @@ def decode_once(self, kind, coded, raw_length, decode=codec.Codec.decode, known=
 
 def outcome(path, out):
     try:
-        paths.create(out, container.Archive(path.read_bytes(), MODEL))
+        paths.create(out, container.Archive(path.read_bytes()))
     except Refused as e:
         return NAMES[type(e)], str(e)
     return "ok", ""

@@ -35,7 +35,8 @@ impl Args for LevelArg {
             .value_parser(clap::value_parser!(u8).range(1..=9))
             .overrides_with_all(LEVELS)
             .help(
-                "1 (fastest, no model) to 9 (best model, slowest); also as -1 to -9 [default: 6]",
+                "1 (fastest) to 9 (smallest): 1 to 3 use no model, 4 and 5 a tiny one, 6 to 9 the \
+                 best; also as -1 to -9 [default: 6]",
             );
         LEVELS[1..].iter().fold(command.arg(long), |command, name| {
             command.arg(

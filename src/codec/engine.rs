@@ -35,23 +35,25 @@ const SHORT: usize = 8 << 10;
 /// What a level means.
 struct Effort {
     profile: &'static mixer::Profile,
-    neural: bool,
+    /// The built-in model, where there is one.
+    model: Option<&'static str>,
     chunk: usize,
 }
 
 fn effort(level: u8) -> Effort {
-    let (profile, neural, chunk) = match level {
-        1 => (&mixer::FAST, false, 2 << 20),
-        2 => (&mixer::FULL, false, 2 << 20),
-        3 => (&mixer::FULL, false, 4 << 20),
-        4 => (&mixer::FULL, false, 8 << 20),
-        5 => (&mixer::FULL, true, 512 << 10),
-        6 => (&mixer::FULL, true, 1 << 20),
-        7 => (&mixer::FULL, true, 2 << 20),
-        8 => (&mixer::FULL, true, 4 << 20),
-        _ => (&mixer::FULL, true, 16 << 20),
+    let (nano, small) = (Some(model::NANO.name), Some(model::SMALL.name));
+    let (profile, model, chunk) = match level {
+        1 => (&mixer::FAST, None, 2 << 20),
+        2 => (&mixer::FULL, None, 2 << 20),
+        3 => (&mixer::FULL, None, 8 << 20),
+        4 => (&mixer::FULL, nano, 1 << 20),
+        5 => (&mixer::FULL, nano, 4 << 20),
+        6 => (&mixer::FULL, small, 1 << 20),
+        7 => (&mixer::FULL, small, 2 << 20),
+        8 => (&mixer::FULL, small, 4 << 20),
+        _ => (&mixer::FULL, small, 16 << 20),
     };
-    Effort { profile, neural, chunk }
+    Effort { profile, model, chunk }
 }
 
 /// Deals jobs to workers: to each a first one for every lane, such that all have about as much to
@@ -107,10 +109,10 @@ impl Engine {
     /// [`Error::Model`] or [`Error::Io`] when a given model file cannot be used.
     pub fn for_packing(options: EngineOptions) -> Result<Self> {
         let effort = effort(options.level.get());
-        let model = match &options.model {
-            _ if !effort.neural => None,
-            Some(path) => Some(model::open(path)?),
-            None => Some(model::built_in("small")?),
+        let model = match (effort.model, &options.model) {
+            (None, _) => None,
+            (_, Some(path)) => Some(model::open(path)?),
+            (Some(name), None) => Some(model::built_in(name)?),
         };
         let params = CoderParams { mixer: effort.profile.id, table_bits: 24 };
         Self::new(options, params, model)

@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::dispatched;
-use super::scalar::{clamp, exp, fold16, rsqrt, sigmoid, tanh};
+use super::scalar::{exp, fold16, rsqrt, sigmoid, tanh};
 
 /// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
 #[inline(always)]
@@ -193,10 +193,12 @@ dispatched! {
             max = if l > max { l } else { max };
         }
         for (f, &l) in f.iter_mut().zip(logits) {
-            // exp is at most 1 here, so the product fits; the conversion truncates.
-            let e = clamp(exp(l - max) * 268_435_456.0, 0.0, 268_435_456.0);
-            // SAFETY: `e` is in [0, 2²⁸] (clamp also maps nothing to NaN: logits are finite sums
-            // of products of finite values).
+            // exp is at most 1 here, so the product fits; the conversion truncates. A model of
+            // absurd weights may give a NaN, which counts as 0.
+            let e = exp(l - max) * 268_435_456.0;
+            let e = if e > 0.0 { e } else { 0.0 };
+            let e = if e > 268_435_456.0 { 268_435_456.0 } else { e };
+            // SAFETY: `e` is in [0, 2²⁸].
             *f = 1 + unsafe { e.to_int_unchecked::<i32>() } as u32;
         }
         let mut total = 0u64;
@@ -220,6 +222,7 @@ dispatched! {
             }
             place += c.len();
         }
-        place + logits[place..].iter().position(|&l| l == max).unwrap_or(0)
+        // Among NaNs there is no greatest; the first one then has to do.
+        logits[place..].iter().position(|&l| l == max).map_or(0, |at| place + at)
     }
 }

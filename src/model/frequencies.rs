@@ -60,6 +60,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn logits_that_are_no_numbers_give_frequencies_all_the_same() {
+        for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let (each, sums) = (vec![0; 70], vec![0; 70 / vector::SPAN + 1]);
+                let mut found = Frequencies { path, each, sums, likeliest: 0 };
+                found.take(&[odd; 70]);
+                assert!(found.likeliest() < 70);
+                assert_eq!(found.below(70), 70);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn sums_are_those_of_the_definition(

@@ -10,7 +10,7 @@ use super::frame::{fill, read_exact};
 use crate::codec::{CoderParams, ModelRef};
 use crate::error::{Error, Result};
 use crate::kernel::NUMERIC_PROFILE;
-use crate::model;
+use crate::model::{BuiltIn, NANO, SMALL};
 
 /// All that a decoder must know before the first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +26,23 @@ pub struct Profile {
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
-    // Levels 2 to 4.
+    // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
-    // Levels 5 to 9.
-    (6, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(SMALL) }),
+    // Levels 6 to 9.
+    (6, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    // Levels 4 and 5.
+    (7, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(named(&NANO)) }),
 ];
 
-/// The model `small`.
-const SMALL: ModelRef = ModelRef {
-    sha256: model::SMALL.sha256(),
-    tokenizer: model::SMALL.tokenizer,
-    profile: NUMERIC_PROFILE,
-    fingerprint: model::SMALL.fingerprint,
-};
+/// How archives name a built-in model.
+const fn named(model: &BuiltIn) -> ModelRef {
+    ModelRef {
+        sha256: model.sha256(),
+        tokenizer: model.tokenizer,
+        profile: NUMERIC_PROFILE,
+        fingerprint: model.fingerprint,
+    }
+}
 
 /// The number that spells the profile out.
 const EXPLICIT: u8 = 0;
