@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use llz::model::BUILT_IN;
 use llz::{Error, Info, Result};
 use serde_json::{Value, json};
 
@@ -55,13 +56,26 @@ fn text(name: &str, info: &Info) -> String {
     }
     let mixer = &params.mixer;
     line("mixer", format!("profile {}, table 2^{}", mixer.mixer, mixer.table_bits));
-    line("model", info.model.map_or("none needed".into(), |model| hex(&model.sha256)));
+    line("model", info.model.map_or("none needed".into(), |model| named(&model.sha256)));
     text
+}
+
+/// A model's SHA-256, after its name if it is built in.
+fn named(sha256: &[u8; 32]) -> String {
+    match name_of(sha256) {
+        Some(name) => format!("{name}, {}", hex(sha256)),
+        None => format!("not built in, {}", hex(sha256)),
+    }
+}
+
+fn name_of(sha256: &[u8; 32]) -> Option<&'static str> {
+    BUILT_IN.iter().find(|built| built.sha256() == *sha256).map(|built| built.name)
 }
 
 fn as_json(info: &Info) -> Value {
     let model = info.model.map(|model| {
         json!({
+            "name": name_of(&model.sha256),
             "sha256": hex(&model.sha256),
             "tokenizer": hex(&model.tokenizer),
             "profile": model.profile,

@@ -156,7 +156,7 @@ fn portable(columns: &Columns, x: &Sparse, y: &mut [f32]) {
                 }
             }
         }
-        finish(&acc, x.scale, columns.scales_of(block), y);
+        finish(&acc, x.scale(), columns.scales_of(block), y);
     }
 }
 

@@ -63,7 +63,7 @@ fn info_names_everything_that_matters() {
     let dir = packed();
     let ran = llz(dir.path()).args(["info", "tree.llz"]).assert().success();
     let text = String::from_utf8(ran.get_output().stdout.clone()).unwrap();
-    for part in ["tree.llz: llz archive, format ", "contents", "bits/byte", "level", "6", "model"] {
+    for part in ["tree.llz: llz archive, format ", "contents", "bits/byte", "level", "6", "small"] {
         assert!(text.contains(part), "{part:?} in {text}");
     }
 }
