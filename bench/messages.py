@@ -85,7 +85,7 @@ def main():
     print()
     for ours in ("llz encode", "llz filter"):
         for peer in ("brotli -q 11", "zstd -19"):
-            if peer in coders:
+            if ours in coders and peer in coders:
                 share, of_text = 100 * total[ours] / total[peer], 100 * text[ours] / text[peer]
                 print(f"- {ours} takes {share:.1f} % of {peer}; without binary, {of_text:.1f} %.")
     if missing:
