@@ -27,6 +27,13 @@ struct Item {
     logits: Vec<f32>,
 }
 
+impl Item {
+    /// What its tokens spell.
+    fn bytes(&self, v: &Vocabulary) -> Vec<u8> {
+        self.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
+    }
+}
+
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     if path.is_dir() {
         let mut names: Vec<_> = std::fs::read_dir(path)?
@@ -215,10 +222,7 @@ fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
     let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
-    let spelled = |item: &Item| -> Vec<u8> {
-        item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
-    };
-    let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&spelled(item), p, prior);
+    let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
     write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL, false), code))?;
     write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST, false), code))
 }
@@ -265,7 +269,7 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     };
     let (mut total, mut total_raw) = ([0.0; 5], 0);
     for item in &items {
-        let raw: Vec<u8> = item.tokens.iter().flat_map(|&t| v.token(t)).copied().collect();
+        let raw = item.bytes(v);
         let costs = [
             plain(&raw, &FAST, &fast).0,
             plain(&raw, &FULL, &full).0,

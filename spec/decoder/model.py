@@ -224,8 +224,12 @@ class Layer:
 
 
 @cache
+def load(file):
+    return Model(file.read_bytes())
+
+
 def built_in(name):
-    return Model((MODELS / f"{name}.safetensors").read_bytes())
+    return load(MODELS / f"{name}.safetensors")
 
 
 def check_model(file, sha256, tokenizer, numeric, fingerprint):
@@ -233,12 +237,11 @@ def check_model(file, sha256, tokenizer, numeric, fingerprint):
     if numeric != NUMERIC_PROFILE:
         raise Unsupported(f"numeric profile {numeric}")
     for path in [file] if file else sorted(MODELS.glob("*.safetensors")):
-        data = path.read_bytes()
-        if hashlib.sha256(data).digest() == sha256:
+        model = load(path)
+        if model.sha256 == sha256:
             break
     else:
         raise ModelMissing(f"the model with SHA-256 {sha256.hex()} is needed")
-    model = Model(data)
     if tokenizer != model.vocabulary.id:
         raise ModelMissing("the vocabulary is another")
     if fingerprint != model.fingerprint():

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use llz::model::BUILT_IN;
+use llz::model::known;
 use llz::{Error, Info, Result};
 use serde_json::{Value, json};
 
@@ -62,20 +62,14 @@ fn text(name: &str, info: &Info) -> String {
 
 /// A model's SHA-256, after its name if it is built in.
 fn named(sha256: &[u8; 32]) -> String {
-    match name_of(sha256) {
-        Some(name) => format!("{name}, {}", hex(sha256)),
-        None => format!("not built in, {}", hex(sha256)),
-    }
-}
-
-fn name_of(sha256: &[u8; 32]) -> Option<&'static str> {
-    BUILT_IN.iter().find(|built| built.sha256() == *sha256).map(|built| built.name)
+    let name = known(sha256).map_or("not built in", |built| built.name);
+    format!("{name}, {}", hex(sha256))
 }
 
 fn as_json(info: &Info) -> Value {
     let model = info.model.map(|model| {
         json!({
-            "name": name_of(&model.sha256),
+            "name": known(&model.sha256).map(|built| built.name),
             "sha256": hex(&model.sha256),
             "tokenizer": hex(&model.tokenizer),
             "profile": model.profile,

@@ -10,6 +10,6 @@ mod weights;
 
 pub use forward::Pass;
 pub use frequencies::Frequencies;
-pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, find, hex, open};
+pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, find, hex, known, open};
 pub use state::State;
 pub use weights::{Model, Shape};

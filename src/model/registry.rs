@@ -82,11 +82,16 @@ pub fn built_in(name: &str) -> Result<Loaded> {
     Ok(LOADED[index].get_or_init(|| loaded).clone())
 }
 
+/// The built-in model with this SHA-256.
+pub fn known(sha256: &[u8; 32]) -> Option<&'static BuiltIn> {
+    BUILT_IN.iter().find(|built| built.sha256() == *sha256)
+}
+
 /// A model from a safetensors file.
 pub fn open(path: &Path) -> Result<Loaded> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let sha256 = Sha256::digest(&bytes).into();
-    match BUILT_IN.iter().find(|b| b.sha256() == sha256) {
+    match known(&sha256) {
         Some(b) => built_in(b.name),
         None => Ok(Arc::new(Model::from_safetensors(&bytes, sha256)?)),
     }
@@ -94,7 +99,7 @@ pub fn open(path: &Path) -> Result<Loaded> {
 
 /// The model with this SHA-256: built in, or the file given.
 pub fn find(sha256: &[u8; 32], file: Option<&Path>) -> Result<Loaded> {
-    if let Some(built) = BUILT_IN.iter().find(|b| b.sha256() == *sha256) {
+    if let Some(built) = known(sha256) {
         return built_in(built.name);
     }
     let wanted = hex(sha256);
