@@ -1,7 +1,7 @@
 //! Learns the mixer's priors, and measures the mixer apart from the model.
 //!
 //! `train_prior collect MODEL CACHE BYTES FILE...` runs a built-in model once over the first BYTES
-//! of each file (or folder) and stores, per decision, the model's log odds.
+//! of each file (or folder) and stores its hidden vectors and, per decision, its log odds.
 //! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
 //! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-3.prior` and
 //! `mix-4.prior`, for contexts alone.
@@ -11,9 +11,9 @@
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use llz::codec::spell::spell;
+use llz::codec::spell::{Outlook, spell};
 use llz::kernel;
-use llz::mixer::{FAST, FULL, Mixer, Prior, Profile};
+use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
 use llz::model::{Frequencies, Pass, State, built_in};
 use llz::vocab::{Child, Node, Vocabulary};
 
@@ -24,6 +24,9 @@ struct Item {
     tokens: Vec<u32>,
     /// The token the model thinks likeliest, at each position.
     guesses: Vec<u32>,
+    /// The model's hidden vector at each position.
+    hidden: Vec<f32>,
+    /// Its log odds at each decision.
     logits: Vec<f32>,
 }
 
@@ -63,7 +66,6 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
     let (model, tokenizer) = (&loaded.0, &loaded.1);
     let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
-    let size = vocabulary.len();
     let mut frequencies = Frequencies::new(model, path);
     let mut pass = Pass::new(model, 16, path);
     let mut out = BufWriter::new(std::fs::File::create(cache)?);
@@ -74,13 +76,14 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
         let mut tokens = vec![vocabulary.rank(b"\n").ok_or("no newline token")?];
         tokenizer.cut(vocabulary, &raw, &mut tokens);
         let mut states = [State::new(&model.shape())];
-        let (mut logits, mut guesses) = (Vec::new(), Vec::new());
+        let (mut odds, mut guesses, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
         for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
-            let rows = pass.run(model, block, &[0; 16][..block.len()], &mut states);
-            for (row, &token) in rows.chunks_exact(size).zip(targets) {
-                frequencies.take(row);
+            let outputs = pass.run(model, block, &[0; 16][..block.len()], &mut states);
+            for ((hidden, logits), &token) in outputs.each().zip(targets) {
+                frequencies.take(logits);
                 guesses.push(frequencies.likeliest());
-                decisions(vocabulary, token, |node, _| logits.push(frequencies.log_odds(node)));
+                vectors.extend_from_slice(hidden);
+                decisions(vocabulary, token, |node, _| odds.push(frequencies.log_odds(node)));
             }
         }
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -88,13 +91,14 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
             "{name}: {} bytes, {} tokens, {} decisions",
             raw.len(),
             tokens.len() - 1,
-            logits.len()
+            odds.len()
         );
         let parts = [
             name.as_bytes().to_vec(),
             bytes_of(&tokens[1..]),
             bytes_of(&guesses),
-            bytes_of_f32(&logits),
+            bytes_of_f32(&vectors),
+            bytes_of_f32(&odds),
         ];
         for part in parts {
             out.write_all(&(part.len() as u64).to_le_bytes())?;
@@ -110,6 +114,14 @@ fn bytes_of(x: &[u32]) -> Vec<u8> {
 
 fn bytes_of_f32(x: &[f32]) -> Vec<u8> {
     x.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn integers(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
 fn read(cache: &str) -> Result<Vec<Item>> {
@@ -130,10 +142,9 @@ fn read(cache: &str) -> Result<Vec<Item>> {
             file.read_exact(&mut bytes)?;
             Ok(bytes)
         };
-        let tokens = next()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
-        let guesses = next()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
-        let logits = next()?.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        items.push(Item { name, tokens, guesses, logits });
+        let (tokens, guesses) = (integers(&next()?), integers(&next()?));
+        let (hidden, logits) = (floats(&next()?), floats(&next()?));
+        items.push(Item { name, tokens, guesses, hidden, logits });
     }
     Ok(items)
 }
@@ -143,14 +154,27 @@ fn cost(p: u32, one: bool) -> f64 {
     -(if one { p } else { 1.0 - p }).log2()
 }
 
-/// Codes an item with the model's predictions; returns the bytes it costs and the mixer after.
-fn neural(item: &Item, v: &Vocabulary, profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
+/// Codes an item with the model's predictions, corrected or as they are; returns the bytes it costs
+/// and the mixer after.
+fn neural(
+    item: &Item,
+    v: &Vocabulary,
+    profile: &'static Profile,
+    prior: &Prior,
+    corrected: bool,
+) -> (f64, Mixer) {
     let len = item.tokens.iter().map(|&t| v.token(t).len()).sum();
+    let width = item.hidden.len() / item.tokens.len().max(1);
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
+    if corrected {
+        mixer = mixer.with_readout(v.len(), width);
+    }
     let (mut bits, at) = (0.0, std::cell::Cell::new(0));
-    for (&token, &guess) in item.tokens.iter().zip(&item.guesses) {
+    let vectors = item.hidden.chunks_exact(width.max(1));
+    for ((&token, &likeliest), hidden) in item.tokens.iter().zip(&item.guesses).zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
-        spell(v, &mut mixer, Some(guess), logit, |node, p| {
+        let outlook = Some(Outlook { likeliest, hidden });
+        spell(v, &mut mixer, outlook, logit, |node, p| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);
@@ -214,8 +238,8 @@ fn train(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
     let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
-    let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior);
-    write(out, model, &FULL, learn(&FULL, &items, Prior::plain(&FULL, true), code))
+    let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior, true);
+    write(out, model, &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
 }
 
 fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
@@ -223,8 +247,8 @@ fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
     let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
-    write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL, false), code))?;
-    write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST, false), code))
+    write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
+    write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST), code))
 }
 
 /// The prior of this name in `dir`, or the shipped one.
@@ -252,30 +276,31 @@ fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
 
 /// What each part earns: a Markdown table of ideal code lengths.
 fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
-    let mixed = stored(dir, model, &FULL)?;
+    let mixed = stored(dir, model, &NEURAL)?;
     let full = stored(dir, "mix-3", &FULL)?;
     let fast = stored(dir, "mix-4", &FAST)?;
-    let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..FULL }));
+    let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..NEURAL }));
     let items = read(cache)?;
     let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
     println!(
-        "| | raw | fast contexts | contexts | model | mixed, not refined | mixed and refined |\n\
-         |---|---:|---:|---:|---:|---:|---:|"
+        "| | raw | fast contexts | contexts | model | mixed, model not corrected | mixed, not refined \
+         | mixed and refined |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     );
-    let row = |name: &str, raw: usize, costs: &[f64; 5]| {
+    let row = |name: &str, raw: usize, costs: &[f64; 6]| {
         let costs: Vec<String> = costs.iter().map(|c| format!("{c:.0}")).collect();
         println!("| {name} | {raw} | {} |", costs.join(" | "));
     };
-    let (mut total, mut total_raw) = ([0.0; 5], 0);
+    let (mut total, mut total_raw) = ([0.0; 6], 0);
     for item in &items {
         let raw = item.bytes(v);
         let costs = [
             plain(&raw, &FAST, &fast).0,
             plain(&raw, &FULL, &full).0,
             model_alone(item, v),
-            neural(item, v, unrefined, &mixed).0,
-            neural(item, v, &FULL, &mixed).0,
+            neural(item, v, &NEURAL, &mixed, false).0,
+            neural(item, v, unrefined, &mixed, true).0,
+            neural(item, v, &NEURAL, &mixed, true).0,
         ];
         row(&item.name, raw.len(), &costs);
         total.iter_mut().zip(costs).for_each(|(t, c)| *t += c);

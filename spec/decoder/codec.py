@@ -10,6 +10,7 @@ from errors import Corrupt, ModelMissing, Unsupported
 from mixer import PROFILES, Mixer
 from model import frequencies, log_odds
 from numeric import F
+from readout import Readout
 
 STORED, ZSTD, MIX, NEURAL = range(4)
 BYTES = vocabulary.of_bytes()
@@ -41,7 +42,8 @@ class Codec:
         return raw
 
     def mix(self, coded, raw_length):
-        mixer = Mixer(self.profile, prior.built_in(self.profile), raw_length, self.table_bits)
+        profile = self.profile.alone or self.profile
+        mixer = Mixer(profile, prior.built_in(profile), raw_length, self.table_bits)
         decoder = Decoder(coded)
         while len(mixer.past.bytes) < raw_length:
             spell(BYTES, mixer, decoder, lambda node: F(0))
@@ -50,14 +52,17 @@ class Codec:
     def neural(self, coded, raw_length):
         if self.model is None:
             raise ModelMissing("a neural chunk needs the model")
+        if not self.profile.alone:
+            raise Corrupt("a neural chunk under a mixer profile without a model")
         start = prior.of_model(self.profile, self.model)
-        mixer = Mixer(self.profile, start, raw_length, self.table_bits)
+        readout = Readout(len(self.model.vocabulary.tokens), self.model.width)
+        mixer = Mixer(self.profile, start, raw_length, self.table_bits, readout)
         decoder, state = Decoder(coded), self.model.new_state()
         token = self.model.vocabulary.rank(b"\n")
         while len(mixer.past.bytes) < raw_length:
-            logits = self.model.step(state, token)
+            hidden, logits = self.model.step(state, token)
             cumulative, guess = frequencies(logits), int(np.argmax(logits))
-            mixer.begin_token(guess, self.model.vocabulary.tokens[guess])
+            mixer.begin_token(hidden, guess, self.model.vocabulary.tokens[guess])
             token = spell(self.model.vocabulary, mixer, decoder,
                           lambda node: log_odds(cumulative, node))
         return finish(mixer, decoder)

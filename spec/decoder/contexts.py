@@ -26,6 +26,7 @@ class Past:
         self.first_before = 0
         # The model's likeliest token: its rank plus one, 0 if there is none or it was wrong.
         self.guess, self.guessed, self.spelled = 0, b"", 0
+        self.expected = None  # the byte that the match expects, and its length's bucket
 
     def push(self, byte):
         if self.spelled >= len(self.guessed) or self.guessed[self.spelled] != byte:
@@ -70,6 +71,9 @@ class Past:
     def hash(self, index, context):
         """The hash of context number `index`, which is a name and a number."""
         name, n = context
+        inverted = name == "guess" and self.guess or name == "expected" and self.expected
+        if name in ("guess", "expected") and not inverted:
+            name, n = "order", n + 5
         last, byte = self.last, self.last & 0xFF
         if name == "order":
             values = [] if n == 0 else [last & (1 << 8 * min(n, 4)) - 1]
@@ -93,14 +97,14 @@ class Past:
             values = [self.key, self.word ^ byte]
         elif name == "indent":
             values = [self.word, min(self.indent, 255) << 8 | self.first_before]
-        elif name == "guess" and self.guess:
-            values = [self.guess << 8 | min(self.spelled, 255), last & (1 << 8 * n) - 1]
         elif name == "guess":
-            values = [last & MASK, last >> 32 & (1 << 8 * (n + 1)) - 1]
+            values = [self.guess << 8 | min(self.spelled, 255), last & (1 << 8 * n) - 1]
+        elif name == "expected":
+            values = [self.expected[0] << 8 | self.expected[1]]
         elif name == "indirect":
             values = [self.after_one[last & 0xFF] if n == 1 else self.after_two[last & 0xFFFF], byte]
         hash = index * PRIME + 0x51ED270B & MASK
-        if name == "guess" and self.guess:
+        if inverted:
             hash ^= MASK
         for value in values:
             hash = combine(hash, value & MASK)

@@ -40,6 +40,10 @@ class Match:
                 self.length = 0
         self.places[slot] = n
 
+    def expect_byte(self, data):
+        """The byte expected next and the length's bucket."""
+        return (data[self.at], self.bucket()) if self.length else None
+
     def bucket(self):
         n = self.length
         if n < 16:

@@ -7,7 +7,7 @@ from model import built_in, check_model
 
 MAGIC = b"\x8dlz"
 # Mixer profile, table bits, model.
-BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 6: (3, 24, "small"), 7: (3, 24, "nano")}
+BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 8: (5, 24, "small"), 9: (5, 24, "nano")}
 LAST, REST, RESERVED = 0x10, 0x20, 0xC0
 
 

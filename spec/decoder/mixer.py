@@ -16,7 +16,7 @@ LAST_WIDTH = 16
 LAST_RATE = bits(0x3B03126F)  # 0.002
 CELL_LIMIT = 400
 HASHED_BITS = 12
-SIZES = {"node": 272, "match": 64, "last": 512, "certainty": 256, "age": 64, "known": 256}
+SIZES = {"node": 272, "match": 64, "last": 512, "seen": 256, "age": 64, "known": 256}
 ZERO, ONE = F(0), F(1)
 # The inputs of a probability in 12 bits; entry 4096 is for a context that saw nothing.
 ODDS = np.append(STRETCH, ZERO)
@@ -28,13 +28,18 @@ class Profile:
     id: int
     contexts: tuple
     selectors: tuple
-    model: bool
+    lean: bool = True  # whether each context has a second input
+    alone: object = None  # with a model: the profile of chunks without it
     first_rate: np.float32 = bits(0x3C75C28F)  # 0.015
     last_rate: np.float32 = bits(0x3BC49BA6)  # 0.006
 
     def width(self):
         """Inputs of the network, padded."""
-        return -(-(2 * len(self.contexts) + (7 if self.model else 3)) // 16) * 16
+        return -(-(self.fixed() + (7 if self.alone else 3)) // 16) * 16
+
+    def fixed(self):
+        """The first input that is not of a context."""
+        return len(self.contexts) * (2 if self.lean else 1)
 
     def sets(self):
         """Weight sets of the first layer."""
@@ -49,13 +54,18 @@ FULL = Profile(
     id=3,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0), ("word pair", 0)) + order(0, 8) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indent", 0), ("indirect", 1),
-        ("indirect", 2), ("skip word", 0), ("word triple", 0), ("guess", 0), ("guess", 2)),
-    selectors=("node", "match", "last", "certainty", "age", "known"),
-    model=True)
+        ("indirect", 2), ("skip word", 0), ("word triple", 0)) + order(5, 7),
+    selectors=("node", "match", "last", "seen", "age", "known"))
 FAST = Profile(
     id=4,
-    contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",), model=False)
-PROFILES = {p.id: p for p in (FULL, FAST)}
+    contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",))
+NEURAL = Profile(
+    id=5,
+    contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
+        ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indent", 0), ("indirect", 1),
+        ("indirect", 2), ("skip word", 0), ("guess", 0), ("guess", 2)),
+    selectors=("node", "match", "last", "known"), lean=False, alone=FULL)
+PROFILES = {p.id: p for p in (FULL, FAST, NEURAL)}
 
 
 class Table:
@@ -83,8 +93,8 @@ class Table:
 
 
 class Mixer:
-    def __init__(self, profile, prior, raw_length, table_bits):
-        self.profile = profile
+    def __init__(self, profile, prior, raw_length, table_bits, readout=None):
+        self.profile, self.readout = profile, readout
         size = min(max((32 * max(raw_length, 1) - 1).bit_length(), 16), table_bits)
         self.past = Past()
         self.match = Match(min(size, 22) - 4)
@@ -105,11 +115,13 @@ class Mixer:
         """A byte is known."""
         self.past.push(byte)
         self.match.push(self.past.bytes)
+        self.past.expected = self.match.expect_byte(self.past.bytes)
         self.rate = self.rate + (self.profile.last_rate - self.rate) * F(1 / 4096)
         self.rehash()
 
-    def begin_token(self, rank, token):
-        """A token begins; the model thinks this one likeliest."""
+    def begin_token(self, hidden, rank, token):
+        """A token begins; this is the model's hidden vector, and what it thinks likeliest."""
+        self.readout.begin_token(hidden)
         self.past.guess, self.past.guessed, self.past.spelled = rank + 1, token, 0
         for i, context in enumerate(self.profile.contexts):
             if context[0] == "guess":
@@ -152,8 +164,6 @@ class Mixer:
         self.states = [self.store[at] for at in self.places]
         p12 = [c[s] >> 20 if s else 4096 for c, s in zip(self.cells[kind], self.states)]
         known = sum(1 << i for i, s in enumerate(self.states) if s)
-        logit = min(max(logit, F(-12)), F(12))
-
         if node.kind == BIT:
             self.expected = self.match.expect_bit(self.past.bytes, node.partial)
         else:
@@ -165,13 +175,17 @@ class Mixer:
             trust, side = (trust, ONE) if one else (-trust, -ONE)
         self.inputs = np.zeros(self.profile.width(), F)
         self.inputs[:n] = ODDS[p12]
-        self.inputs[n:2 * n] = LEAN[p12]
-        self.inputs[2 * n:2 * n + 3] = trust, side, bits(0x3ECCCCCD)  # 0.4
-        if self.profile.model:
-            self.inputs[2 * n + 3:2 * n + 5] = logit, min(max(logit, F(-2)), F(2))
+        if self.profile.lean:
+            self.inputs[n:2 * n] = LEAN[p12]
+        fixed = self.profile.fixed()
+        self.inputs[fixed:fixed + 3] = trust, side, bits(0x3ECCCCCD)  # 0.4
+        if self.readout:
+            slow, fast = self.readout.correct(node.mid, clamp(logit, -12, 12))
+            logit = clamp(logit + (slow + fast) * F(0.5), -12, 12)
+            self.inputs[fixed + 3:fixed + 7] = logit, clamp(logit, -2, 2), slow, fast
 
         self.node = node.partial if node.kind == BIT else 256 + min(node.depth, 15)
-        self.sets = self.select(logit, known)
+        self.sets = self.select(known)
         sums = strided_sum(self.weights[self.sets] * self.inputs)
         if len(self.sets) == 1:  # no last layer, and no refinement by order
             x = min(max(sums[0], F(-14)), F(14))
@@ -189,7 +203,7 @@ class Mixer:
         p = ((self.mixed + self.mixed) + (a + b)) * F(0.25)
         return min(max(int(p * F(1 << 22)), 4), (1 << 22) - 4)
 
-    def select(self, logit, known):
+    def select(self, known):
         """The weight set that each selector chooses."""
         sets, base, kind = [], 0, self.kind
         expected = 1 + 16 * self.expected[0] + self.expected[1] if self.expected else 0
@@ -200,9 +214,8 @@ class Mixer:
                 choice = min(expected, 31) + 32 * kind
             elif selector == "last":
                 choice = (self.past.last & 0xFF) + 256 * kind
-            elif selector == "certainty":
-                certainty = int((logit + F(12)) * bits(0x3FA55555))  # 31/24
-                choice = 4 * certainty + (known >> 2 & 7).bit_count() + 128 * kind
+            elif selector == "seen":
+                choice = 60 + (known >> 2 & 7).bit_count() + 128 * kind
             elif selector == "age":
                 choice = (len(self.past.bytes) + 1).bit_length() - 1 + 32 * kind
             elif selector == "known":
@@ -223,6 +236,8 @@ class Mixer:
         self.by_node.learn(one)
         if self.expected:
             self.match.learn(self.kind, self.expected, one)
+        if self.readout:
+            self.readout.learn(target)
         for cells, place, state in zip(self.cells[self.kind], self.places, self.states):
             cells[state] = learn(cells[state], one, CELL_LIMIT)
             self.store[place] = NEXT[state][one]

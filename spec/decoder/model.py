@@ -109,7 +109,7 @@ class Model:
         return State(len(self.layers), self.width)
 
     def step(self, state, token):
-        """Reads a token (a rank) and returns the logits of the next."""
+        """Reads a token (a rank); returns the hidden vector and the logits of the next."""
         e = self.embedding.weights[token].astype(F) * self.embedding.scales[token]
         x = self.norm(e, self.input_norm)
         first = None
@@ -117,14 +117,16 @@ class Model:
             y, first = layer.time_mix(self, state, index, self.norm(x, layer.ln1), first)
             x = x + y
             x = x + layer.channel_mix(state, index, self.norm(x, layer.ln2))
-        return self.head.apply(quantise(self.norm(x, self.output_norm)))
+        hidden = self.norm(x, self.output_norm)
+        return hidden, self.head.apply(quantise(hidden))
 
     def fingerprint(self):
         """FNV-1a over the cumulative frequencies after each of sixteen tokens."""
         state, hash = self.new_state(), 0xCBF29CE484222325
         for i in range(16):
             token = (i * 2654435761 & 0xFFFFFFFF) % len(self.vocabulary.tokens)
-            for byte in frequencies(self.step(state, token)).astype("<u8").tobytes():
+            _, logits = self.step(state, token)
+            for byte in frequencies(logits).astype("<u8").tobytes():
                 hash = (hash ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
         return hash
 

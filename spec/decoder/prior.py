@@ -1,4 +1,4 @@
-"""What a mixer knows before the first byte (FORMAT.md, section 9.8)."""
+"""What a mixer knows before the first byte (FORMAT.md, section 9.10)."""
 
 from pathlib import Path
 
@@ -50,8 +50,7 @@ def stored(profile, data):
 
 def plain(profile, mixer):
     """The prior beside a model that has none."""
-    n, sets = len(profile.contexts), len(profile.selectors)
-    mixer.weights[:, :n] = bits(0x3D75C28F)  # 0.06
-    mixer.weights[:, 2 * n] = F(0.25)
-    mixer.weights[:, 2 * n + 3] = bits(0x3F4CCCCD)  # 0.8
-    mixer.last_weights[:, :sets] = {6: bits(0x3E2AAAAB), 1: F(1)}[sets]
+    mixer.weights[:, :len(profile.contexts)] = bits(0x3D75C28F)  # 0.06
+    mixer.weights[:, profile.fixed()] = F(0.25)
+    mixer.weights[:, profile.fixed() + 3] = bits(0x3F4CCCCD)  # 0.8
+    mixer.last_weights[:, :len(profile.selectors)] = F(0.25)

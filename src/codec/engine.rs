@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::kernel::{NUMERIC_PROFILE, Path};
 use crate::mixer::{self, Mixer, Prior};
-use crate::model::{self, Loaded};
+use crate::model::{self, Loaded, Model};
 use crate::progress::Progress;
 
 use super::choose::{Kind, kind};
@@ -25,7 +25,7 @@ pub struct Engine {
     profile: &'static mixer::Profile,
     model: Option<Loaded>,
     prior: Prior,
-    mix_prior: Prior,
+    alone_prior: Prior,
 }
 
 /// Chunks up to this length that are not text are coded with the model and without, because a short
@@ -46,12 +46,12 @@ fn effort(level: u8) -> Effort {
         1 => (&mixer::FAST, None, 2 << 20),
         2 => (&mixer::FULL, None, 2 << 20),
         3 => (&mixer::FULL, None, 8 << 20),
-        4 => (&mixer::FULL, nano, 2 << 20),
-        5 => (&mixer::FULL, nano, 8 << 20),
-        6 => (&mixer::FULL, small, 1 << 20),
-        7 => (&mixer::FULL, small, 2 << 20),
-        8 => (&mixer::FULL, small, 4 << 20),
-        _ => (&mixer::FULL, small, 16 << 20),
+        4 => (&mixer::NEURAL, nano, 2 << 20),
+        5 => (&mixer::NEURAL, nano, 8 << 20),
+        6 => (&mixer::NEURAL, small, 1 << 20),
+        7 => (&mixer::NEURAL, small, 2 << 20),
+        8 => (&mixer::NEURAL, small, 4 << 20),
+        _ => (&mixer::NEURAL, small, 16 << 20),
     };
     Effort { profile, model, chunk }
 }
@@ -96,11 +96,11 @@ impl Engine {
             Some(bytes) if bytes.first() == Some(&profile.id) => {
                 Prior::from_bytes(profile, bytes).map_err(Error::Model)?
             }
-            _ => Prior::plain(profile, true),
+            _ => Prior::plain(profile),
         };
-        let mix_prior = Prior::built_in(profile);
+        let alone_prior = Prior::built_in(profile.alone.unwrap_or(profile));
         let path = Path::detect();
-        Ok(Engine { options, path, pool, params, profile, model, prior, mix_prior })
+        Ok(Engine { options, path, pool, params, profile, model, prior, alone_prior })
     }
 
     /// An engine for packing at a level.
@@ -221,7 +221,7 @@ impl Engine {
         }
         let (mut progress, uncounted) = (progress, Progress::default());
         if let Some(writer) = writer.filter(|_| kind == Kind::Text || short) {
-            let mut mixer = self.mixer(raw.len(), true);
+            let mut mixer = self.mixer_around(writer.model(), raw.len());
             offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
             if kind == Kind::Text {
                 return Ok(best);
@@ -229,13 +229,21 @@ impl Engine {
             // What follows is the second trial of the same bytes.
             progress = &uncounted;
         }
-        offer(CodecId::Mix, mix::encode(raw, &mut self.mixer(raw.len(), false), progress)?);
+        offer(CodecId::Mix, mix::encode(raw, &mut self.mixer(raw.len()), progress)?);
         Ok(best)
     }
 
-    fn mixer(&self, len: usize, neural: bool) -> Mixer {
-        let prior = if neural { &self.prior } else { &self.mix_prior };
-        Mixer::new(self.path, self.profile, prior, len, self.params.table_bits)
+    /// A mixer for a chunk of contexts alone.
+    fn mixer(&self, len: usize) -> Mixer {
+        let profile = self.profile.alone.unwrap_or(self.profile);
+        Mixer::new(self.path, profile, &self.alone_prior, len, self.params.table_bits)
+    }
+
+    /// A mixer for a neural chunk.
+    fn mixer_around(&self, model: &Model, len: usize) -> Mixer {
+        let (tokens, width) = (model.vocabulary().len(), model.shape().width);
+        Mixer::new(self.path, self.profile, &self.prior, len, self.params.table_bits)
+            .with_readout(tokens, width)
     }
 
     /// Decodes every job, in the order given. The caller checks the checksums.
@@ -257,11 +265,14 @@ impl Engine {
                 let loaded = self.model.as_ref().ok_or_else(|| {
                     Error::corrupt("a neural chunk in an archive that names no model")
                 })?;
+                if self.profile.alone.is_none() {
+                    return Err(Error::corrupt("a neural chunk in an archive of contexts alone"));
+                }
                 let (hands, rest) = deal(neural, jobs, self.pool.current_num_threads());
                 let taken = AtomicUsize::new(0);
                 hands.par_iter().with_max_len(1).try_for_each(|hand| {
                     let next = || rest.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
-                    let new_mixer = |len| self.mixer(len, true);
+                    let new_mixer = |len| self.mixer_around(&loaded.0, len);
                     decode_queue(&loaded.0, self.path, jobs, hand, next, new_mixer, progress, put)
                 })?;
             }
@@ -278,7 +289,7 @@ impl Engine {
         progress.check()?;
         let raw = match job.codec {
             CodecId::Mix => {
-                let mut mixer = self.mixer(job.raw_len, false);
+                let mut mixer = self.mixer(job.raw_len);
                 return mix::decode(job.coded, job.raw_len, &mut mixer, progress);
             }
             CodecId::Zstd => frame::decompress(job.coded, job.raw_len)
@@ -290,5 +301,19 @@ impl Engine {
         }
         progress.add(raw.len() as u64);
         Ok(raw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_models_bring_a_prior_of_their_profile() {
+        for built in &model::BUILT_IN {
+            let loaded = model::built_in(built.name).unwrap();
+            let prior = loaded.0.prior().expect(built.name);
+            assert_eq!(Prior::from_bytes(&mixer::NEURAL, prior).err(), None, "{}", built.name);
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::vocab::{Node, Tokenizer};
 
 use super::Job;
-use super::spell::spell;
+use super::spell::{Outlook, spell};
 
 /// Positions taken through the matrices at once while encoding.
 pub(super) const POSITIONS: usize = 16;
@@ -45,6 +45,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The model that predicts.
+    pub(super) fn model(&self) -> &'a Model {
+        self.model
+    }
+
     /// Codes `raw`.
     pub(super) fn encode(
         &mut self,
@@ -53,7 +58,6 @@ impl<'a> Writer<'a> {
         progress: &Progress,
     ) -> Result<Vec<u8>> {
         let vocabulary = self.model.vocabulary();
-        let size = vocabulary.len();
         // One token before the first, so that `tokens[i]` predicts `tokens[i + 1]`.
         let mut tokens = vec![first_token(self.model)];
         self.tokenizer.cut(vocabulary, raw, &mut tokens);
@@ -64,12 +68,12 @@ impl<'a> Writer<'a> {
             progress.check()?;
             let before = mixer.bytes().len();
             let slots = &[0; POSITIONS][..block.len()];
-            let logits = self.pass.run(self.model, block, slots, &mut self.states);
-            for (logits, &token) in logits.chunks_exact(size).zip(targets) {
+            let outputs = self.pass.run(self.model, block, slots, &mut self.states);
+            for ((hidden, logits), &token) in outputs.each().zip(targets) {
                 self.frequencies.take(logits);
-                let guess = Some(self.frequencies.likeliest());
+                let outlook = Some(Outlook { likeliest: self.frequencies.likeliest(), hidden });
                 let logit = |node: &Node| self.frequencies.log_odds(node);
-                spell(vocabulary, mixer, guess, logit, |node, p| {
+                spell(vocabulary, mixer, outlook, logit, |node, p| {
                     let one = node.answer(token);
                     encoder.encode(one, p);
                     one
@@ -105,7 +109,6 @@ pub(super) fn decode_queue(
     done: impl Fn(usize, Vec<u8>),
 ) -> Result<()> {
     let vocabulary = model.vocabulary();
-    let size = vocabulary.len();
     let lanes = first.len();
     let mut first = first.iter().copied();
     let mut pass = Pass::new(model, lanes, path);
@@ -139,15 +142,15 @@ pub(super) fn decode_queue(
         tokens.extend(active.iter().map(|l| l.token));
         slots.clear();
         slots.extend(active.iter().map(|l| l.slot));
-        let logits = pass.run(model, &tokens, &slots, &mut states);
+        let outputs = pass.run(model, &tokens, &slots, &mut states);
         let mut finished = false;
-        for (lane, logits) in active.iter_mut().zip(logits.chunks_exact(size)) {
+        for (lane, (hidden, logits)) in active.iter_mut().zip(outputs.each()) {
             let before = lane.mixer.bytes().len();
             frequencies.take(logits);
             let (mixer, decoder) = (&mut lane.mixer, &mut lane.decoder);
             let logit = |node: &Node| frequencies.log_odds(node);
-            let guess = Some(frequencies.likeliest());
-            lane.token = spell(vocabulary, mixer, guess, logit, |_, p| decoder.decode(p));
+            let outlook = Some(Outlook { likeliest: frequencies.likeliest(), hidden });
+            lane.token = spell(vocabulary, mixer, outlook, logit, |_, p| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

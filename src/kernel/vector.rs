@@ -51,6 +51,27 @@ dispatched! {
 }
 
 dispatched! {
+    /// `y = x/‖x‖`, or zero where that has no finite length.
+    pub fn unit(x: &[f32], y: &mut [f32]) {
+        let mut s = [0.0f32; 16];
+        for x in x.as_chunks::<16>().0 {
+            for (s, x) in s.iter_mut().zip(x) {
+                *s += x * x;
+            }
+        }
+        let total = fold16(s);
+        if total > 1e-24 && total < 1e24 {
+            let scale = rsqrt(total);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = x * scale;
+            }
+        } else {
+            y.fill(0.0);
+        }
+    }
+}
+
+dispatched! {
     /// Group norm over one head of 64 with epsilon 64·10⁻⁵, then the bonus term
     /// `(Σ r·k·r_k) · v`, then the gate.
     pub fn head_output(

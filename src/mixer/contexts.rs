@@ -28,6 +28,8 @@ pub enum Context {
     /// The token that the model thinks likeliest and how much of it is spelled, with the last n
     /// bytes, n ≤ 3; where there is no such token or it was contradicted, the last n + 5 bytes.
     Guess(u8),
+    /// The byte that the match expects, and its length's bucket; without a match the last 5 bytes.
+    Expected,
 }
 
 /// What the contexts are computed from, kept up to date byte by byte.
@@ -56,6 +58,8 @@ pub struct Past {
     guessed: Vec<u8>,
     /// Bytes of the token that are known.
     spelled: usize,
+    /// What the match expects: the byte and the bucket of its length.
+    expected: Option<(u8, usize)>,
 }
 
 const PRIME: u32 = 0x2f0b_4c47;
@@ -91,6 +95,7 @@ impl Default for Past {
             guess: 0,
             guessed: Vec::new(),
             spelled: 0,
+            expected: None,
         }
     }
 }
@@ -118,6 +123,11 @@ impl Past {
         self.guessed.clear();
         self.guessed.extend_from_slice(bytes);
         self.spelled = 0;
+    }
+
+    /// Notes what byte the match expects next, and the bucket of its length.
+    pub fn expect(&mut self, expected: Option<(u8, usize)>) {
+        self.expected = expected;
     }
 
     /// Takes in the next byte.
@@ -178,6 +188,13 @@ impl Past {
         if at < self.line { self.bytes[at] } else { 0 }
     }
 
+    /// The hash of the last n bytes, 5 ≤ n ≤ 8.
+    #[inline(always)]
+    fn long(&self, h: u32, n: u8) -> u32 {
+        let high = (self.last >> 32) as u32 & (u32::MAX >> (64 - 8 * u32::from(n)));
+        combine(combine(h, self.last as u32), high)
+    }
+
     /// The hash of what `context` sees; `salt` tells contexts apart.
     #[inline]
     pub fn hash(&self, context: Context, salt: u32) -> u32 {
@@ -187,10 +204,7 @@ impl Past {
             Context::Order(n @ 1..=4) => {
                 combine(h, (self.last as u32) & (u32::MAX >> (32 - 8 * u32::from(n))))
             }
-            Context::Order(n) => {
-                let high = (self.last >> 32) as u32 & (u32::MAX >> (64 - 8 * u32::from(n.min(8))));
-                combine(combine(h, self.last as u32), high)
-            }
+            Context::Order(n) => self.long(h, n.min(8)),
             Context::Word => combine(combine(h, self.word), u32::from(self.byte(1))),
             Context::WordPair => {
                 combine(combine(combine(h, self.word), self.word_before), u32::from(self.byte(1)))
@@ -213,10 +227,11 @@ impl Past {
                 let last = self.last as u32 & ((1 << (8 * n)) - 1);
                 combine(combine(!h, self.guess << 8 | self.spelled.min(255) as u32), last)
             }
-            Context::Guess(n) => {
-                let high = (self.last >> 32) as u32 & (u32::MAX >> (24 - 8 * n));
-                combine(combine(h, self.last as u32), high)
-            }
+            Context::Guess(n) => self.long(h, n + 5),
+            Context::Expected => match self.expected {
+                Some((byte, bucket)) => combine(!h, u32::from(byte) << 8 | bucket as u32),
+                None => self.long(h, 5),
+            },
             Context::Indirect(n) => {
                 let after = match n {
                     1 => self.after_one[(self.last & 0xff) as usize],

@@ -85,6 +85,12 @@ impl Match {
         }
     }
 
+    /// The byte expected next, and the bucket of the match's length.
+    #[inline]
+    pub fn expect_byte(&self, bytes: &[u8]) -> Option<(u8, usize)> {
+        (self.length > 0).then(|| (bytes[self.at], self.bucket()))
+    }
+
     fn bucket(&self) -> usize {
         match self.length {
             0..16 => self.length / 2,

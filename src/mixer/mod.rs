@@ -2,7 +2,7 @@
 //!
 //! For each binary decision every context offers the probability its bit history suggests, the
 //! match model what followed last time, and the language model its own probability, all as
-//! log odds. Several weight sets, chosen by small contexts, add them up; a second layer adds the
+//! log odds; the model's are first corrected by what it got wrong before. Several weight sets, chosen by small contexts, add them up; a second layer adds the
 //! sets' opinions; two refinements correct what is systematically off. Everything learns from
 //! every answer and is reset at each chunk, to a prior learned offline where there is one.
 //!
@@ -15,6 +15,7 @@ mod matching;
 mod pages;
 pub mod prior;
 mod profile;
+mod readout;
 mod refine;
 mod table;
 
@@ -24,14 +25,15 @@ use crate::coder::ONE;
 use crate::kernel::Path;
 use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::clamp;
-use crate::vocab::Question;
+use crate::vocab::{Node, Question};
 
 use contexts::{Context, Past, combine};
 use history::Histories;
 use maps::{Cell, Rates, Squash, Stretch};
 use matching::{Expectation, Match};
 pub use prior::Prior;
-pub use profile::{FAST, FULL, Profile, Selector, by_id};
+pub use profile::{FAST, FULL, NEURAL, Profile, Selector, by_id};
+use readout::{Readout, SPEEDS};
 use refine::Refinement;
 use table::Table;
 
@@ -91,6 +93,8 @@ pub struct Mixer {
     mixed: f32,
     by_node: Refinement,
     by_order: Refinement,
+    /// Corrects the model, where there is one.
+    readout: Option<Readout>,
     expected: Option<Expectation>,
     kind: usize,
     slot: usize,
@@ -134,6 +138,7 @@ impl Mixer {
             mixed: 0.0,
             by_node: Refinement::new(NODES, 255),
             by_order: Refinement::new(usize::from(profile.refinements > 1) << HASHED_BITS, 255),
+            readout: None,
             expected: None,
             kind: 0,
             slot: 0,
@@ -144,18 +149,30 @@ impl Mixer {
         mixer
     }
 
+    /// This mixer with corrections of a model whose hidden vector has `width` values and whose
+    /// vocabulary has `tokens` tokens.
+    pub fn with_readout(mut self, tokens: usize, width: usize) -> Self {
+        self.readout = Some(Readout::new(self.path, tokens, width));
+        self
+    }
+
     /// Takes in a byte that is now known.
     pub fn push(&mut self, byte: u8) {
         self.past.push(byte);
         self.matching.push(self.past.bytes());
+        self.past.expect(self.matching.expect_byte(self.past.bytes()));
         let (rate, last) = (self.rate, self.profile.rate_last);
         // The rate falls by 1/4096 of its distance per byte.
         self.rate = rate + (last - rate) * (1.0 / 4096.0);
         self.rehash(|_| true);
     }
 
-    /// Notes that a token begins and which one the model thinks likeliest, by rank and bytes.
-    pub fn begin_token(&mut self, rank: u32, bytes: &[u8]) {
+    /// Notes that a token begins, the model's hidden vector, and which token the model thinks
+    /// likeliest, by rank and bytes.
+    pub fn begin_token(&mut self, hidden: &[f32], rank: u32, bytes: &[u8]) {
+        if let Some(readout) = &mut self.readout {
+            readout.begin_token(hidden);
+        }
         self.past.begin_token(rank, bytes);
         self.rehash(|context| matches!(context, Context::Guess(_)));
     }
@@ -182,11 +199,11 @@ impl Mixer {
         self.half = u32::MAX;
     }
 
-    /// The probability (of [`ONE`]) that the answer to `question` is one. `depth` is the number
-    /// of bytes of the token so far; `logit` the log odds of a one by the language model, 0
-    /// without one.
-    pub fn predict(&mut self, question: Question, depth: u8, logit: f32) -> u32 {
+    /// The probability (of [`ONE`]) that the answer at `decision` is one; `logit` is the log odds
+    /// of a one by the language model, 0 without one.
+    pub fn predict(&mut self, decision: &Node, logit: f32) -> u32 {
         let shared = &*SHARED;
+        let (question, depth) = (decision.question, decision.depth);
         match question {
             Question::Bit(partial) => self.seek_bit(partial),
             Question::End => self.seek_end(depth),
@@ -200,9 +217,12 @@ impl Mixer {
             self.by_order.prefetch(order_2 as usize);
         }
         let known = self.gather_contexts(shared);
-        let logit = clamp(logit, -12.0, 12.0);
-        self.gather_fixed(question, logit, shared);
-        self.select(node, logit, known);
+        self.gather_fixed(question, shared);
+        if self.profile.alone.is_some() {
+            // No two decisions of a vocabulary divide it at the same token.
+            self.gather_model(decision.mid as usize, clamp(logit, -12.0, 12.0));
+        }
+        self.select(node, known);
 
         let sets = self.profile.sets.len();
         let mut sums = [0.0; MAX_SETS];
@@ -237,8 +257,8 @@ impl Mixer {
         ((p * ONE as f32) as u32).clamp(4, ONE - 4)
     }
 
-    /// Inputs from the contexts: the log odds that each history suggests, then how far its
-    /// probability is from even. Returns a mask of the contexts that were seen before.
+    /// Inputs from the contexts: the log odds that each history suggests, then (in some profiles)
+    /// how far its probability is from even. Returns a mask of the contexts that were seen before.
     #[inline]
     fn gather_contexts(&mut self, shared: &Shared) -> u32 {
         let n = self.profile.contexts.len();
@@ -255,15 +275,17 @@ impl Mixer {
             let p = cells[usize::from(state)].p12();
             let seen = state != 0;
             odds[i] = if seen { shared.stretch.get(p) } else { 0.0 };
-            lean[i] = if seen { (p as f32 - 2047.5) * (1.0 / 1024.0) } else { 0.0 };
+            if self.profile.lean {
+                lean[i] = if seen { (p as f32 - 2047.5) * (1.0 / 1024.0) } else { 0.0 };
+            }
             known |= u32::from(seen) << i;
         }
         known
     }
 
-    /// Inputs from the model and the match, and the constant.
+    /// Inputs from the match, and the constant.
     #[inline]
-    fn gather_fixed(&mut self, question: Question, logit: f32, shared: &Shared) {
+    fn gather_fixed(&mut self, question: Question, shared: &Shared) {
         self.expected = match question {
             Question::Bit(partial) => self.matching.expect_bit(self.past.bytes(), partial),
             Question::End => self.matching.expect_end(),
@@ -272,16 +294,26 @@ impl Mixer {
             let trust = self.matching.trust(e, self.kind, &shared.stretch);
             if e.one { (trust, 1.0) } else { (-trust, -1.0) }
         });
-        let fixed = &mut self.inputs[2 * self.profile.contexts.len()..];
-        fixed[..3].copy_from_slice(&[trust, side, 0.4]);
-        if self.profile.model {
-            fixed[3..5].copy_from_slice(&[logit, clamp(logit, -2.0, 2.0)]);
-        }
+        self.inputs[self.profile.fixed_at()..][..3].copy_from_slice(&[trust, side, 0.4]);
+    }
+
+    /// Inputs from the model: its corrected log odds, in full and clipped, and the corrections.
+    #[inline]
+    fn gather_model(&mut self, decision: usize, logit: f32) {
+        let wide = |x| clamp(x, -12.0, 12.0);
+        let corrections = match &mut self.readout {
+            Some(readout) => readout.correct(decision, logit).map(wide),
+            None => [0.0; SPEEDS],
+        };
+        let [slow, fast] = corrections;
+        let corrected = wide(logit + (slow + fast) * 0.5);
+        let inputs = [corrected, clamp(corrected, -2.0, 2.0), slow, fast];
+        self.inputs[self.profile.fixed_at() + 3..][..4].copy_from_slice(&inputs);
     }
 
     /// Chooses the weight set of each selector.
     #[inline]
-    fn select(&mut self, node: usize, logit: f32, known: u32) {
+    fn select(&mut self, node: usize, known: u32) {
         let inputs = self.profile.inputs();
         let expected = self.expected.map_or(0, |e| 1 + usize::from(e.one) * 16 + e.bucket);
         let mut base = 0;
@@ -290,11 +322,7 @@ impl Mixer {
                 Selector::Node => node,
                 Selector::Match => expected.min(31) + 32 * self.kind,
                 Selector::Last => usize::from(self.past.byte(1)) + 256 * self.kind,
-                Selector::Certainty => {
-                    let certainty = ((logit + 12.0) * (31.0 / 24.0)) as usize;
-                    let orders = (known >> 2 & 7).count_ones() as usize;
-                    certainty * 4 + orders + 128 * self.kind
-                }
+                Selector::Seen => 60 + (known >> 2 & 7).count_ones() as usize + 128 * self.kind,
                 Selector::Age => {
                     let position = self.past.bytes().len() as u32 + 1;
                     position.ilog2() as usize + 32 * self.kind
@@ -325,6 +353,9 @@ impl Mixer {
         self.by_node.update(one, &shared.rates);
         if self.profile.refinements > 1 {
             self.by_order.update(one, &shared.rates);
+        }
+        if let Some(readout) = &mut self.readout {
+            readout.update(one, &shared.squash);
         }
         if let Some(e) = self.expected {
             self.matching.update(e, self.kind, one, &shared.rates);

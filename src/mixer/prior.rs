@@ -33,13 +33,14 @@ struct Tables {
 
 impl Prior {
     /// Plain starting values: trust the model if there is one, else the contexts alike.
-    pub fn plain(profile: &Profile, with_model: bool) -> Self {
+    pub fn plain(profile: &Profile) -> Self {
         let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
+        let with_model = profile.alone.is_some();
         let mut set = vec![0.0; inputs];
         set[..n].fill(if with_model { 0.06 } else { 0.3 });
-        set[2 * n] = 0.25;
+        set[profile.fixed_at()] = 0.25;
         if with_model {
-            set[2 * n + 3] = 0.8;
+            set[profile.fixed_at() + 3] = 0.8;
         }
         let mut last = [0.0; FINAL_WIDTH];
         last[..sets].fill(1.0 / sets as f32);
@@ -70,7 +71,7 @@ impl Prior {
         if id != profile.id {
             return Err(format!("the prior is for mixer profile {id}, not {}", profile.id));
         }
-        let plain = Self::plain(profile, false);
+        let plain = Self::plain(profile);
         let sets = profile.sets.len();
         let wanted = 2 * (plain.0.weights.len() + NODES * sets)
             + 3 * (plain.0.cells.len() * 256 + plain.0.matches.len() + plain.0.nodes.len());
@@ -151,7 +152,7 @@ impl Prior {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FAST, FULL};
+    use super::super::{FAST, FULL, NEURAL};
     use super::*;
 
     #[test]
@@ -163,13 +164,13 @@ mod tests {
 
     #[test]
     fn stored_priors_come_back() {
-        for profile in [&FULL, &FAST] {
-            let bytes = Prior::plain(profile, false).to_bytes(profile);
+        for profile in [&NEURAL, &FULL, &FAST] {
+            let bytes = Prior::plain(profile).to_bytes(profile);
             let again = Prior::from_bytes(profile, &bytes).unwrap();
             assert_eq!(again.to_bytes(profile), bytes);
             assert!(Prior::from_bytes(profile, &bytes[..bytes.len() - 1]).is_err());
         }
-        let fast = Prior::plain(&FAST, false).to_bytes(&FAST);
+        let fast = Prior::plain(&FAST).to_bytes(&FAST);
         assert!(Prior::from_bytes(&FULL, &fast).is_err());
         assert!(Prior::from_bytes(&FULL, &[]).is_err());
     }

@@ -11,8 +11,8 @@ pub enum Selector {
     Match,
     /// The last byte.
     Last,
-    /// The model's log odds, and how many of the third to fifth contexts were seen before.
-    Certainty,
+    /// How many of the third to fifth contexts were seen before.
+    Seen,
     /// The logarithm of the position in the chunk.
     Age,
     /// Which of the second to seventh contexts were seen before, and whether there is a match.
@@ -26,7 +26,7 @@ impl Selector {
             Selector::Node => 272,
             Selector::Match => 64,
             Selector::Last => 512,
-            Selector::Certainty => 256,
+            Selector::Seen => 256,
             Selector::Age => 64,
             Selector::Known => 256,
         }
@@ -43,29 +43,68 @@ pub struct Profile {
     pub contexts: &'static [Context],
     /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
     pub sets: &'static [Selector],
+    /// Whether each context also offers how far its probability is from even.
+    pub lean: bool,
     /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
     /// shipped profile has none; that is for measuring what they earn.
     pub refinements: usize,
-    /// Whether there are inputs for a language model.
-    pub model: bool,
+    /// Where a language model takes part, the profile of the chunks that are coded without it.
+    pub alone: Option<&'static Profile>,
     /// Learning rate of the network at the start of a chunk.
     pub rate_first: f32,
     /// And the rate it falls to.
     pub rate_last: f32,
-    /// What its mixer starts from without a model ([`super::Prior`]).
+    /// What its mixer starts from ([`super::Prior`]); where a model takes part, that brings its own.
     pub prior: &'static [u8],
 }
 
 impl Profile {
-    /// Inputs of the network: two per context, two of the model, two of the match, a constant;
-    /// padded to a multiple of sixteen.
+    /// Inputs of the network: one or two per context, two of the match, a constant, and four
+    /// where there is a model; padded to a multiple of sixteen.
     pub const fn inputs(&self) -> usize {
-        let fixed = if self.model { 7 } else { 3 };
-        (2 * self.contexts.len() + fixed).next_multiple_of(16)
+        let fixed = if self.alone.is_some() { 7 } else { 3 };
+        (self.fixed_at() + fixed).next_multiple_of(16)
+    }
+
+    /// Where the inputs begin that are not of contexts.
+    pub const fn fixed_at(&self) -> usize {
+        self.contexts.len() * if self.lean { 2 } else { 1 }
     }
 }
 
-/// The full profile: default.
+/// Around a language model.
+pub static NEURAL: Profile = Profile {
+    id: 5,
+    contexts: &[
+        Context::Order(1),
+        Context::Order(2),
+        Context::Order(3),
+        Context::Order(4),
+        Context::Word,
+        Context::Order(8),
+        Context::Expected,
+        Context::Order(0),
+        Context::Column,
+        Context::Above,
+        Context::Field,
+        Context::Key,
+        Context::Indent,
+        Context::Indirect(1),
+        Context::Indirect(2),
+        Context::SkipWord,
+        Context::Guess(0),
+        Context::Guess(2),
+    ],
+    sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
+    lean: false,
+    refinements: 2,
+    alone: Some(&FULL),
+    rate_first: 0.015,
+    rate_last: 0.006,
+    prior: &[],
+};
+
+/// The full set of contexts, alone.
 pub static FULL: Profile = Profile {
     id: 3,
     contexts: &[
@@ -87,19 +126,20 @@ pub static FULL: Profile = Profile {
         Context::Indirect(2),
         Context::SkipWord,
         Context::WordTriple,
-        Context::Guess(0),
-        Context::Guess(2),
+        Context::Order(5),
+        Context::Order(7),
     ],
     sets: &[
         Selector::Node,
         Selector::Match,
         Selector::Last,
-        Selector::Certainty,
+        Selector::Seen,
         Selector::Age,
         Selector::Known,
     ],
+    lean: true,
     refinements: 2,
-    model: true,
+    alone: None,
     rate_first: 0.015,
     rate_last: 0.006,
     prior: include_bytes!("../../models/mix-3.prior"),
@@ -117,8 +157,9 @@ pub static FAST: Profile = Profile {
         Context::Word,
     ],
     sets: &[Selector::Match],
+    lean: true,
     refinements: 1,
-    model: false,
+    alone: None,
     rate_first: 0.015,
     rate_last: 0.006,
     prior: include_bytes!("../../models/mix-4.prior"),
@@ -126,5 +167,5 @@ pub static FAST: Profile = Profile {
 
 /// The profile with this number.
 pub fn by_id(id: u8) -> Option<&'static Profile> {
-    [&FULL, &FAST].into_iter().find(|p| p.id == id)
+    [&NEURAL, &FULL, &FAST].into_iter().find(|p| p.id == id)
 }

@@ -24,8 +24,10 @@ impl Model {
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for i in 0..LENGTH {
             let token = i.wrapping_mul(2_654_435_761) % size;
-            let logits = pass.run(self, &[token], &[0], &mut states);
-            frequencies.take(logits);
+            let outputs = pass.run(self, &[token], &[0], &mut states);
+            for (_, logits) in outputs.each() {
+                frequencies.take(logits);
+            }
             for byte in (0..=size).flat_map(|rank| frequencies.below(rank).to_le_bytes()) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }

@@ -15,6 +15,24 @@ use crate::kernel::{Path, vector};
 use super::state::State;
 use super::weights::{ChannelMix, LowRank, Model, Norm, Shape, TimeMix};
 
+/// What a forward pass gives for each of its items.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a> {
+    width: usize,
+    hidden: &'a [f32],
+    logits: &'a [f32],
+}
+
+impl<'a> Outputs<'a> {
+    /// Each item's hidden vector, as long as the model is wide, and its logits, one for every
+    /// token in byte order.
+    pub fn each(&self) -> impl Iterator<Item = (&'a [f32], &'a [f32])> {
+        let hidden = self.hidden.chunks_exact(self.width);
+        let size = self.logits.len() / hidden.len().max(1);
+        hidden.zip(self.logits.chunks_exact(size.max(1)))
+    }
+}
+
 /// Working memory of a forward pass over up to `capacity` items; allocated once.
 #[derive(Debug)]
 pub struct Pass {
@@ -38,6 +56,7 @@ pub struct Pass {
     wide: [Quantised; 6],
     low_wide: Quantised,
     deep: Sparse,
+    hidden: Vec<f32>,
     logits: Vec<f32>,
 }
 
@@ -64,6 +83,7 @@ impl Pass {
             wide: std::array::from_fn(|_| Quantised::new(capacity, width)),
             low_wide: Quantised::new(capacity, model.max_rank()),
             deep: Sparse::new(inner),
+            hidden: vec![0.0; capacity * width],
             logits: vec![0.0; capacity * vocabulary],
         }
     }
@@ -78,8 +98,7 @@ impl Pass {
         self.path
     }
 
-    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order, and returns
-    /// the logits: `tokens.len() × vocabulary`, in byte order of the tokens.
+    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order.
     ///
     /// # Panics
     /// If there are more items than the capacity, or a token or slot does not exist.
@@ -89,7 +108,7 @@ impl Pass {
         tokens: &[u32],
         slots: &[usize],
         states: &mut [State],
-    ) -> &[f32] {
+    ) -> Outputs<'_> {
         let n = tokens.len();
         assert!(n <= self.capacity && slots.len() == n);
         let width = model.shape.width;
@@ -106,14 +125,15 @@ impl Pass {
             self.time_mix(model, index, &layer.time_norm, &layer.time, slots, states);
             self.channel_mix(model, index, &layer.channel_norm, &layer.channel, slots, states);
         }
-        for (i, x) in self.x.chunks_exact(width).take(n).enumerate() {
+        let hidden = self.hidden.chunks_exact_mut(width);
+        for (i, (x, hidden)) in self.x.chunks_exact(width).zip(hidden).take(n).enumerate() {
             let Norm { weight, bias } = &model.output_norm;
-            vector::layer_norm(self.path, x, weight, bias, model.inverse_width, &mut self.normed);
-            self.wide[0].set(self.path, i, &self.normed);
+            vector::layer_norm(self.path, x, weight, bias, model.inverse_width, hidden);
+            self.wide[0].set(self.path, i, hidden);
         }
         let stride = model.shape.vocabulary;
         model.head.apply(self.path, &self.wide[0], n, &mut self.logits, stride);
-        &self.logits[..n * stride]
+        Outputs { width, hidden: &self.hidden[..n * width], logits: &self.logits[..n * stride] }
     }
 
     fn time_mix(

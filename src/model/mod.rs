@@ -8,7 +8,7 @@ mod registry;
 mod state;
 mod weights;
 
-pub use forward::Pass;
+pub use forward::{Outputs, Pass};
 pub use frequencies::Frequencies;
 pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, find, hex, known, open};
 pub use state::State;

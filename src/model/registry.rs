@@ -32,7 +32,7 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "0db560e6f2607caed1d07662e2df8fee7bd12243f8369ef99b9df92b66b324fb",
+    sha256: "b834d6ff2ce483fded1c2420ae0235a10acd777758a3a8168f4d0459cdf68368",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xe24f_846e_2e26_317d,
 };
@@ -41,9 +41,9 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "9ff022c39dc86eac4aa0c1f359f37cdccf8c128323451b25e99e284cd9e33d9a",
+    sha256: "f2bd9a9eee88aea4ba11c7eeef85d7c6a1a49bcce01e22d73db8546e90fe0231",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xeca7_4e6c_b05a_0038,
+    fingerprint: 0xa8f1_c4fc_bf38_cd34,
 };
 
 /// The shipped models, best last.

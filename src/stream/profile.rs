@@ -21,17 +21,17 @@ pub struct Profile {
     pub model: Option<ModelRef>,
 }
 
-/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3 were
-/// used before the first release.
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3,
+/// 6 and 7 were used before the first release.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
     // Levels 6 to 9.
-    (6, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    (8, Profile { params: CoderParams { mixer: 5, table_bits: 24 }, model: Some(named(&SMALL)) }),
     // Levels 4 and 5.
-    (7, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: Some(named(&NANO)) }),
+    (9, Profile { params: CoderParams { mixer: 5, table_bits: 24 }, model: Some(named(&NANO)) }),
 ];
 
 /// How archives name a built-in model.

@@ -1,0 +1,154 @@
+//! Dynamic evaluation: a correction of the model's log odds that is learned as the chunk goes by.
+//!
+//! The model's weights stay as they are. What it says of a decision is corrected by linear
+//! functions of its hidden vector, two for every decision of the vocabulary: one that learns
+//! slowly and one that learns fast, both by gradient descent on the cost of coding.
+//!
+//! Source: dynamic evaluation (Mikolov et al. 2010; Krause et al. 2018), here of the output layer
+//! alone, over binary decisions instead of tokens.
+
+use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
+use crate::kernel::scalar::recip;
+use crate::kernel::{Path, vector};
+
+use super::maps::Squash;
+
+/// Functions for each decision.
+pub const SPEEDS: usize = 2;
+/// Most decisions that are told apart: in a larger vocabulary several share a place.
+const MOST: usize = 8192;
+/// How far each moves against the gradient, the hidden vector having length 1.
+const RATES: [f32; SPEEDS] = [0.5, 4.0];
+
+/// Corrections of one chunk's log odds.
+#[derive(Debug)]
+pub struct Readout {
+    path: Path,
+    /// The model's hidden vector at the current token, of length 1.
+    hidden: Vec<f32>,
+    /// [`SPEEDS`] rows of the hidden vector's width for each place.
+    weights: Vec<f32>,
+    /// How often each place was met.
+    counts: Vec<u16>,
+    /// Where the decision last corrected has its count and its weights.
+    place: usize,
+    at: [usize; SPEEDS],
+    logit: f32,
+    sums: [f32; MAX_SETS],
+}
+
+impl Readout {
+    /// Corrections for `decisions` decisions by a hidden vector of `width`, a multiple of sixteen;
+    /// all zero.
+    pub fn new(path: Path, decisions: usize, width: usize) -> Self {
+        let decisions = decisions.clamp(1, MOST);
+        Readout {
+            path,
+            hidden: vec![0.0; width],
+            weights: vec![0.0; decisions * SPEEDS * width],
+            counts: vec![0; decisions],
+            place: 0,
+            at: [0; SPEEDS],
+            logit: 0.0,
+            sums: [0.0; MAX_SETS],
+        }
+    }
+
+    /// Notes the model's hidden vector at a new token.
+    pub fn begin_token(&mut self, hidden: &[f32]) {
+        vector::unit(self.path, hidden, &mut self.hidden);
+    }
+
+    /// The corrections of `logit` at a decision.
+    #[inline]
+    pub fn correct(&mut self, decision: usize, logit: f32) -> [f32; SPEEDS] {
+        let width = self.hidden.len();
+        self.place = decision % self.counts.len();
+        self.logit = logit;
+        self.at = std::array::from_fn(|speed| (self.place * SPEEDS + speed) * width);
+        dot_sets(self.path, &self.weights, &self.at, &self.hidden, &mut self.sums);
+        [self.sums[0], self.sums[1]]
+    }
+
+    /// Learns the answer to the decision last corrected.
+    #[inline]
+    pub fn update(&mut self, one: bool, squash: &Squash) {
+        let target = if one { 1.0 } else { 0.0 };
+        let count = &mut self.counts[self.place];
+        // The first answers weigh most.
+        let share = 0.5 + 64.0 * recip(64.0 + f32::from(*count));
+        *count = count.saturating_add(1);
+        let mut errors = [0.0; MAX_SETS];
+        for (speed, error) in errors.iter_mut().enumerate().take(SPEEDS) {
+            let p = squash.get(self.logit + self.sums[speed]);
+            *error = (target - p) * (RATES[speed] * share);
+        }
+        train_sets(self.path, &mut self.weights, &self.at, &self.hidden, &errors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 64;
+
+    /// Hidden vectors of which the first value says the answer, with the answers.
+    fn lesson(n: usize) -> impl Iterator<Item = ([f32; WIDTH], bool)> {
+        let mut seed = 1u32;
+        (0..n).map(move |_| {
+            let hidden = std::array::from_fn(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as f32 / (1 << 23) as f32 - 1.0
+            });
+            (hidden, hidden[0] > 0.0)
+        })
+    }
+
+    #[test]
+    fn what_the_hidden_vector_says_is_learned() {
+        let squash = Squash::new();
+        for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            let mut readout = Readout::new(path, 10, WIDTH);
+            let mut right = 0;
+            for (i, (hidden, one)) in lesson(3000).enumerate() {
+                readout.begin_token(&hidden);
+                let [slow, fast] = readout.correct(7, 0.0);
+                right += usize::from(i >= 2000 && (slow + fast > 0.0) == one);
+                readout.update(one, &squash);
+            }
+            assert!(right > 850, "{path:?}: {right} of 1000");
+            // What was never decided is not corrected.
+            assert_eq!(readout.correct(3, 1.0), [0.0; SPEEDS]);
+        }
+    }
+
+    #[test]
+    fn every_path_learns_the_same_bits() {
+        let squash = Squash::new();
+        let learned = |path| {
+            let mut readout = Readout::new(path, 3, WIDTH);
+            for (i, (hidden, one)) in lesson(500).enumerate() {
+                readout.begin_token(&hidden);
+                readout.correct(i % 3, 0.5);
+                readout.update(one, &squash);
+            }
+            readout.weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
+        };
+        let portable = learned(Path::Portable);
+        for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            assert!(learned(path) == portable, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_vector_without_length_corrects_nothing() {
+        let squash = Squash::new();
+        let mut readout = Readout::new(Path::Portable, 1, WIDTH);
+        for odd in [0.0, f32::NAN, f32::INFINITY, 1e30] {
+            readout.begin_token(&[odd; WIDTH]);
+            assert_eq!(readout.correct(0, 2.0), [0.0; SPEEDS]);
+            readout.update(true, &squash);
+        }
+    }
+}
