@@ -180,7 +180,8 @@ class Mixer:
         fixed = self.profile.fixed()
         self.inputs[fixed:fixed + 3] = trust, side, bits(0x3ECCCCCD)  # 0.4
         if self.readout:
-            slow, fast = self.readout.correct(node.mid, clamp(logit, -12, 12))
+            logit = clamp(logit, -12, 12)
+            slow, fast = self.readout.correct(node.mid, logit)
             logit = clamp(logit + (slow + fast) * F(0.5), -12, 12)
             self.inputs[fixed + 3:fixed + 7] = logit, clamp(logit, -2, 2), slow, fast
 
