@@ -7,6 +7,8 @@
 //! `mix-4.prior`, for contexts alone.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
+//! `train_prior ablate MODEL CACHE` prints what it costs to leave out each context and each weight
+//! set of the neural profile, from plain starting values.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -310,6 +312,33 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// What leaving out one context or one weight set costs: a Markdown table.
+fn ablate(model: &str, cache: &str) -> Result<()> {
+    let items = read(cache)?;
+    let loaded = built_in(model)?;
+    let v = loaded.0.vocabulary();
+    let total = |profile: Profile| -> f64 {
+        let profile = Box::leak(Box::new(profile));
+        let prior = Prior::plain(profile);
+        items.iter().map(|item| neural(item, v, profile, &prior, true).0).sum()
+    };
+    let whole = total(Profile { ..NEURAL });
+    println!("| without | bytes | |\n|---|---:|---:|\n| nothing | {whole:.0} | |");
+    let row = |name: String, bytes: f64| {
+        println!("| {name} | {bytes:.0} | {:+.2} % |", 100.0 * (bytes / whole - 1.0));
+    };
+    for &context in NEURAL.contexts {
+        let others: Vec<_> = NEURAL.contexts.iter().copied().filter(|&c| c != context).collect();
+        let profile = Profile { contexts: Vec::leak(others), ..NEURAL };
+        row(format!("{context:?}"), total(profile));
+    }
+    for &set in NEURAL.sets {
+        let others: Vec<_> = NEURAL.sets.iter().copied().filter(|&s| s != set).collect();
+        row(format!("sets by {set:?}"), total(Profile { sets: Vec::leak(others), ..NEURAL }));
+    }
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -318,8 +347,9 @@ fn main() -> Result<()> {
         ["contexts", model, cache, out] => contexts(model, cache, out),
         ["eval", model, cache] => eval(model, cache, None),
         ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
+        ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
-                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR]"
+                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | ablate MODEL CACHE"
             .into()),
     }
 }
