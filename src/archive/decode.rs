@@ -9,9 +9,10 @@ use crate::format::{Chunk, ChunkPlace, Entry, EntryKind, Layout};
 use crate::{EngineOptions, Error, Limits, Progress, Result};
 
 /// How many chunks of at most `chunk_size` bytes to hold at once: what keeps the engine busy, but
-/// no more than a quarter of the memory limit.
+/// no more than fits the memory limit.
 pub(crate) fn batch_size(engine: &Engine, limits: &Limits, chunk_size: u32) -> usize {
-    let fit = limits.memory / 4 / u64::from(chunk_size).max(1);
+    let each = u64::from(chunk_size) + engine.bytes_per_chunk(chunk_size as usize);
+    let fit = limits.memory / each;
     engine.batch().min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
 }
 
@@ -131,5 +132,25 @@ impl<'e> Verifier<'e> {
         } else {
             Err(Error::Corrupt(format!("{:?}: SHA-256 mismatch", self.entry.path)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_in_work_fit_the_memory_limit() {
+        let options = EngineOptions { threads: 64, ..EngineOptions::default() };
+        let engine = Engine::for_packing(options).unwrap();
+        let limits = Limits::default();
+        for chunk_size in [1 << 20, 16 << 20] {
+            let each = engine.bytes_per_chunk(chunk_size as usize) + u64::from(chunk_size);
+            let batch = batch_size(&engine, &limits, chunk_size) as u64;
+            assert!(batch > 1 && batch * each <= limits.memory, "{batch} of {each}");
+        }
+        // One chunk must always do, however little memory is allowed.
+        let least = Limits { memory: 1, ..limits };
+        assert_eq!(batch_size(&engine, &least, u32::MAX), 1);
     }
 }

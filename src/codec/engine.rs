@@ -174,8 +174,16 @@ impl Engine {
         effort(self.options.level.get()).chunk
     }
 
-    /// How many chunks to hand over at once so that every thread and lane has work, within the
-    /// memory limit.
+    /// About how many bytes it takes to have one more chunk of `len` bytes in work.
+    pub fn bytes_per_chunk(&self, len: usize) -> u64 {
+        let readout = self.model.as_ref().map(|loaded| {
+            let model = &loaded.0;
+            (model.vocabulary().len(), model.shape().width)
+        });
+        Mixer::bytes_for(len, self.params.table_bits, readout)
+    }
+
+    /// How many chunks to hand over at once so that every thread and lane has work.
     pub fn batch(&self) -> usize {
         self.pool.current_num_threads() * LANES
     }

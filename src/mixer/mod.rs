@@ -149,6 +149,15 @@ impl Mixer {
         mixer
     }
 
+    /// About how many bytes a mixer for a chunk of `len` bytes takes, and with corrections of a
+    /// model of `tokens` tokens and this width: the tables that matter, and the chunk.
+    pub fn bytes_for(len: usize, table_bits: u8, readout: Option<(usize, usize)>) -> u64 {
+        let table = 1u64 << table_bits_for(len, table_bits);
+        let corrections = readout.map_or(0, |(tokens, width)| Readout::bytes(tokens, width));
+        // The bytes and whether a token ended after each; one MiB for all the rest.
+        table + table / 16 + corrections as u64 + 2 * len as u64 + (1 << 20)
+    }
+
     /// This mixer with corrections of a model whose hidden vector has `width` values and whose
     /// vocabulary has `tokens` tokens.
     pub fn with_readout(mut self, tokens: usize, width: usize) -> Self {

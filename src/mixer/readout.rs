@@ -54,6 +54,11 @@ impl Readout {
         }
     }
 
+    /// Bytes that [`Readout::new`] takes.
+    pub fn bytes(decisions: usize, width: usize) -> usize {
+        decisions.clamp(1, MOST) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
+    }
+
     /// Notes the model's hidden vector at a new token.
     pub fn begin_token(&mut self, hidden: &[f32]) {
         vector::unit(self.path, hidden, &mut self.hidden);
