@@ -74,6 +74,11 @@ fn deal(mut queue: Vec<usize>, jobs: &[Job<'_>], workers: usize) -> (Vec<Vec<usi
     (hands, rest)
 }
 
+/// Tokens and width of a model: what the corrections of its log odds are sized by.
+fn readout_size(model: &Model) -> (usize, usize) {
+    (model.vocabulary().len(), model.shape().width)
+}
+
 impl Engine {
     fn new(options: EngineOptions, params: CoderParams, model: Option<Loaded>) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -176,10 +181,7 @@ impl Engine {
 
     /// About how many bytes it takes to have one more chunk of `len` bytes in work.
     pub fn bytes_per_chunk(&self, len: usize) -> u64 {
-        let readout = self.model.as_ref().map(|loaded| {
-            let model = &loaded.0;
-            (model.vocabulary().len(), model.shape().width)
-        });
+        let readout = self.model.as_ref().map(|loaded| readout_size(&loaded.0));
         Mixer::bytes_for(len, self.params.table_bits, readout)
     }
 
@@ -249,7 +251,7 @@ impl Engine {
 
     /// A mixer for a neural chunk.
     fn mixer_around(&self, model: &Model, len: usize) -> Mixer {
-        let (tokens, width) = (model.vocabulary().len(), model.shape().width);
+        let (tokens, width) = readout_size(model);
         Mixer::new(self.path, self.profile, &self.prior, len, self.params.table_bits)
             .with_readout(tokens, width)
     }

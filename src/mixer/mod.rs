@@ -331,6 +331,7 @@ impl Mixer {
                 Selector::Node => node,
                 Selector::Match => expected.min(31) + 32 * self.kind,
                 Selector::Last => usize::from(self.past.byte(1)) + 256 * self.kind,
+                // From 60 on lie the sets that the prior of profile 3 was learned with.
                 Selector::Seen => 60 + (known >> 2 & 7).count_ones() as usize + 128 * self.kind,
                 Selector::Age => {
                     let position = self.past.bytes().len() as u32 + 1;

@@ -37,16 +37,21 @@ pub struct Readout {
     sums: [f32; MAX_SETS],
 }
 
+/// How many places so many decisions share.
+fn places(decisions: usize) -> usize {
+    decisions.clamp(1, MOST)
+}
+
 impl Readout {
     /// Corrections for `decisions` decisions by a hidden vector of `width`, a multiple of sixteen;
     /// all zero.
     pub fn new(path: Path, decisions: usize, width: usize) -> Self {
-        let decisions = decisions.clamp(1, MOST);
+        let places = places(decisions);
         Readout {
             path,
             hidden: vec![0.0; width],
-            weights: vec![0.0; decisions * SPEEDS * width],
-            counts: vec![0; decisions],
+            weights: vec![0.0; places * SPEEDS * width],
+            counts: vec![0; places],
             place: 0,
             at: [0; SPEEDS],
             logit: 0.0,
@@ -56,7 +61,7 @@ impl Readout {
 
     /// Bytes that [`Readout::new`] takes.
     pub fn bytes(decisions: usize, width: usize) -> usize {
-        decisions.clamp(1, MOST) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
+        places(decisions) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
     }
 
     /// Notes the model's hidden vector at a new token.
