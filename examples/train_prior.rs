@@ -13,7 +13,7 @@
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use llz::codec::spell::{Outlook, spell};
+use llz::codec::spell::spell;
 use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
 use llz::model::{Frequencies, Pass, State, built_in};
@@ -24,8 +24,6 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 struct Item {
     name: String,
     tokens: Vec<u32>,
-    /// The token the model thinks likeliest, at each position.
-    guesses: Vec<u32>,
     /// The model's hidden vector at each position.
     hidden: Vec<f32>,
     /// Its log odds at each decision.
@@ -78,12 +76,11 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
         let mut tokens = vec![vocabulary.rank(b"\n").ok_or("no newline token")?];
         tokenizer.cut(vocabulary, &raw, &mut tokens);
         let mut states = [State::new(&model.shape())];
-        let (mut odds, mut guesses, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut odds, mut vectors) = (Vec::new(), Vec::new());
         for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
             let outputs = pass.run(model, block, &[0; 16][..block.len()], &mut states);
             for ((hidden, logits), &token) in outputs.each().zip(targets) {
                 frequencies.take(logits);
-                guesses.push(frequencies.likeliest());
                 vectors.extend_from_slice(hidden);
                 decisions(vocabulary, token, |node, _| odds.push(frequencies.log_odds(node)));
             }
@@ -98,7 +95,6 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
         let parts = [
             name.as_bytes().to_vec(),
             bytes_of(&tokens[1..]),
-            bytes_of(&guesses),
             bytes_of_f32(&vectors),
             bytes_of_f32(&odds),
         ];
@@ -144,9 +140,9 @@ fn read(cache: &str) -> Result<Vec<Item>> {
             file.read_exact(&mut bytes)?;
             Ok(bytes)
         };
-        let (tokens, guesses) = (integers(&next()?), integers(&next()?));
+        let tokens = integers(&next()?);
         let (hidden, logits) = (floats(&next()?), floats(&next()?));
-        items.push(Item { name, tokens, guesses, hidden, logits });
+        items.push(Item { name, tokens, hidden, logits });
     }
     Ok(items)
 }
@@ -173,10 +169,9 @@ fn neural(
     }
     let (mut bits, at) = (0.0, std::cell::Cell::new(0));
     let vectors = item.hidden.chunks_exact(width.max(1));
-    for ((&token, &likeliest), hidden) in item.tokens.iter().zip(&item.guesses).zip(vectors) {
+    for (&token, hidden) in item.tokens.iter().zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
-        let outlook = Some(Outlook { likeliest, hidden });
-        spell(v, &mut mixer, outlook, logit, |node, p| {
+        spell(v, &mut mixer, Some(hidden), logit, |node, p| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);

@@ -49,6 +49,7 @@ for target in parse unpack; do
         [[ $(stat -c %s "$vector") -gt 4096 ]] || cp "$vector" "fuzz/corpus/$target/$(basename "$vector" .llz)"
     done
 done
+cp spec/vectors/*.llzs fuzz/corpus/stream/
 cd fuzz/corpus/stream # `explicit` names its parameters itself, which the program never needs to
 for level in 1 2 6; do
     head -c 600 ../../../LICENSE-MIT | "$llz" filter -q -$level >text-level$level

@@ -60,12 +60,16 @@ check() {
     step "$cpu ($2, $kernel): unit tests"
     cross test --lib -- kernel:: mixer:: coder:: vocab:: model:: codec:: format::
     local llz=$out/$target/release/llz level vector golden=$scratch/golden
-    step "$cpu ($2, $kernel): golden archives"
+    step "$cpu ($2, $kernel): golden archives and streams"
     rm -rf "$golden"
     for vector in spec/vectors/good-*.llz; do
         mkdir -p "$golden/$(basename "$vector")"
         # shellcheck disable=SC2086 # the emulator is a command and its options
         $emulator "$llz" unpack -q "$vector" -C "$golden/$(basename "$vector")"
+    done
+    for vector in spec/vectors/good-*.llzs; do
+        # shellcheck disable=SC2086
+        $emulator "$llz" filter -q -d <"$vector" >"$golden/$(basename "$vector")"
     done
     (cd "$golden" && sha256sum --quiet -c "$vectors/trees.sha256")
     echo "$(wc -l <"$vectors/trees.sha256") files: same bytes"

@@ -48,6 +48,9 @@ echo "Vectors: outcome, contents against trees.sha256, trees against the program
 sums=$PWD/spec/vectors/trees.sha256
 (cd "$work/ours" && sha256sum --quiet -c "$sums") || fail "contents differ from trees.sha256"
 [ "$(cd "$work/ours" && find . -type f | wc -l)" -eq "$(wc -l <"$sums")" ] || fail "trees.sha256 is not complete"
+for raw in "$work"/ours/*.llzs; do
+    "$llz" filter -q -d <"spec/vectors/$(basename "$raw")" | cmp - "$raw" || fail "$(basename "$raw") decodes differently"
+done
 for tree in "$work"/ours/*.llz; do
     name=$(basename "$tree")
     mkdir "$work/theirs/$name"

@@ -1,7 +1,8 @@
-//! Makes `spec/vectors/`: archives that are good, bad, or from the future, one line about each in
+//! Makes `spec/vectors/`: archives and streams that are good, bad, or from the future, one line about each in
 //! its README.md. `cargo run --release --example make_vectors` writes them all anew;
 //! `tests/vectors.rs` checks that each behaves as its line says.
 
+mod messages;
 mod sections;
 
 use std::error::Error;
@@ -37,8 +38,10 @@ struct Vector {
 struct Vectors(Vec<Vector>);
 
 impl Vectors {
+    /// Adds an archive, unless the name says what else it is.
     fn add(&mut self, name: &str, expect: Expect, about: &str, bytes: Vec<u8>) {
-        let (name, about) = (name.into(), about.into());
+        let name = if name.contains('.') { name.into() } else { format!("{name}.llz") };
+        let about = about.into();
         self.0.push(Vector { name, expect, about, bytes });
     }
 
@@ -63,6 +66,7 @@ fn main() -> Result<()> {
     content(&mut vectors);
     names(&mut vectors);
     future(&mut vectors);
+    messages::messages(&mut vectors)?;
     write(&folder, &vectors.0)
 }
 
@@ -70,7 +74,7 @@ fn write(folder: &Path, vectors: &[Vector]) -> Result<()> {
     fs::create_dir_all(folder)?;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "llz") {
+        if path.extension().is_some_and(|extension| extension == "llz" || extension == "llzs") {
             fs::remove_file(path)?;
         }
     }
@@ -83,8 +87,8 @@ fn write(folder: &Path, vectors: &[Vector]) -> Result<()> {
             Expect::Unsupported => "unsupported",
             Expect::Model => "model",
         };
-        fs::write(folder.join(format!("{}.llz", vector.name)), &vector.bytes)?;
-        readme += &format!("| `{}.llz` | {expect} | {} |\n", vector.name, vector.about);
+        fs::write(folder.join(&vector.name), &vector.bytes)?;
+        readme += &format!("| `{}` | {expect} | {} |\n", vector.name, vector.about);
     }
     fs::write(folder.join("README.md"), readme)?;
     println!("{} vectors in {}", vectors.len(), folder.display());
@@ -98,7 +102,8 @@ Made by `cargo run --release --example make_vectors`, checked by `tests/vectors.
 accept every `ok`, with the sizes and SHA-256 that the archive itself states, and refuse every
 other: `corrupt` because its bytes contradict themselves, `unsafe` because of what it would create,
 `unsupported` because it is whole but needs something newer, `model` because it needs a model that
-does not exist. Nothing may be left behind by a refusal.
+does not exist. Nothing may be left behind by a refusal. `.llzs` are streams and messages.
+`trees.sha256` lists what the good ones hold.
 
 | file | a reader says | because |
 |---|---|---|

@@ -1,6 +1,5 @@
 """Chunks of every codec (FORMAT.md, chapter 7)."""
 
-import numpy as np
 import zstandard
 
 import prior
@@ -61,8 +60,8 @@ class Codec:
         token = self.model.vocabulary.rank(b"\n")
         while len(mixer.past.bytes) < raw_length:
             hidden, logits = self.model.step(state, token)
-            cumulative, guess = frequencies(logits), int(np.argmax(logits))
-            mixer.begin_token(hidden, guess, self.model.vocabulary.tokens[guess])
+            cumulative = frequencies(logits)
+            mixer.readout.begin_token(hidden)
             token = spell(self.model.vocabulary, mixer, decoder,
                           lambda node: log_odds(cumulative, node))
         return finish(mixer, decoder)

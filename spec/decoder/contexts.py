@@ -24,14 +24,9 @@ class Past:
         self.indent, self.in_indent = 0, False
         self.line = self.line_before = 0  # where this line and the one before begin
         self.first_before = 0
-        # The model's likeliest token: its rank plus one, 0 if there is none or it was wrong.
-        self.guess, self.guessed, self.spelled = 0, b"", 0
         self.expected = None  # the byte that the match expects, and its length's bucket
 
     def push(self, byte):
-        if self.spelled >= len(self.guessed) or self.guessed[self.spelled] != byte:
-            self.guess = 0
-        self.spelled += 1
         self.bytes.append(byte)
         for after, seen in (self.after_one, self.last & 0xFF), (self.after_two, self.last & 0xFFFF):
             after[seen] = (after[seen] << 8 | byte) & 0xFFFF
@@ -71,9 +66,8 @@ class Past:
     def hash(self, index, context):
         """The hash of context number `index`, which is a name and a number."""
         name, n = context
-        inverted = name == "guess" and self.guess or name == "expected" and self.expected
-        if name in ("guess", "expected") and not inverted:
-            name, n = "order", n + 5
+        if name == "expected" and not self.expected:
+            name, n = "order", 5
         last, byte = self.last, self.last & 0xFF
         if name == "order":
             values = [] if n == 0 else [last & (1 << 8 * min(n, 4)) - 1]
@@ -97,14 +91,12 @@ class Past:
             values = [self.key, self.word ^ byte]
         elif name == "indent":
             values = [self.word, min(self.indent, 255) << 8 | self.first_before]
-        elif name == "guess":
-            values = [self.guess << 8 | min(self.spelled, 255), last & (1 << 8 * n) - 1]
         elif name == "expected":
             values = [self.expected[0] << 8 | self.expected[1]]
         elif name == "indirect":
             values = [self.after_one[last & 0xFF] if n == 1 else self.after_two[last & 0xFFFF], byte]
         hash = index * PRIME + 0x51ED270B & MASK
-        if inverted:
+        if name == "expected":
             hash ^= MASK
         for value in values:
             hash = combine(hash, value & MASK)

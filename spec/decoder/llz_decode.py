@@ -28,7 +28,7 @@ def main():
     arguments = parser.parse_args()
     data = arguments.input.read_bytes()
     try:
-        if data.startswith(messages.MAGIC):
+        if messages.begins(data):
             arguments.output.write_bytes(messages.decode(data, arguments.model))
         else:
             paths.create(arguments.output, container.Archive(data, arguments.model))

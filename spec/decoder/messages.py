@@ -1,4 +1,4 @@
-"""Message frames (FORMAT.md, chapter 13)."""
+"""Streams and messages (FORMAT.md, chapter 13)."""
 
 from bytesreader import Reader, crc
 from codec import NEURAL, STORED, Codec
@@ -6,18 +6,38 @@ from errors import Corrupt, Unsupported
 from model import built_in, check_model
 
 MAGIC = b"\x8dlz"
+# The first byte of a message whose payload is stored.
+STORED_MESSAGE = 0x84
 # Mixer profile, table bits, model.
-BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 8: (5, 24, "small"), 9: (5, 24, "nano")}
+BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 10: (6, 24, "small"), 11: (6, 24, "nano")}
 LAST, REST, RESERVED = 0x10, 0x20, 0xC0
 
 
+def begins(data):
+    """Whether a stream or a message begins so."""
+    return data.startswith(MAGIC) or is_message(data[:1])
+
+
+def is_message(first):
+    return first and (first[0] == STORED_MESSAGE or 0x90 <= first[0] <= 0xBF)
+
+
 def decode(data, model_file=None):
-    """The bytes of one or more streams."""
+    """The bytes of some streams, and of a message after them."""
     reader, out = Reader(data), b""
     while True:
-        out += stream(reader, model_file)
+        if is_message(data[reader.at:reader.at + 1]):
+            out += message(reader)
+        else:
+            out += stream(reader, model_file)
         if not reader.left():
             return out
+
+
+def message(reader):
+    first = reader.integer(1)
+    codec, named = profile(first & 15)
+    return frame(reader, first >> 4 & 3, True, b"", codec, named)
 
 
 def stream(reader, model_file):
@@ -25,25 +45,19 @@ def stream(reader, model_file):
     if reader.take(3) != MAGIC:
         raise Corrupt("not an llz stream, or bytes after its end")
     number = reader.integer(1)
-    model, named = None, False
     if number:
-        if number not in BUILT_IN:
-            raise Unsupported(f"built-in profile {number}")
-        profile, table_bits, named = BUILT_IN[number]
-        if named:
-            model = built_in(named)
+        codec, named = profile(number)
     else:
         block = Reader(reader.take(reader.integer(1)))
         if crc(reader.data[start:reader.at]) != reader.integer(4):
             raise Corrupt("the parameters' checksum")
         if block.left() not in (2, 51):
             raise Unsupported("parameters in a newer form")
-        profile, table_bits = block.integer(1), block.integer(1)
-        if block.left():
-            named = True
-            model = check_model(
-                model_file, block.take(32), block.take(8), block.integer(1), block.integer(8))
-    codec, out, last = Codec(profile, table_bits, model), b"", False
+        mixer, table_bits, named = block.integer(1), block.integer(1), block.left() > 0
+        model = named and check_model(
+            model_file, block.take(32), block.take(8), block.integer(1), block.integer(8))
+        codec = Codec(mixer, table_bits, model or None)
+    out, last = b"", False
     while not last:
         head = reader.integer(1)
         kind, last, rest = head & 15, bool(head & LAST), bool(head & REST)
@@ -51,17 +65,34 @@ def stream(reader, model_file):
             raise Unsupported("a frame of an unknown kind")
         if rest and not last:
             raise Corrupt("a frame without a length is not the last")
-        raw_length = reader.varint(9)
-        coded_length = None if rest else reader.varint(9)
-        checksum = reader.integer(4)
-        coded = reader.rest() if rest else reader.take(coded_length)
-        if len(coded) > raw_length or kind == STORED and len(coded) != raw_length:
-            raise Corrupt("a frame's lengths")
-        if raw_length == 0 and (out or not last or kind != STORED):
+        before = out
+        out = frame(reader, kind, rest, before, codec, named)
+        if len(out) == len(before) and (before or not last or kind != STORED):
             raise Corrupt("an empty frame inside a stream")
-        if kind == NEURAL and not named:
-            raise Corrupt("a neural frame in a stream without a model")
-        out += codec.decode(kind, coded, raw_length)
-        if crc(out) != checksum:
-            raise Corrupt("decoded bytes do not match their checksum")
+    return out
+
+
+def profile(number):
+    """The codec of a built-in profile, and whether it names a model."""
+    if number not in BUILT_IN:
+        raise Unsupported(f"built-in profile {number}")
+    mixer, table_bits, name = BUILT_IN[number]
+    return Codec(mixer, table_bits, built_in(name) if name else None), bool(name)
+
+
+def frame(reader, kind, rest, before, codec, named):
+    """What comes after a frame's head; `before` and the bytes it holds."""
+    raw_length = reader.varint(9)
+    coded_length = None if rest else reader.varint(9)
+    checksum = reader.integer(4)
+    coded = reader.rest() if rest else reader.take(coded_length)
+    if len(coded) > raw_length or kind == STORED and len(coded) != raw_length:
+        raise Corrupt("a frame's lengths")
+    if raw_length == 0 and kind != STORED:
+        raise Corrupt("an empty frame that is not stored")
+    if kind == NEURAL and not named:
+        raise Corrupt("a neural frame in a stream without a model")
+    out = before + codec.decode(kind, coded, raw_length)
+    if crc(out) != checksum:
+        raise Corrupt("decoded bytes do not match their checksum")
     return out

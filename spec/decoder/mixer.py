@@ -60,10 +60,10 @@ FAST = Profile(
     id=4,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",))
 NEURAL = Profile(
-    id=5,
+    id=6,
     contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
-        ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indent", 0), ("indirect", 1),
-        ("indirect", 2), ("skip word", 0), ("guess", 0), ("guess", 2)),
+        ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indirect", 1), ("indirect", 2),
+        ("skip word", 0)),
     selectors=("node", "match", "last", "known"), lean=False, alone=FULL)
 PROFILES = {p.id: p for p in (FULL, FAST, NEURAL)}
 
@@ -118,15 +118,6 @@ class Mixer:
         self.past.expected = self.match.expect_byte(self.past.bytes)
         self.rate = self.rate + (self.profile.last_rate - self.rate) * F(1 / 4096)
         self.rehash()
-
-    def begin_token(self, hidden, rank, token):
-        """A token begins; this is the model's hidden vector, and what it thinks likeliest."""
-        self.readout.begin_token(hidden)
-        self.past.guess, self.past.guessed, self.past.spelled = rank + 1, token, 0
-        for i, context in enumerate(self.profile.contexts):
-            if context[0] == "guess":
-                self.hashes[i] = self.past.hash(i, context)
-        self.half = None
 
     def end_token(self):
         """A token ended after the last byte."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Decodes every archive listed in VECTORS/README.md and compares the outcome with its line there.
+"""Decodes every archive and stream listed in VECTORS/README.md and compares the outcome with its line there.
 
-    vectors.py VECTORS OUT      trees are written to OUT/NAME
+    vectors.py VECTORS OUT      trees and what streams hold are written to OUT/NAME
 """
 
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import codec
 import container
+import messages
 import paths
 from errors import Corrupt, ModelMissing, Refused, Unsafe, Unsupported
 
@@ -29,7 +30,11 @@ def decode_once(self, kind, coded, raw_length, decode=codec.Codec.decode, known=
 
 def outcome(path, out):
     try:
-        paths.create(out, container.Archive(path.read_bytes()))
+        data = path.read_bytes()
+        if path.suffix == ".llzs":
+            out.write_bytes(messages.decode(data))
+        else:
+            paths.create(out, container.Archive(data))
     except Refused as e:
         return NAMES[type(e)], str(e)
     return "ok", ""
@@ -45,7 +50,7 @@ def main(vectors, out):
         if got != expected:
             wrong += 1
             print(f"{name}: {got}, not {expected}. {why}", flush=True)
-    print(f"{len(lines) - wrong} of {len(lines)} archives behave as described")
+    print(f"{len(lines) - wrong} of {len(lines)} vectors behave as described")
     return wrong > 0 or not lines
 
 

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::vocab::{Node, Tokenizer};
 
 use super::Job;
-use super::spell::{Outlook, spell};
+use super::spell::spell;
 
 /// Positions taken through the matrices at once while encoding.
 pub(super) const POSITIONS: usize = 16;
@@ -71,9 +71,8 @@ impl<'a> Writer<'a> {
             let outputs = self.pass.run(self.model, block, slots, &mut self.states);
             for ((hidden, logits), &token) in outputs.each().zip(targets) {
                 self.frequencies.take(logits);
-                let outlook = Some(Outlook { likeliest: self.frequencies.likeliest(), hidden });
                 let logit = |node: &Node| self.frequencies.log_odds(node);
-                spell(vocabulary, mixer, outlook, logit, |node, p| {
+                spell(vocabulary, mixer, Some(hidden), logit, |node, p| {
                     let one = node.answer(token);
                     encoder.encode(one, p);
                     one
@@ -149,8 +148,7 @@ pub(super) fn decode_queue(
             frequencies.take(logits);
             let (mixer, decoder) = (&mut lane.mixer, &mut lane.decoder);
             let logit = |node: &Node| frequencies.log_odds(node);
-            let outlook = Some(Outlook { likeliest: frequencies.likeliest(), hidden });
-            lane.token = spell(vocabulary, mixer, outlook, logit, |_, p| decoder.decode(p));
+            lane.token = spell(vocabulary, mixer, Some(hidden), logit, |_, p| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

@@ -3,28 +3,20 @@
 use crate::mixer::Mixer;
 use crate::vocab::{Child, Node, Vocabulary};
 
-/// What a language model makes of the next token, apart from the log odds.
-#[derive(Debug, Clone, Copy)]
-pub struct Outlook<'a> {
-    /// The token it thinks likeliest.
-    pub likeliest: u32,
-    /// Its hidden vector, which the log odds come from.
-    pub hidden: &'a [f32],
-}
-
 /// Walks from the first decision to a token and returns its rank. `answer` is told the decision
 /// and the probability of a one, and says (or learns) the answer. `logit` is what a language
-/// model makes of a decision: the log odds of a one, or 0.
+/// model makes of a decision: the log odds of a one, or 0; `hidden` is the model's hidden vector,
+/// which the log odds come from.
 #[inline]
 pub fn spell(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
-    outlook: Option<Outlook<'_>>,
+    hidden: Option<&[f32]>,
     logit: impl Fn(&Node) -> f32,
     mut answer: impl FnMut(&Node, u32) -> bool,
 ) -> u32 {
-    if let Some(Outlook { likeliest, hidden }) = outlook {
-        mixer.begin_token(hidden, likeliest, vocabulary.token(likeliest));
+    if let Some(hidden) = hidden {
+        mixer.begin_token(hidden);
     }
     let tree = vocabulary.tree();
     let mut at = Child::Node(0);

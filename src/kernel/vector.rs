@@ -199,9 +199,8 @@ pub const SPAN: usize = 8;
 
 dispatched! {
     /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and the sums
-    /// `sums[b] = Σ_{i<8b} f_i`, as many as there are whole spans and one more. Returns the place
-    /// of the first greatest logit.
-    pub fn frequencies(logits: &[f32], f: &mut [u32], sums: &mut [u64]) -> usize {
+    /// `sums[b] = Σ_{i<8b} f_i`, as many as there are whole spans and one more.
+    pub fn frequencies(logits: &[f32], f: &mut [u32], sums: &mut [u64]) {
         let mut most = [f32::MIN; 16];
         let (chunks, rest) = logits.as_chunks::<16>();
         for c in chunks {
@@ -231,19 +230,5 @@ dispatched! {
         if let Some(sum) = sums.get_mut(logits.len() / SPAN) {
             *sum = total;
         }
-        // The first span with the greatest, then the greatest in it.
-        let mut place = 0;
-        for c in logits.chunks(64) {
-            let mut any = false;
-            for &l in c {
-                any |= l == max;
-            }
-            if any {
-                break;
-            }
-            place += c.len();
-        }
-        // Among NaNs there is no greatest; the first one then has to do.
-        logits[place..].iter().position(|&l| l == max).map_or(0, |at| place + at)
     }
 }

@@ -25,9 +25,6 @@ pub enum Context {
     SkipWord,
     /// The current word and the two before it.
     WordTriple,
-    /// The token that the model thinks likeliest and how much of it is spelled, with the last n
-    /// bytes, n ≤ 3; where there is no such token or it was contradicted, the last n + 5 bytes.
-    Guess(u8),
     /// The byte that the match expects, and its length's bucket; without a match the last 5 bytes.
     Expected,
 }
@@ -53,11 +50,6 @@ pub struct Past {
     line: usize,
     line_before: usize,
     first_before: u8,
-    /// The model's likeliest token, plus one; 0 where there is none or a byte contradicted it.
-    guess: u32,
-    guessed: Vec<u8>,
-    /// Bytes of the token that are known.
-    spelled: usize,
     /// What the match expects: the byte and the bucket of its length.
     expected: Option<(u8, usize)>,
 }
@@ -92,9 +84,6 @@ impl Default for Past {
             line: 0,
             line_before: 0,
             first_before: 0,
-            guess: 0,
-            guessed: Vec::new(),
-            spelled: 0,
             expected: None,
         }
     }
@@ -117,14 +106,6 @@ impl Past {
         (self.last >> (8 * (back - 1))) as u8
     }
 
-    /// Notes that a token begins and which one the model thinks likeliest.
-    pub fn begin_token(&mut self, rank: u32, bytes: &[u8]) {
-        self.guess = rank + 1;
-        self.guessed.clear();
-        self.guessed.extend_from_slice(bytes);
-        self.spelled = 0;
-    }
-
     /// Notes what byte the match expects next, and the bucket of its length.
     pub fn expect(&mut self, expected: Option<(u8, usize)>) {
         self.expected = expected;
@@ -132,10 +113,6 @@ impl Past {
 
     /// Takes in the next byte.
     pub fn push(&mut self, byte: u8) {
-        if self.guessed.get(self.spelled) != Some(&byte) {
-            self.guess = 0;
-        }
-        self.spelled += 1;
         self.bytes.push(byte);
         for after in [
             &mut self.after_one[(self.last & 0xff) as usize],
@@ -223,11 +200,6 @@ impl Past {
                 combine(combine(h, self.head), self.fields << 8 | u32::from(self.byte(1)))
             }
             Context::Key => combine(combine(h, self.key), self.word ^ u32::from(self.byte(1))),
-            Context::Guess(n) if self.guess != 0 => {
-                let last = self.last as u32 & ((1 << (8 * n)) - 1);
-                combine(combine(!h, self.guess << 8 | self.spelled.min(255) as u32), last)
-            }
-            Context::Guess(n) => self.long(h, n + 5),
             Context::Expected => match self.expected {
                 Some((byte, bucket)) => combine(!h, u32::from(byte) << 8 | bucket as u32),
                 None => self.long(h, 5),

@@ -27,7 +27,7 @@ use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::clamp;
 use crate::vocab::{Node, Question};
 
-use contexts::{Context, Past, combine};
+use contexts::{Past, combine};
 use history::Histories;
 use maps::{Cell, Rates, Squash, Stretch};
 use matching::{Expectation, Match};
@@ -145,7 +145,7 @@ impl Mixer {
             rate: profile.rate_first,
         };
         prior.apply(&mut mixer);
-        mixer.rehash(|_| true);
+        mixer.rehash();
         mixer
     }
 
@@ -173,17 +173,14 @@ impl Mixer {
         let (rate, last) = (self.rate, self.profile.rate_last);
         // The rate falls by 1/4096 of its distance per byte.
         self.rate = rate + (last - rate) * (1.0 / 4096.0);
-        self.rehash(|_| true);
+        self.rehash();
     }
 
-    /// Notes that a token begins, the model's hidden vector, and which token the model thinks
-    /// likeliest, by rank and bytes.
-    pub fn begin_token(&mut self, hidden: &[f32], rank: u32, bytes: &[u8]) {
+    /// Notes that a token begins, and the model's hidden vector.
+    pub fn begin_token(&mut self, hidden: &[f32]) {
         if let Some(readout) = &mut self.readout {
             readout.begin_token(hidden);
         }
-        self.past.begin_token(rank, bytes);
-        self.rehash(|context| matches!(context, Context::Guess(_)));
     }
 
     /// Notes that a token ended after the last byte.
@@ -196,11 +193,10 @@ impl Mixer {
         self.past.bytes()
     }
 
-    /// Hashes anew the contexts that have changed.
+    /// Hashes all contexts anew.
     #[inline(always)]
-    fn rehash(&mut self, changed: impl Fn(Context) -> bool) {
-        let contexts = self.profile.contexts.iter().enumerate();
-        for (i, &context) in contexts.filter(|&(_, &context)| changed(context)) {
+    fn rehash(&mut self) {
+        for (i, &context) in self.profile.contexts.iter().enumerate() {
             let hash = self.past.hash(context, i as u32);
             self.hashes[i] = hash;
             self.table.prefetch(half_hash(hash, 0));

@@ -74,7 +74,7 @@ impl Profile {
 
 /// Around a language model.
 pub static NEURAL: Profile = Profile {
-    id: 5,
+    id: 6,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -88,12 +88,9 @@ pub static NEURAL: Profile = Profile {
         Context::Above,
         Context::Field,
         Context::Key,
-        Context::Indent,
         Context::Indirect(1),
         Context::Indirect(2),
         Context::SkipWord,
-        Context::Guess(0),
-        Context::Guess(2),
     ],
     sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
     lean: false,

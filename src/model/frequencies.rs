@@ -15,7 +15,6 @@ pub struct Frequencies {
     path: Path,
     each: Vec<u32>,
     sums: Vec<u64>,
-    likeliest: u32,
 }
 
 impl Frequencies {
@@ -23,18 +22,13 @@ impl Frequencies {
     pub fn new(model: &Model, path: Path) -> Self {
         let size = model.vocabulary().len();
         let sums = vec![0; size / vector::SPAN + 1];
-        Frequencies { path, each: vec![0; size], sums, likeliest: 0 }
+        Frequencies { path, each: vec![0; size], sums }
     }
 
     /// Takes in the logits of a position: one per token, by rank.
     pub fn take(&mut self, logits: &[f32]) {
         let (each, sums) = (&mut self.each, &mut self.sums);
-        self.likeliest = vector::frequencies(self.path, logits, each, sums) as u32;
-    }
-
-    /// The first token with the greatest logit.
-    pub fn likeliest(&self) -> u32 {
-        self.likeliest
+        vector::frequencies(self.path, logits, each, sums);
     }
 
     /// The sum over all tokens of a lower rank.
@@ -65,9 +59,8 @@ mod tests {
         for path in Path::ALL.into_iter().filter(|p| p.available()) {
             for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let (each, sums) = (vec![0; 70], vec![0; 70 / vector::SPAN + 1]);
-                let mut found = Frequencies { path, each, sums, likeliest: 0 };
+                let mut found = Frequencies { path, each, sums };
                 found.take(&[odd; 70]);
-                assert!(found.likeliest() < 70);
                 assert_eq!(found.below(70), 70);
             }
         }
@@ -81,12 +74,8 @@ mod tests {
             let max = logits.iter().copied().fold(f32::MIN, f32::max);
             for path in Path::ALL.into_iter().filter(|p| p.available()) {
                 let size = logits.len();
-                let mut found = Frequencies {
-                    path,
-                    each: vec![0; size],
-                    sums: vec![0; size / vector::SPAN + 1],
-                    likeliest: 0,
-                };
+                let (each, sums) = (vec![0; size], vec![0; size / vector::SPAN + 1]);
+                let mut found = Frequencies { path, each, sums };
                 found.take(&logits);
                 let mut total = 0;
                 for (rank, &l) in logits.iter().enumerate() {
@@ -94,8 +83,6 @@ mod tests {
                     total += 1 + (crate::kernel::scalar::exp(l - max) * 268_435_456.0) as u64;
                 }
                 prop_assert_eq!(found.below(size as u32), total);
-                let first = logits.iter().position(|&l| l == max);
-                prop_assert_eq!(Some(found.likeliest() as usize), first);
             }
         }
     }

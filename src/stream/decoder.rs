@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use super::frame::Head;
 use super::profile::Profile;
-use super::{MAGIC, Totals};
+use super::{MAGIC, Totals, message};
 use crate::codec::{CodecId, Engine, EngineOptions, Job};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -50,17 +50,27 @@ impl Decoder {
     ) -> Result<Totals> {
         let mut totals = Totals { raw: 0, coded: 0 };
         loop {
-            if !starts(&mut input, totals.coded)? {
-                output.flush().map_err(|e| Error::io("-", e))?;
-                return Ok(totals);
-            }
-            let (profile, size) = Profile::read(&mut input)?;
-            totals.coded += MAGIC.len() as u64 + size;
             let limits = self.options.limits;
+            let (profile, head) = match start(&mut input, totals.coded)? {
+                Start::End => {
+                    output.flush().map_err(|e| Error::io("-", e))?;
+                    return Ok(totals);
+                }
+                Start::Stream => {
+                    let (profile, size) = Profile::read(&mut input)?;
+                    totals.coded += MAGIC.len() as u64 + size;
+                    (profile, None)
+                }
+                Start::Message(first) => {
+                    let (profile, head, size) = message::read(first, &mut input, &limits)?;
+                    (profile, Some((head, 1 + size)))
+                }
+            };
             let engine = self.engine(profile)?;
             let mut stream = Stream {
                 input: &mut input,
                 has_model: profile.model.is_some(),
+                head,
                 first: true,
                 crc: crc32fast::Hasher::new(),
             };
@@ -83,15 +93,32 @@ impl Decoder {
     }
 }
 
-/// Reads the magic of the next stream. False at the end of the input, which must not be empty.
-fn starts(input: &mut impl Read, consumed: u64) -> Result<bool> {
-    let mut magic = Vec::new();
-    let most = MAGIC.len() as u64;
-    input.by_ref().take(most).read_to_end(&mut magic).map_err(|e| Error::io("-", e))?;
-    match magic.as_slice() {
-        [] if consumed > 0 => Ok(false),
-        [] => Err(Error::corrupt("the input is empty, not an llz stream")),
-        found if found == MAGIC => Ok(true),
+/// What comes next.
+enum Start {
+    /// Nothing.
+    End,
+    /// A stream, after its magic.
+    Stream,
+    /// A message, after this first byte.
+    Message(u8),
+}
+
+/// Reads the beginning of the next stream or of the message that ends the input. The input must
+/// not be empty.
+fn start(input: &mut impl Read, consumed: u64) -> Result<Start> {
+    let mut read = |most: usize, found: &mut Vec<u8>| {
+        input.by_ref().take(most as u64).read_to_end(found).map_err(|e| Error::io("-", e))
+    };
+    let mut found = Vec::new();
+    read(1, &mut found)?;
+    match found.as_slice() {
+        [] if consumed > 0 => return Ok(Start::End),
+        [] => return Err(Error::corrupt("the input is empty, not an llz stream")),
+        &[first] if message::is_first(first) => return Ok(Start::Message(first)),
+        _ => read(MAGIC.len() - 1, &mut found)?,
+    };
+    match found.as_slice() {
+        found if found == MAGIC => Ok(Start::Stream),
         _ if consumed > 0 => Err(Error::corrupt("foreign bytes follow the end of the stream")),
         [0x89, b'L', b'L'] => {
             Err(Error::corrupt("this is an llz archive, not a stream (use `llz unpack`)"))
@@ -107,6 +134,8 @@ fn starts(input: &mut impl Read, consumed: u64) -> Result<bool> {
 struct Stream<'a, R> {
     input: &'a mut R,
     has_model: bool,
+    /// The head of the first frame and its size, where it was read with what came before.
+    head: Option<(Head, u64)>,
     first: bool,
     crc: crc32fast::Hasher,
 }
@@ -127,7 +156,10 @@ impl<R: Read> Stream<'_, R> {
         let enough = |count: usize, raw: u64| count >= engine.batch() || raw >= limits.memory / 4;
         while frames.is_empty() || !enough(frames.len(), raw) {
             progress.check()?;
-            let (head, size) = Head::read(self.input, self.first, limits)?;
+            let (head, size) = match self.head.take() {
+                Some(read) => read,
+                None => Head::read(self.input, self.first, limits)?,
+            };
             if head.codec == CodecId::Neural && !self.has_model {
                 return Err(Error::corrupt("a neural frame in a stream without a model"));
             }

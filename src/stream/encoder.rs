@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 
-use super::Totals;
 use super::frame::Head;
 use super::profile::Profile;
+use super::{Totals, message};
 use crate::codec::{Engine, EngineOptions};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -59,6 +59,12 @@ impl Encoder {
     ///
     /// Only those of the machine, such as memory or threads refused.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>> {
+        if let Some(name) = message::Name::of(&self.profile())
+            && message.len() <= self.chunk_size
+        {
+            let coded = self.engine.encode(&[message], &Progress::default())?;
+            return Ok(coded.first().map_or_else(Vec::new, |coded| name.write(message, coded)));
+        }
         let mut coded = Vec::new();
         self.run(message, &mut coded, LastLength::Implied, &Progress::default())?;
         Ok(coded)
@@ -81,6 +87,10 @@ impl Encoder {
         self.run(input, output, LastLength::Written, progress)
     }
 
+    fn profile(&self) -> Profile {
+        Profile { params: self.engine.params(), model: self.engine.model_ref() }
+    }
+
     fn run(
         &self,
         input: impl Read,
@@ -92,7 +102,7 @@ impl Encoder {
         let mut crc = crc32fast::Hasher::new();
         let mut totals = Totals { raw: 0, coded: 0 };
         let mut framed = Vec::new();
-        Profile { params: self.engine.params(), model: self.engine.model_ref() }.write(&mut framed);
+        self.profile().write(&mut framed);
         loop {
             progress.check()?;
             let ends = batches.advance()?;

@@ -33,6 +33,11 @@ impl Head {
         let last = if self.last { LAST } else { 0 };
         let rest = if self.coded_len.is_none() { REST } else { 0 };
         out.push(self.codec as u8 | last | rest);
+        self.write_rest(out);
+    }
+
+    /// Appends what follows the head byte.
+    pub fn write_rest(&self, out: &mut Vec<u8>) {
         write_varint(out, self.raw_len as u64);
         if let Some(coded_len) = self.coded_len {
             write_varint(out, coded_len as u64);
@@ -53,6 +58,19 @@ impl Head {
         if rest && !last {
             return Err(Error::corrupt("a frame without a length is not the last one"));
         }
+        let (head, size) = Self::read_rest(codec, last, rest, input, first, limits)?;
+        Ok((head, 1 + size))
+    }
+
+    /// Reads and checks what follows the head byte. Also returns how many bytes it took.
+    pub fn read_rest(
+        codec: CodecId,
+        last: bool,
+        rest: bool,
+        input: &mut impl Read,
+        first: bool,
+        limits: &Limits,
+    ) -> Result<(Self, u64)> {
         let (raw_len, raw_size) = read_varint(input)?;
         if raw_len > limits.chunk_bytes {
             return Err(Error::Limit {
@@ -75,7 +93,7 @@ impl Head {
         };
         let crc = u32::from_le_bytes(read_exact(input)?);
         let head = Head { codec, last, raw_len: to_usize(raw_len)?, coded_len, crc };
-        Ok((head, 1 + raw_size + coded_size + 4))
+        Ok((head, raw_size + coded_size + 4))
     }
 
     /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.

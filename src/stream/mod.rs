@@ -1,4 +1,4 @@
-//! Messages and pipes: bytes without names, framed in about a dozen bytes.
+//! Messages and pipes: bytes without names, framed in some seven bytes.
 //!
 //! An archive knows files; a *stream* is only bytes. [`encode`] and [`decode`] turn one message in
 //! memory into one stream and back, [`Encoder::compress`] and [`Decoder::decompress`] do the same
@@ -17,7 +17,7 @@
 //! significant first, in its shortest form; a longer form is corrupt.
 //!
 //! ```text
-//! input   = stream+                       concatenated streams decode to concatenated bytes
+//! input   = stream* [ message ]           not empty; they decode to their bytes one after the other
 //! stream  = magic profile frame+          exactly the final frame has LAST set
 //! magic   = 8D 6C 7A
 //! profile = id:u8                         1–255: a built-in set of parameters (profile.rs)
@@ -26,6 +26,8 @@
 //!           [ sha256:32 tokenizer:8 numeric:u8 fingerprint:u64 ]      length 51: this model
 //! frame   = head:u8 raw_len:varint [ coded_len:varint ] crc:u32 payload
 //! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5); bits 6 and 7 are zero
+//! message = 84 raw_len:varint crc:u32 payload                       stored
+//!         | 10ccpppp raw_len:varint crc:u32 payload                 codec c > 0, built-in profile p
 //! ```
 //!
 //! * `raw_len` is the number of bytes the frame decodes to. It is zero only in the single frame of
@@ -37,15 +39,17 @@
 //!   this frame**, so that a frame lost, repeated or moved is noticed as surely as one damaged.
 //! * An input that ends before a frame with LAST is complete was cut short.
 //!
-//! A message of 128 B to 16 KB thus costs 3 + 1 + 1 + 2 + 4 = 11 bytes beside its payload in the
-//! form [`encode`] writes (REST), and two more in the form [`Encoder::compress`] writes, which can be
-//! concatenated.
+//! A message of 128 B to 16 KB thus costs 1 + 2 + 4 = 7 bytes beside its payload in the form
+//! [`encode`] writes, and 13 in the form [`Encoder::compress`] writes, which can be concatenated. What
+//! [`encode`] cannot write as a message, because it is longer than a frame or its model is not built
+//! in, it writes as a stream of which the last frame has REST.
 
 #![forbid(unsafe_code)]
 
 mod decoder;
 mod encoder;
 mod frame;
+mod message;
 pub mod profile;
 
 use std::sync::OnceLock;

@@ -21,17 +21,17 @@ pub struct Profile {
     pub model: Option<ModelRef>,
 }
 
-/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3,
-/// 6 and 7 were used before the first release.
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3
+/// and 6 to 9 were used before the first release.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
     // Levels 6 to 9.
-    (8, Profile { params: CoderParams { mixer: 5, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    (10, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&SMALL)) }),
     // Levels 4 and 5.
-    (9, Profile { params: CoderParams { mixer: 5, table_bits: 24 }, model: Some(named(&NANO)) }),
+    (11, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&NANO)) }),
 ];
 
 /// How archives name a built-in model.
@@ -49,6 +49,17 @@ const EXPLICIT: u8 = 0;
 /// Bytes of an explicit block without a model, and with one.
 const BLOCK_PARAMS: usize = 2;
 const BLOCK_MODEL: usize = BLOCK_PARAMS + 32 + 8 + 1 + 8;
+
+/// The built-in profile of this number.
+///
+/// # Errors
+/// [`Error::Unsupported`] if there is none.
+pub(super) fn by_id(id: u8) -> Result<Profile> {
+    let found = BUILT_IN.iter().find(|&&(known, _)| known == id);
+    found.map(|&(_, profile)| profile).ok_or_else(|| {
+        Error::Unsupported(format!("built-in profile {id} is not known to this version"))
+    })
+}
 
 impl Profile {
     /// Its number, if it is built in.
@@ -81,11 +92,7 @@ impl Profile {
     pub(super) fn read(input: &mut impl Read) -> Result<(Self, u64)> {
         let [id] = read_exact(input)?;
         if id != EXPLICIT {
-            let found = BUILT_IN.iter().find(|&&(known, _)| known == id);
-            let (_, profile) = found.ok_or_else(|| {
-                Error::Unsupported(format!("built-in profile {id} is not known to this version"))
-            })?;
-            return Ok((*profile, 1));
+            return Ok((by_id(id)?, 1));
         }
         let [length] = read_exact(input)?;
         let mut block = vec![0; usize::from(length)];
