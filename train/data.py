@@ -1,6 +1,6 @@
 """Batches: windows of the packed domains, each seen once before any is seen twice.
 
-Every domain is cut into windows of T+1 tokens at an offset that changes from epoch to epoch and
+Every domain is cut, once for each length of window, into windows of T+1 tokens at an offset that changes from epoch to epoch and
 visited in a shuffled order; the domains take turns so that their shares follow the weights
 exactly, not just on average.  All of it is a function of the seed and of how many windows each domain
 has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
@@ -38,23 +38,26 @@ class Domain:
 
 
 class Batches:
-    def __init__(self, pack: Path, weights: dict[str, float], batch: int, window: int, seed: int):
+    """Batches of one window of each of these lengths."""
+
+    def __init__(self, pack: Path, weights: dict[str, float], windows: list[int], seed: int):
         total = sum(weights.values())
         self.weights = {d: w / total for d, w in weights.items() if w > 0}
-        self.domains = {d: Domain(pack / f"{d}.u16", window, seed * 1000 + DOMAINS.index(d))
-                        for d in self.weights}
-        self.batch, self.window = batch, window
+        self.windows = windows
+        self.domains = {f"{d} {n}": Domain(pack / f"{d}.u16", n, seed * 1000 + n + DOMAINS.index(d))
+                        for d in self.weights for n in sorted(set(windows))}
         self.credit = dict.fromkeys(self.weights, 0.0)
 
-    def next(self) -> torch.Tensor:
+    def next(self) -> list[torch.Tensor]:
+        """Each window's tokens and the one after them."""
         rows = []
-        for _ in range(self.batch):
+        for n in self.windows:
             for d, w in self.weights.items():
-                self.credit[d] += w
+                self.credit[d] += w * n
             d = max(self.credit, key=self.credit.get)  # the one furthest behind its share
-            self.credit[d] -= 1
-            rows.append(self.domains[d].next())
-        return torch.from_numpy(np.stack(rows).astype(np.int64))
+            self.credit[d] -= n
+            rows.append(torch.from_numpy(self.domains[f"{d} {n}"].next().astype(np.int64)))
+        return rows
 
     def state_dict(self) -> dict:
         return {"credit": self.credit, "given": {d: s.given for d, s in self.domains.items()}}
@@ -62,7 +65,8 @@ class Batches:
     def load_state_dict(self, state: dict) -> None:
         for d in self.domains:
             self.domains[d].given = state["given"].get(d, 0)
-            self.credit[d] = state.get("credit", {}).get(d, 0.0)
+        for d in self.credit:
+            self.credit[d] = state["credit"].get(d, 0.0)
 
     def epochs(self) -> dict[str, float]:
         return {d: round(s.given / s.per_epoch, 2) for d, s in self.domains.items()}

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from contamination import WORDS, EvalNgrams, _Hasher
+from contamination import DROP, WORDS, EvalNgrams, _Hasher
 from corpus import looks_like_wiki
-from data import Domain
+from data import Batches, Domain
 from export import float_file, int8_file, load
 from loss import head_loss
 from model import RWKV7, Config
 from quantise import WEIGHT_MAX, is_matrix, quantise_rows
 from tokens import Encoder, train
+from train import windows
 
 TINY = Config(vocab=300, width=64, layers=2, ffn=128, rank_w=8, rank_a=8, rank_v=8, rank_g=8)
 WARM = Path(__file__).resolve().parents[2] / "shared" / "warmstart"
@@ -48,6 +49,23 @@ def test_windows_are_seen_once_per_epoch(tmp_path):
     resumed = Domain(tmp_path / "x.u16", 32, 7)
     resumed.given = d.given
     assert (resumed.next() == d.next()).all()
+
+
+def test_batches_mix_windows_and_resume(tmp_path):
+    for name, size in (("prose", 9000), ("code", 5000)):
+        np.arange(size, dtype=np.uint16).tofile(tmp_path / f"{name}.u16")
+    assert windows("64 2*32") == [64, 32, 32]
+    make = lambda: Batches(tmp_path, {"prose": 3, "code": 1}, windows("64 2*32"), 1)
+    batches = make()
+    rows = [row for _ in range(8) for row in batches.next()]
+    assert [len(row) - 1 for row in rows] == [64, 32, 32] * 8
+    assert all((row[1:] - row[:-1] == 1).all() for row in rows)
+    resumed = make()
+    resumed.load_state_dict(batches.state_dict())
+    assert all((a == b).all() for a, b in zip(resumed.next(), batches.next()))
+    tokens = {d: sum(n * s.given for k, s in batches.domains.items() for n in [s.window] if k.startswith(d))
+              for d in batches.weights}
+    assert abs(tokens["prose"] - 3 * tokens["code"]) <= 4 * 64
 
 
 def test_fused_loss_and_its_gradient():
@@ -108,8 +126,9 @@ def test_contamination_is_found_by_content(tmp_path):
     guard.survey([wrapped, b"nothing at all in common with it, however long one may look"])
     assert not guard.admit(wrapped) and guard.admit(b"nothing of the kind")
     assert guard.verdict()["documents_dropped"] == 1
-    for i in range(0, 400, 20):  # too little at a time to be dropped, too much in sum
-        assert guard.admit(" ".join(words[i:i + 20]).encode())
+    piece = WORDS + DROP - 2  # one run short of being dropped, and too much in sum
+    for i in range(0, 400, piece):
+        assert guard.admit(" ".join(words[i:i + piece]).encode())
     with pytest.raises(SystemExit):
         guard.verdict()
 

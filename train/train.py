@@ -29,6 +29,12 @@ from workers import Workers
 WEIGHTS = dict(prose=0.26, code=0.22, structured=0.18, docs=0.12, multilingual=0.11, wiki=0.06, misc=0.05)
 
 
+def windows(text: str) -> list[int]:
+    """'4096 2*1024' is [4096, 1024, 1024]."""
+    parts = (part.rpartition("*") for part in text.split())
+    return [int(length) for count, _, length in parts for _ in range(int(count or 1))]
+
+
 def arguments() -> argparse.Namespace:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--pack", type=Path, required=True, help="what pack.py wrote")
@@ -39,8 +45,8 @@ def arguments() -> argparse.Namespace:
     for f, d in Config().asdict().items():
         ap.add_argument(f"--{f.replace('_', '-')}", type=int, default=d)
     ap.add_argument("--weights", type=json.loads, default=WEIGHTS, help="domain shares, as JSON")
-    ap.add_argument("--batch", type=int, default=8)
-    ap.add_argument("--window", type=int, default=1024)
+    ap.add_argument("--windows", type=windows, default="4096 4*1024",
+                    help="lengths in tokens of a batch's sequences, default: '%(default)s'")
     ap.add_argument("--muon-lr", type=float, default=0.02)
     ap.add_argument("--adam-lr", type=float, default=2e-3)
     ap.add_argument("--warm", type=float, default=0.01, help="share of the run that warms up")
@@ -98,7 +104,7 @@ def main() -> None:
         raise SystemExit(f"{a.pack} holds tokens of a {info['vocab_size']}-token vocabulary")
     if not info.get("contamination"):
         log("WARNING: this pack was never checked for evaluation text")
-    batches = Batches(a.pack, a.weights, a.batch, a.window, a.seed)
+    batches = Batches(a.pack, a.weights, a.windows, a.seed)
     slices = Slices(a.eval, Encoder(a.tokenizer)) if a.eval else None
 
     step, tokens, seconds, began = 0, 0, 0.0, None
@@ -129,19 +135,23 @@ def main() -> None:
     log(f"{sum(p.numel() for p in model.parameters())} parameters, {config.multiply_adds()} multiply-adds per token")
     log(" ".join(f"{k}={v}" for k, v in vars(a).items()))
     if a.device == "cpu":
-        gradient = Workers(model, a.workers, a.batch, a.window, a.compile, a.bf16).gradient
+        gradient = Workers(model, a.workers, a.windows, a.compile, a.bf16).gradient
     else:
         # CUDA graphs: a small model's kernels are shorter than their launches.
         forward = torch.compile(model, mode="reduce-overhead") if a.compile else model
 
-        def gradient(ids: torch.Tensor) -> torch.Tensor:
-            ids = ids.pin_memory().to(a.device, non_blocking=True)
-            with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
-                hidden = forward(ids[:, :-1])
-            hidden = hidden.bfloat16() if a.bf16 else hidden
-            loss = head_loss(hidden, model.head.weight, ids[:, 1:])
-            loss.backward()
-            return loss.detach()
+        def gradient(rows: list[torch.Tensor]) -> torch.Tensor:
+            total = torch.zeros((), device=a.device)
+            for n in sorted(set(a.windows)):
+                ids = torch.stack([row for row in rows if len(row) == n + 1])
+                ids = ids.pin_memory().to(a.device, non_blocking=True)
+                with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
+                    hidden = forward(ids[:, :-1])
+                hidden = hidden.bfloat16() if a.bf16 else hidden
+                loss = head_loss(hidden, model.head.weight, ids[:, 1:]) * (len(ids) * n / sum(a.windows))
+                loss.backward()
+                total += loss.detach()
+            return total
 
     if step == 0:
         validate()
@@ -159,7 +169,7 @@ def main() -> None:
             o.step()
             o.zero_grad(set_to_none=True)
         step += 1
-        tokens += a.batch * a.window
+        tokens += sum(a.windows)
         seconds += time.time() - t
         if step % 25 == 0:
             smooth = loss.item() if smooth is None else 0.8 * smooth + 0.2 * loss.item()

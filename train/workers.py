@@ -28,18 +28,21 @@ def flatten(model: nn.Module, flat: Tensor) -> None:
 class _Job:
     """What every process shares."""
 
-    def __init__(self, config: Config, batch: int, window: int, compiled: bool, bf16: bool):
+    def __init__(self, config: Config, windows: list[int], compiled: bool, bf16: bool):
         n = sum(p.numel() for p in RWKV7(config).parameters())
         self.config, self.compiled, self.bf16 = config, compiled, bf16
         self.flat = torch.zeros(n).share_memory_()
-        self.grads = torch.zeros(batch, n).share_memory_()
-        self.ids = torch.zeros(batch, window + 1, dtype=torch.int64).share_memory_()
-        self.losses = torch.zeros(batch).share_memory_()
+        # The longest first, so that the processes are done at about the same time.
+        self.windows = sorted(windows, reverse=True)
+        self.grads = torch.zeros(len(windows), n).share_memory_()
+        self.ids = torch.zeros(len(windows), max(windows) + 1, dtype=torch.int64).share_memory_()
+        self.losses = torch.zeros(len(windows)).share_memory_()
         self.next = mp.get_context("spawn").Value("i", 0)
 
     def prepare(self, model: RWKV7) -> None:
         self.model = model
-        self.forward = torch.compile(model) if self.compiled else model
+        # One graph for each length: one for all lengths is slower.
+        self.forward = torch.compile(model, dynamic=False) if self.compiled else model
 
     def work(self) -> None:
         while True:
@@ -48,10 +51,12 @@ class _Job:
                 self.next.value += 1
             if i >= len(self.ids):
                 return
-            ids = self.ids[i:i + 1]
+            window = self.windows[i]
+            ids = self.ids[i:i + 1, :window + 1]
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 hidden = self.forward(ids[:, :-1])
             loss = head_loss(hidden.float(), self.model.head.weight, ids[:, 1:])
+            loss = loss * (window / sum(self.windows))
             loss.backward()
             self.losses[i] = loss.detach()
             torch.cat([p.grad.flatten() for p in self.model.parameters()], out=self.grads[i])
@@ -76,9 +81,9 @@ def _child(job: _Job, pipe) -> None:
 class Workers:
     """`count` processes, this one among them, behind one call."""
 
-    def __init__(self, model: RWKV7, count: int, batch: int, window: int, compiled: bool, bf16: bool):
+    def __init__(self, model: RWKV7, count: int, windows: list[int], compiled: bool, bf16: bool):
         self.count = count
-        self.job = _Job(model.config, batch, window, compiled, bf16)
+        self.job = _Job(model.config, windows, compiled, bf16)
         torch.cat([p.detach().flatten() for p in model.parameters()], out=self.job.flat)
         flatten(model, self.job.flat)
         torch.set_num_threads(1)
@@ -91,19 +96,20 @@ class Workers:
             self.pipes.append(ours)
         self.job.prepare(model)
 
-    def gradient(self, ids: Tensor) -> Tensor:
-        """The mean loss of the batch; its gradient goes into the parameters' `.grad`."""
+    def gradient(self, rows: list[Tensor]) -> Tensor:
+        """The mean loss of the batch's tokens; its gradient goes into the parameters' `.grad`."""
         job = self.job
-        job.ids.copy_(ids)
+        for slot, row in zip(job.ids, sorted(rows, key=len, reverse=True)):
+            slot[:len(row)] = row
         job.next.value = 0
         for p in self.pipes:
             p.send(None)
         job.work()
         for p in self.pipes:
             p.recv()
-        mean = job.grads.mean(0)
+        total = job.grads.sum(0)
         at = 0
         for p in job.model.parameters():
-            p.grad = mean[at:at + p.numel()].view_as(p)
+            p.grad = total[at:at + p.numel()].view_as(p)
             at += p.numel()
-        return job.losses.mean()
+        return job.losses.sum()

@@ -47,6 +47,7 @@ impl Header {
                 [0x89 | 0x09, b'L', b'L', b'Z', ..] => {
                     "an llz archive damaged by a transfer in text mode"
                 }
+                [0x8D, b'l', b'z', ..] => "an llz stream, not an archive (use `llz filter -d`)",
                 _ => "not an llz archive",
             }));
         }

@@ -1,10 +1,11 @@
 //! Online-adaptive statistics over bytes, mixed with the model's prediction.
 //!
 //! For each binary decision every context offers the probability its bit history suggests, the
-//! match model what followed last time, and the language model its own probability, all as
-//! log odds; the model's are first corrected by what it got wrong before. Several weight sets, chosen by small contexts, add them up; a second layer adds the
-//! sets' opinions; two refinements correct what is systematically off. Everything learns from
-//! every answer and is reset at each chunk, to a prior learned offline where there is one.
+//! match model what followed last time, and the language model its own probability, all as log odds;
+//! the model's are first corrected by what it got wrong before. Several weight sets, chosen by small
+//! contexts, add them up; a second layer adds the sets' opinions; two refinements correct what is
+//! systematically off. Everything learns from every answer and is reset at each chunk, to a prior
+//! learned offline where there is one.
 //!
 //! Source: the PAQ family (Mahoney 2002 ff.: logistic mixing, indirect contexts, APM).
 

@@ -32,7 +32,7 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "b834d6ff2ce483fded1c2420ae0235a10acd777758a3a8168f4d0459cdf68368",
+    sha256: "e34ecdc7d2b1590b2979bfa624810e1ef8a9f120e12b7445ab50ca3ec7d7dc2b",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xe24f_846e_2e26_317d,
 };
@@ -41,9 +41,9 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "f2bd9a9eee88aea4ba11c7eeef85d7c6a1a49bcce01e22d73db8546e90fe0231",
+    sha256: "b0bcce6bb1db84bf6c209408583fefde7915a934b18e8b7dd64904067237d775",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xa8f1_c4fc_bf38_cd34,
+    fingerprint: 0x9de7_11fb_b5ef_fe4d,
 };
 
 /// The shipped models, best last.

@@ -58,19 +58,43 @@ impl Head {
         if rest && !last {
             return Err(Error::corrupt("a frame without a length is not the last one"));
         }
-        let (head, size) = Self::read_rest(codec, last, rest, input, first, limits)?;
+        let (head, size) = Lead { codec, first, last, rest }.read(input, limits)?;
         Ok((head, 1 + size))
     }
 
-    /// Reads and checks what follows the head byte. Also returns how many bytes it took.
-    pub fn read_rest(
-        codec: CodecId,
-        last: bool,
-        rest: bool,
-        input: &mut impl Read,
-        first: bool,
-        limits: &Limits,
-    ) -> Result<(Self, u64)> {
+    /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.
+    pub fn read_payload(&self, input: &mut impl Read) -> Result<Vec<u8>> {
+        // Without a length, one byte more than allowed is asked for: its presence is the error.
+        let most = self.coded_len.unwrap_or(self.raw_len + 1);
+        let mut payload = Vec::new();
+        input
+            .by_ref()
+            .take(most as u64)
+            .read_to_end(&mut payload)
+            .map_err(|e| Error::io("-", e))?;
+        let whole = match self.coded_len {
+            Some(coded_len) => payload.len() == coded_len,
+            None if self.codec == CodecId::Stored => payload.len() == self.raw_len,
+            None => payload.len() <= self.raw_len,
+        };
+        if whole { Ok(payload) } else { Err(cut_short()) }
+    }
+}
+
+/// What is known of a frame before its lengths.
+pub(super) struct Lead {
+    pub codec: CodecId,
+    /// Whether it is the first of its stream, and the last.
+    pub first: bool,
+    pub last: bool,
+    /// Whether it runs to the end of the input.
+    pub rest: bool,
+}
+
+impl Lead {
+    /// Reads and checks what follows. Also returns how many bytes it took.
+    pub fn read(self, input: &mut impl Read, limits: &Limits) -> Result<(Head, u64)> {
+        let Lead { codec, first, last, rest } = self;
         let (raw_len, raw_size) = read_varint(input)?;
         if raw_len > limits.chunk_bytes {
             return Err(Error::Limit {
@@ -94,24 +118,6 @@ impl Head {
         let crc = u32::from_le_bytes(read_exact(input)?);
         let head = Head { codec, last, raw_len: to_usize(raw_len)?, coded_len, crc };
         Ok((head, raw_size + coded_size + 4))
-    }
-
-    /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.
-    pub fn read_payload(&self, input: &mut impl Read) -> Result<Vec<u8>> {
-        // Without a length, one byte more than allowed is asked for: its presence is the error.
-        let most = self.coded_len.unwrap_or(self.raw_len + 1);
-        let mut payload = Vec::new();
-        input
-            .by_ref()
-            .take(most as u64)
-            .read_to_end(&mut payload)
-            .map_err(|e| Error::io("-", e))?;
-        let whole = match self.coded_len {
-            Some(coded_len) => payload.len() == coded_len,
-            None if self.codec == CodecId::Stored => payload.len() == self.raw_len,
-            None => payload.len() <= self.raw_len,
-        };
-        if whole { Ok(payload) } else { Err(cut_short()) }
     }
 }
 

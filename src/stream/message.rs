@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use super::frame::Head;
+use super::frame::{Head, Lead};
 use super::profile::{self, Profile};
 use crate::codec::{CodecId, Coded};
 use crate::error::Result;
@@ -55,6 +55,6 @@ pub(super) fn read(
 ) -> Result<(Profile, Head, u64)> {
     let codec = CodecId::from_byte((first >> 4) & 3).unwrap_or(CodecId::Stored);
     let profile = profile::by_id(first & 15)?;
-    let (head, size) = Head::read_rest(codec, true, true, input, true, limits)?;
+    let (head, size) = Lead { codec, first: true, last: true, rest: true }.read(input, limits)?;
     Ok((profile, head, size))
 }

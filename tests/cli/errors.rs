@@ -75,7 +75,9 @@ fn foreign_files_are_not_archives() {
             assert!(stderr.contains(name), "{stderr}");
         }
     }
-    assert_eq!(names(dir.path()), ["empty", "text"]);
+    write(dir.path().join("stream"), [&llz::stream::MAGIC[..], &[0; 60]].concat());
+    assert!(fails(dir.path(), &["unpack", "stream"], 5).contains("llz filter -d"));
+    assert_eq!(names(dir.path()), ["empty", "stream", "text"]);
 }
 
 #[test]

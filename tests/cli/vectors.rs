@@ -1,4 +1,4 @@
-//! The archives in `spec/vectors/` that must be refused: each reason has its exit code.
+//! The archives and streams in `spec/vectors/` that must be refused: each reason has its exit code.
 
 use std::fs;
 use std::path::Path;
@@ -26,8 +26,15 @@ fn every_refusal_has_its_exit_code() {
         };
         seen.insert(code);
         let dir = scratch();
-        let unpacked = llz(dir.path()).arg("unpack").arg(folder.join(name)).assert().code(code);
-        let stderr = String::from_utf8_lossy(&unpacked.get_output().stderr).into_owned();
+        let (mut llz, vector) = (llz(dir.path()), folder.join(name));
+        // A stream comes from a pipe, so that its name is not known.
+        let (refused, name) = if name.ends_with(".llzs") {
+            (llz.args(["filter", "-d"]).write_stdin(fs::read(vector).unwrap()), "llz")
+        } else {
+            (llz.arg("unpack").arg(vector), name)
+        };
+        let output = refused.assert().code(code).get_output().clone();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!stderr.contains('\x1b') && !stderr.contains("panicked"), "{name}: {stderr}");
         assert!(stderr.starts_with("llz: ") && stderr.contains(name), "{name}: {stderr}");
         assert_eq!(names(dir.path()), [""; 0], "{name} left something behind");
