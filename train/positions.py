@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from evaluate import build
 from export import load
 from loss import token_nats
-from model import RWKV7, Config
+from model import RWKV7
 from tokens import Encoder
 
 WINDOW = 1024
@@ -42,9 +43,7 @@ def main() -> None:
     ap.add_argument("--eval", type=Path, required=True)
     ap.add_argument("--tokens", type=int, default=32768)
     a = ap.parse_args()
-    encoder, state = Encoder(a.tokenizer), load(a.model)
-    model = RWKV7(Config.of(state))
-    model.load_state_dict(state)
+    encoder, model = Encoder(a.tokenizer), build(load(a.model))
     lengths = torch.tensor([len(b) for b in encoder.bytes])
     print("| text | state | quarters |\n|---|---|---|")
     for pattern in TEXTS:

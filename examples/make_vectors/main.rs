@@ -1,5 +1,5 @@
-//! Makes `spec/vectors/`: archives and streams that are good, bad, or from the future, one line about each in
-//! its README.md. `cargo run --release --example make_vectors` writes them all anew;
+//! Makes `spec/vectors/`: archives and streams that are good, bad, or from the future, one line
+//! about each in its README.md. `cargo run --release --example make_vectors` writes them all anew;
 //! `tests/vectors.rs` checks that each behaves as its line says.
 
 mod messages;

@@ -2,13 +2,12 @@
 
 use std::io::Write;
 
-use llz::model::known;
+use llz::model::{hex, known};
 use llz::{Error, Info, Result};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::Source;
-use super::list::hex;
 use super::report;
 use super::terminal::escape;
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 
+use llz::model::hex;
 use llz::{Entry, EntryKind, Error, Result};
 use serde_json::{Value, json};
 
@@ -86,11 +87,6 @@ fn entry_json(entry: &Entry) -> Value {
         }
     }
     value
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nanoseconds since 1970 as `2026-11-21T10:44:53.123456789Z`.
