@@ -9,7 +9,7 @@
 //! eighth would add is worth less than what it costs: with it, `maddubs` could saturate and AVX2
 //! would have to widen every product on its own.
 
-use super::scalar::{recip, round_to_i32};
+use super::scalar::{greatest, recip, round_to_i32};
 use super::{Path, dispatched};
 
 /// Rows of a block.
@@ -122,8 +122,9 @@ impl Matrix {
     }
 }
 
-/// Vectors that share one pass over a block row.
-pub(super) const WIDTH: usize = 2;
+/// Vectors that share one pass over a block row: as many as the sixteen registers of AVX2 hold
+/// sums for.
+pub(super) const WIDTH: usize = 4;
 
 /// Quantised vectors as the kernels read them.
 #[derive(Debug, Clone, Copy)]
@@ -271,10 +272,9 @@ dispatched! {
                 most[j] = if m > most[j] { m } else { most[j] };
             }
         }
-        // A maximum does not depend on the order it is taken in.
-        let mut max = 0.0f32;
-        for m in most.into_iter().chain(rest.iter().map(|x| x.abs())) {
-            max = if m > max { m } else { max };
+        let mut max = greatest(most);
+        for x in rest {
+            max = if x.abs() > max { x.abs() } else { max };
         }
         // Below this, 1/s would overflow; such a vector is zero for every purpose.
         if max < 1e-30 {

@@ -21,6 +21,8 @@ macro_rules! tiles {
             for (group, x) in $x.groups().enumerate() {
                 let y = &mut $y[group * WIDTH * $stride + at..];
                 match x.scales.len() {
+                    4 => $tile::<4 $(, $flag)?>(&row, x, y, $stride),
+                    3 => $tile::<3 $(, $flag)?>(&row, x, y, $stride),
                     2 => $tile::<2 $(, $flag)?>(&row, x, y, $stride),
                     _ => $tile::<1 $(, $flag)?>(&row, x, y, $stride),
                 }

@@ -25,7 +25,12 @@ pub fn round_to_i32(x: f32) -> i32 {
 /// Horner's rule, and n added to the exponent.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let x = clamp(x, -87.0, 88.0);
+    exp_within(clamp(x, -87.0, 88.0))
+}
+
+/// [`exp`] of an x that lies within its limits.
+#[inline(always)]
+pub fn exp_within(x: f32) -> f32 {
     let n = x * std::f32::consts::LOG2_E;
     let i = round_to_i32(n);
     let n = round(n);
@@ -112,6 +117,18 @@ pub fn flush(x: f32) -> f32 {
     if x.abs() < f32::from_bits((127 - 60) << 23) { 0.0 } else { x }
 }
 
+/// The greatest of sixteen partial maxima, none of them NaN. It does not depend on the order; this
+/// one is of whole registers.
+#[inline(always)]
+pub fn greatest(mut x: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            x[j] = if x[j + half] > x[j] { x[j + half] } else { x[j] };
+        }
+    }
+    x[0]
+}
+
 /// Adds sixteen partial sums: 16 → 8 → 4 → 2 → 1, the upper half onto the lower.
 #[inline(always)]
 pub fn fold16(s: [f32; 16]) -> f32 {
@@ -132,6 +149,14 @@ mod tests {
 
     fn relative(a: f32, b: f64) -> f64 {
         ((a as f64) - b).abs() / b.abs().max(1e-30)
+    }
+
+    #[test]
+    fn the_greatest_is_found_wherever_it_stands() {
+        for place in 0..16 {
+            let x = std::array::from_fn(|j| if j == place { -1.0 } else { -2.0 - j as f32 });
+            assert_eq!(greatest(x), -1.0);
+        }
     }
 
     #[test]

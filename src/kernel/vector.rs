@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::dispatched;
-use super::scalar::{exp, fold16, rsqrt, sigmoid, tanh};
+use super::scalar::{exp, exp_within, fold16, greatest, rsqrt, sigmoid, tanh};
 
 /// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
 #[inline(always)]
@@ -194,6 +194,15 @@ dispatched! {
     }
 }
 
+/// `1 + ⌊eˣ · 2²⁸⌋` for x ≤ 0.
+#[inline(always)]
+fn frequency(x: f32) -> u32 {
+    // A model of absurd weights may give a NaN, which counts as hopeless.
+    let x = if x > -87.0 { x } else { -87.0 };
+    // SAFETY: e⁰ is 1 and no other is above, so the product is in [0, 2²⁸]; it is truncated.
+    1 + unsafe { (exp_within(x) * 268_435_456.0).to_int_unchecked::<i32>() } as u32
+}
+
 /// Sums of frequencies are kept up to every such token.
 pub const SPAN: usize = 8;
 
@@ -208,18 +217,12 @@ dispatched! {
                 most[j] = if c[j] > most[j] { c[j] } else { most[j] };
             }
         }
-        let mut max = f32::MIN;
-        for &l in most.iter().chain(rest) {
+        let mut max = greatest(most);
+        for &l in rest {
             max = if l > max { l } else { max };
         }
         for (f, &l) in f.iter_mut().zip(logits) {
-            // exp is at most 1 here, so the product fits; the conversion truncates. A model of
-            // absurd weights may give a NaN, which counts as 0.
-            let e = exp(l - max) * 268_435_456.0;
-            let e = if e > 0.0 { e } else { 0.0 };
-            let e = if e > 268_435_456.0 { 268_435_456.0 } else { e };
-            // SAFETY: `e` is in [0, 2²⁸].
-            *f = 1 + unsafe { e.to_int_unchecked::<i32>() } as u32;
+            *f = frequency(l - max);
         }
         let mut total = 0u64;
         for (sum, f) in sums.iter_mut().zip(f.as_chunks::<SPAN>().0) {

@@ -268,21 +268,39 @@ impl Mixer {
     #[inline]
     fn gather_contexts(&mut self, shared: &Shared) -> u32 {
         let n = self.profile.contexts.len();
-        let mut known = 0;
+        let states = &mut self.states[..n];
+        if self.kind == 0 {
+            for (state, &place) in states.iter_mut().zip(&self.places) {
+                *state = self.table.get(place, self.slot);
+            }
+        } else {
+            for (state, &place) in states.iter_mut().zip(&self.places) {
+                *state = self.ends[place as usize];
+            }
+        }
+        // Much of this is on its way from memory, so one thing is asked for after the other and
+        // nothing is decided meanwhile: a wrong guess would hold up the loads behind it.
         let (odds, lean) = self.inputs.split_at_mut(n);
         let cells = &self.cells[self.kind * n..][..n];
-        for (i, cells) in cells.iter().enumerate() {
-            let place = self.places[i];
-            let state = match self.kind {
-                0 => self.table.get(place, self.slot),
-                _ => self.ends[place as usize],
-            };
-            self.states[i] = state;
-            let p = cells[usize::from(state)].p12();
+        let mut probabilities = [0; MAX_CONTEXTS];
+        for ((p, cells), &state) in probabilities.iter_mut().zip(cells).zip(&*states) {
+            *p = cells[usize::from(state)].p12();
+        }
+        for (odds, &p) in odds.iter_mut().zip(&probabilities) {
+            *odds = shared.stretch.get(p);
+        }
+        if self.profile.lean {
+            for (lean, &p) in lean.iter_mut().zip(&probabilities[..n]) {
+                *lean = (p as f32 - 2047.5) * (1.0 / 1024.0);
+            }
+        }
+        // What was never seen says nothing.
+        let mut known = 0;
+        for (i, &state) in states.iter().enumerate() {
             let seen = state != 0;
-            odds[i] = if seen { shared.stretch.get(p) } else { 0.0 };
+            odds[i] = if seen { odds[i] } else { 0.0 };
             if self.profile.lean {
-                lean[i] = if seen { (p as f32 - 2047.5) * (1.0 / 1024.0) } else { 0.0 };
+                lean[i] = if seen { lean[i] } else { 0.0 };
             }
             known |= u32::from(seen) << i;
         }
