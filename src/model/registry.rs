@@ -41,9 +41,9 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "b0bcce6bb1db84bf6c209408583fefde7915a934b18e8b7dd64904067237d775",
+    sha256: "2685cd19879eb635d5c0848d4f5437b70000b236d420f9dd21921f510de2e701",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x9de7_11fb_b5ef_fe4d,
+    fingerprint: 0xe1ee_f381_f4b5_3d96,
 };
 
 /// The shipped models, best last.
