@@ -41,9 +41,9 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "2685cd19879eb635d5c0848d4f5437b70000b236d420f9dd21921f510de2e701",
+    sha256: "c225475bd7d3e43559e3ed252e796da012b8af4a109d150f92c483005152a324",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xe1ee_f381_f4b5_3d96,
+    fingerprint: 0xde1c_5e6f_8b25_6b9d,
 };
 
 /// The shipped models, best last.
