@@ -278,29 +278,17 @@ impl Mixer {
                 *state = self.ends[place as usize];
             }
         }
-        // Much of this is on its way from memory, so one thing is asked for after the other and
-        // nothing is decided meanwhile: a wrong guess would hold up the loads behind it.
+        // All states were asked for before anything is decided by one: much of this is on its way
+        // from memory, and a wrong guess would hold up the loads behind it.
         let (odds, lean) = self.inputs.split_at_mut(n);
         let cells = &self.cells[self.kind * n..][..n];
-        let mut probabilities = [0; MAX_CONTEXTS];
-        for ((p, cells), &state) in probabilities.iter_mut().zip(cells).zip(&*states) {
-            *p = cells[usize::from(state)].p12();
-        }
-        for (odds, &p) in odds.iter_mut().zip(&probabilities) {
-            *odds = shared.stretch.get(p);
-        }
-        if self.profile.lean {
-            for (lean, &p) in lean.iter_mut().zip(&probabilities[..n]) {
-                *lean = (p as f32 - 2047.5) * (1.0 / 1024.0);
-            }
-        }
-        // What was never seen says nothing.
         let mut known = 0;
-        for (i, &state) in states.iter().enumerate() {
+        for (i, (cells, &state)) in cells.iter().zip(&*states).enumerate() {
+            let p = cells[usize::from(state)].p12();
             let seen = state != 0;
-            odds[i] = if seen { odds[i] } else { 0.0 };
+            odds[i] = if seen { shared.stretch.get(p) } else { 0.0 };
             if self.profile.lean {
-                lean[i] = if seen { lean[i] } else { 0.0 };
+                lean[i] = if seen { (p as f32 - 2047.5) * (1.0 / 1024.0) } else { 0.0 };
             }
             known |= u32::from(seen) << i;
         }
