@@ -1,6 +1,6 @@
 """Ablations at equal inference cost and equal training cost, judged by coded bytes with the mixer on.
 
-    python ablate.py --pack DIR --tokenizer T --corpus DIR --eval DIR --out DIR [--only NAME ...]
+    python ablate.py --pack DIR --tokenizer T --eval DIR --out DIR [--only NAME ...]
 
 Every variant is a model of about the same multiply-adds per byte of text that reads the same bytes as often, so
 that coding and training cost the same. It is trained from scratch for `--bytes`, quantised and exported; then
