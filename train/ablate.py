@@ -24,7 +24,7 @@ import numpy as np
 
 from corpus import DOMAINS
 from model import Config
-from tokens import Encoder, train
+from tokens import Encoder, save, train
 from train import WEIGHTS
 from validate import texts
 
@@ -78,7 +78,7 @@ def vocabulary(a: argparse.Namespace, base: Encoder, size: int) -> tuple[Path, P
         return a.tokenizer, a.pack
     if not tokenizer.exists():
         tok = train((spelled(a.pack, base, d, 2_000_000).decode("utf-8", "replace") for d in DOMAINS), size)
-        tokenizer.write_text(json.dumps(json.loads(tok.to_str()), ensure_ascii=False, separators=(",", ":")))
+        save(tok, tokenizer)
     if not (pack / "pack.json").exists():
         repack(a.pack, base, Encoder(tokenizer), pack, 4_000_000)
     return tokenizer, pack
@@ -115,13 +115,12 @@ def variant(a: argparse.Namespace, base: Encoder, name: str) -> dict:
     per_token = bytes_per_token(pack, encoder, weights)
     window = max(16, round(CONTEXT / per_token / 16) * 16)
     steps = round(a.bytes / (per_token * WINDOWS * window))
-    python = [sys.executable, "-u"]
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in (shape | RANKS).items()]
-    subprocess.run([*python, HERE / "train.py", "--pack", pack, "--tokenizer", tokenizer, "--out", work, "--steps", str(steps),
+    subprocess.run([sys.executable, HERE / "train.py", "--pack", pack, "--tokenizer", tokenizer, "--out", work, "--steps", str(steps),
                     "--windows", f"{WINDOWS}*{window}", "--weights", json.dumps(weights), "--seed", "1", "--compile",
                     *flags], check=True, stdout=subprocess.DEVNULL)
     model = work / "int8.safetensors"
-    subprocess.run([*python, HERE / "export.py", work / "last.pt", "--tokenizer", tokenizer, "--name", "ablation", "--int8", model],
+    subprocess.run([sys.executable, HERE / "export.py", work / "last.pt", "--tokenizer", tokenizer, "--name", "ablation", "--int8", model],
                    check=True, stdout=subprocess.DEVNULL)
     sizes = {d: coded(a.llz, model, b"".join(files)[:a.sample], work / "coded") for d, files in texts(a.eval).items()}
     found = dict(cost=Config(**shape, **RANKS).multiply_adds() / per_token, bytes_per_token=per_token, steps=steps,
@@ -150,14 +149,14 @@ def main() -> None:
     print("|---|---|---:|---:|" + "---:|" * len(domains))
     for name in a.only:
         found = variant(a, base, name)
-        shape = VARIANTS[name][0]
-        total = sum(found["sizes"].values())
-        first = first or found["sizes"]
-        than = lambda now, before: f"{100 * (now / before - 1):+.1f} %"  # noqa: E731
-        cells = [than(found["sizes"][d], first[d]) if found["sizes"] is not first else str(first[d]) for d in domains]
-        whole = f"{total}" + ("" if found["sizes"] is first else f" ({than(total, sum(first.values()))})")
+        shape, sizes = VARIANTS[name][0], found["sizes"] | {"all": sum(found["sizes"].values())}
+        if first is None:  # in bytes; the others against it
+            first, cells = sizes, sizes
+        else:
+            cells = {d: f"{100 * (sizes[d] / first[d] - 1):+.1f} %" for d in sizes}
+            cells["all"] = f"{sizes['all']} ({cells['all']})"
         print(f"| {name} | {shape['vocab']} tokens, {shape['layers']} × {shape['width']}, {shape['ffn']} "
-              f"| {found['cost'] / 1000:.0f} k | {whole} | " + " | ".join(cells) + " |", flush=True)
+              f"| {found['cost'] / 1000:.0f} k | " + " | ".join(str(cells[d]) for d in ["all", *domains]) + " |", flush=True)
 
 
 if __name__ == "__main__":

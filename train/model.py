@@ -160,7 +160,11 @@ class RWKV7(nn.Module):
 
     def forward(self, ids: Tensor, linear=F.linear) -> Tensor:
         """The hidden vectors that `head` turns into logits (see loss.py)."""
-        x, v_first = self.emb(ids), None
+        return self.read(self.emb(ids), linear)
+
+    def read(self, x: Tensor, linear=F.linear) -> Tensor:
+        """The same for vectors in place of tokens."""
+        v_first = None
         for block in self.blocks:
             x, v_first = block(x, v_first, linear)
         return self.ln_out(x)

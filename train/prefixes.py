@@ -10,16 +10,16 @@ learned start is worth, one for each kind what knowing the kind adds. Bits per b
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data import Batches
 from evaluate import build
 from export import load
-from loss import head_loss, token_nats
+from loss import head_loss
 from model import RWKV7
 from optim import rate
 from tokens import Encoder
@@ -33,38 +33,35 @@ BATCH = 8
 KINDS = dict.fromkeys(("config", "csv", "html", "json", "logs", "xml"), "structured")
 
 
-def hidden(model: RWKV7, prefix: Tensor, ids: Tensor) -> Tensor:
-    """The model's output at `ids` after it read `prefix`."""
-    x, first = torch.cat([prefix.expand(len(ids), -1, -1), model.emb(ids)], 1), None
-    for block in model.blocks:
-        x, first = block(x, first)
-    return model.ln_out(x)[:, prefix.shape[0]:]
+class Prefixed(nn.Module):
+    """A model that reads `prefix` before every text."""
+
+    def __init__(self, model: RWKV7, prefix: Tensor):
+        super().__init__()
+        self.model, self.prefix, self.head = model, prefix, model.head
+
+    def forward(self, ids: Tensor, linear=F.linear) -> Tensor:
+        x = torch.cat([self.prefix.expand(len(ids), -1, -1), self.model.emb(ids)], 1)
+        return self.model.read(x, linear)[:, len(self.prefix):]
 
 
-def learn(model: RWKV7, pack: Path, weights: dict[str, float], start: int, steps: int, lr: float) -> Tensor:
-    """A prefix for text of these domains, which may begin anywhere."""
+def learn(model: RWKV7, pack: Path, weights: dict[str, float], start: int, steps: int, lr: float) -> Prefixed:
+    """The model with a prefix for text of these domains, which may begin anywhere."""
     # It begins as what precedes a text anyway.
     prefix = nn.Parameter(model.emb.weight[start].repeat(PREFIX, 1).clone())
+    prefixed = Prefixed(model, prefix)
     optimizer = torch.optim.Adam([prefix], lr=lr * prefix.std().item(), betas=(0.9, 0.98))
     peak = optimizer.param_groups[0]["lr"]
     batches = Batches(pack, weights, [LENGTH] * BATCH, seed=5)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = peak * rate(step / steps, 0.05, 0.7)
         rows = torch.stack(batches.next())
-        ids = torch.cat([torch.full((BATCH, 1), start), rows[:, :-2]], 1)
-        loss = head_loss(hidden(model, prefix, ids), model.head.weight, rows[:, :-1])
+        ids = F.pad(rows[:, :-2], (1, 0), value=start)
+        loss = head_loss(prefixed(ids), model.head.weight, rows[:, :-1])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return prefix.detach()
-
-
-@torch.no_grad()
-def bits(model: RWKV7, prefix: Tensor, slices: Slices, domain: str) -> float:
-    y = slices.ids[domain]
-    x = torch.cat([torch.full((len(y), 1), slices.start), y[:, :-1]], 1)
-    nats = token_nats(hidden(model, prefix, x), model.head.weight, y).double().sum().item()
-    return nats / math.log(2) / slices.lengths[y].sum().item()
+    return prefixed
 
 
 def main() -> None:
@@ -79,7 +76,6 @@ def main() -> None:
     torch.manual_seed(0)
     encoder, model = Encoder(a.tokenizer), build(load(a.model)).requires_grad_(False)
     slices = Slices(a.eval, encoder, sequences=16, length=LENGTH)
-    nothing = model.emb.weight[:0]
     common = learn(model, a.pack, WEIGHTS, encoder.start, a.steps, a.lr)
     own = {}
     print("| folder | no prefix | one for all | one for its kind |\n|---|---:|---:|---:|")
@@ -87,7 +83,7 @@ def main() -> None:
         kind = KINDS.get(domain, domain)
         if kind not in own:
             own[kind] = learn(model, a.pack, {kind: 1.0}, encoder.start, a.steps, a.lr)
-        was, one, kinds = (bits(model, p, slices, domain) for p in (nothing, common, own[kind]))
+        was, one, kinds = (slices.domain(m, domain) for m in (model, common, own[kind]))
         print(f"| {domain} | {was:.4f} | {one:.4f} ({100 * (one / was - 1):+.1f} %) "
               f"| {kinds:.4f} ({100 * (kinds / was - 1):+.1f} %) |", flush=True)
 

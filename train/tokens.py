@@ -34,6 +34,10 @@ def train(texts, vocab_size: int) -> Tokenizer:
     return tok
 
 
+def save(tok: Tokenizer, path: Path) -> None:
+    path.write_text(json.dumps(json.loads(tok.to_str()), ensure_ascii=False, separators=(",", ":")))
+
+
 def byte_chars() -> dict[str, int]:
     """GPT-2's map from the printable character that stands for a byte to the byte."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -102,8 +106,7 @@ def main() -> None:
     texts = (d.decode("utf-8", "replace") for f in FILES
              for _, d in by_domain(a.corpus, f, a.bytes_per_file))
     tok = train(texts, a.vocab)
-    spec = json.loads(tok.to_str())
-    a.out.write_text(json.dumps(spec, ensure_ascii=False, separators=(",", ":")))
+    save(tok, a.out)
     print(f"{tok.get_vocab_size()} tokens -> {a.out}")
 
 

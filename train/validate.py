@@ -39,12 +39,14 @@ class Slices:
             self.ids[domain] = torch.stack([r[:length_] for r in rows])
 
     @torch.no_grad()
+    def domain(self, model: RWKV7, domain: str, linear=F.linear, device="cpu") -> float:
+        y = self.ids[domain]
+        x = F.pad(y[:, :-1], (1, 0), value=self.start).to(device)
+        nats = token_nats(model(x, linear), model.head.weight, y.to(device), linear).double().sum().item()
+        return nats / math.log(2) / self.lengths[y].sum().item()
+
     def bits_per_byte(self, model: RWKV7, linear=F.linear, device="cpu") -> dict[str, float]:
-        out = {}
-        for domain, y in self.ids.items():
-            x = F.pad(y[:, :-1], (1, 0), value=self.start).to(device)
-            nats = token_nats(model(x, linear), model.head.weight, y.to(device), linear).double().sum().item()
-            out[domain] = nats / math.log(2) / self.lengths[y].sum().item()
+        out = {d: self.domain(model, d, linear, device) for d in self.ids}
         total = sum(self.sizes.values())
         out["all"] = sum(out[d] * self.sizes[d] for d in self.sizes) / total  # as the folders weigh
         return out
