@@ -10,13 +10,14 @@ import numpy as np
 
 import vocabulary
 from errors import ModelMissing, Unsupported
-from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, ONE, ONE_127TH, ZERO, clamp, exp,
-                     flush, ln, normalise, quantise, recip, rsqrt, sigmoid, strided_sum,
+from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, LOG2_E, ONE, ONE_127TH, ZERO,
+                     exp2, flush, ln, logistic, normalise, quantise, recip, rsqrt, strided_sum,
                      sum_in_order, tanh)
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 HEAD = 64
-NUMERIC_PROFILE = 2
+NUMERIC_PROFILE = 3
+SPAN = 32  # tokens between two times that the decays are multiplied in
 
 
 class File:
@@ -139,6 +140,9 @@ class State:
         self.channel = np.zeros((layers, width), F)
         # Per layer and head a matrix; rows are value indices, columns key indices.
         self.wkv = np.zeros((layers, width // HEAD, HEAD, HEAD), F)
+        # What each column is still to be multiplied by, and since how many tokens.
+        self.decays = np.ones((layers, width // HEAD, HEAD), F)
+        self.age = [0] * layers
 
 
 def norm(file, name):
@@ -188,13 +192,13 @@ class Layer:
         r = self.receptance.apply(mixed["r"])
         k = self.key.apply(mixed["k"])
         v = self.value.apply(mixed["v"])
-        w = exp(sigmoid(self.w0 + self.decay.apply(mixed["w"], tanh)) * DECAY)
-        a = sigmoid(self.a0 + self.rate.apply(mixed["a"]))
-        g = self.gate.apply(mixed["g"], sigmoid)
+        w = exp2(logistic(self.w0 + self.decay.apply(mixed["w"], tanh)) * DECAY)
+        a = logistic(self.a0 + self.rate.apply(mixed["a"]))
+        g = self.gate.apply(mixed["g"], logistic)
         if index == 0:
             first = v
         else:
-            v = v + (first - v) * sigmoid(self.v0 + self.residual.apply(mixed["v"]))
+            v = v + (first - v) * logistic(self.v0 + self.residual.apply(mixed["v"]))
         r, w, k, v, a, g = (t.reshape(-1, HEAD) for t in (r, w, k, v, a, g))
 
         # The removal key, normalised; the key, scaled.
@@ -204,13 +208,18 @@ class Layer:
         scaled = removal * a
         k = k * (ONE + (a - ONE) * self.k_a)
 
-        # The recurrent state: rows by value, columns by key.
-        s = state.wkv[index]
-        removed = sum_in_order(s * -removal[:, None, :])
-        s = s * w[:, None, :] + removed[:, :, None] * scaled[:, None, :]
-        s = flush(s + v[:, :, None] * k[:, None, :])
-        state.wkv[index] = s
-        y = sum_in_order(s * r[:, None, :])
+        # The recurrent state, rows by value and columns by key, is s · decays.
+        s, decays = state.wkv[index], state.decays[index]
+        if state.age[index] == SPAN:
+            s, decays, state.age[index] = flush(s * decays[:, None, :]), np.ones_like(decays), 0
+        state.age[index] += 1
+        removed = sum_in_order(s * (-removal * decays)[:, None, :])
+        decays = decays * w
+        inverse = recip(decays)
+        s = s + removed[:, :, None] * (scaled * inverse)[:, None, :]
+        s = s + v[:, :, None] * (k * inverse)[:, None, :]
+        state.wkv[index], state.decays[index] = s, decays
+        y = sum_in_order(s * (r * decays)[:, None, :])
 
         y = normalise(y, *self.ln_x, HEAD_EPSILON, F(1 / 64))
         bonus = strided_sum((r * k) * self.r_k)
@@ -253,7 +262,8 @@ def check_model(file, sha256, tokenizer, numeric, fingerprint):
 
 def frequencies(logits):
     """Cumulative integer frequencies in rank order, one longer than the logits."""
-    e = clamp(exp(logits - logits.max()) * F(1 << 28), 0, 1 << 28)
+    x = np.maximum((logits - logits.max()) * LOG2_E, F(-126))
+    e = exp2(x) * F(1 << 28)
     return np.concatenate(([0], np.cumsum(1 + e.astype(np.int64))))
 
 

@@ -1,4 +1,4 @@
-"""Numeric profile q8f32-2 (FORMAT.md, chapter 8).
+"""Numeric profile q8f32-3 (FORMAT.md, chapter 8).
 
 Every value is binary32. Each operation below is one rounded addition, subtraction or
 multiplication; nothing is fused, divided or summed in another order. All functions take scalars
@@ -29,6 +29,7 @@ LOG2_E = bits(0x3FB8AA3B)
 LN2_HIGH = bits(0x3F318000)
 LN2_LOW = bits(0xB95E8083)  # negative
 EXP = [bits(b) for b in (0x39506967, 0x3AB743CE, 0x3C088908, 0x3D2AA9C1, 0x3E2AAAAA, 0x3F000000)]
+EXP2 = [bits(b) for b in (0x3AADDD0A, 0x3C1E7544, 0x3D635BA9, 0x3E75FCDE, 0x3F317215, 0x3F800000)]
 LN = [bits(b) for b in (0x3D9021BB, 0xBDEBD1B8, 0x3DEF251B, 0xBDFE5D4F, 0x3E11E9BF,
                         0xBE2AAE50, 0x3E4CCEAD, 0xBE7FFFFC, 0x3EAAAAAA)]
 SQRT_HALF = 0x3F3504F3
@@ -36,7 +37,7 @@ ONE_63RD = bits(0x3C820821)
 ONE_127TH = bits(0x3C010204)
 LAYER_EPSILON = bits(0x3727C5AC)
 HEAD_EPSILON = bits(0x3A27C5AC)
-DECAY = bits(0xBF1B4598)  # -exp(-1/2)
+DECAY = bits(0xBF60028B)  # -exp(-1/2) * log2(e)
 LEAST_SCALE = bits(0x0DA24260)  # 1e-30
 LEAST_NORM = bits(0x179ABE15)  # 1e-24
 FLUSH = bits((127 - 60) << 23)  # 2^-60
@@ -82,9 +83,21 @@ def sigmoid(x):
     return recip(ONE + exp(-clamp(x, -30, 30)))
 
 
+def exp2(x):
+    n = x + ROUND
+    r = x - (n - ROUND)
+    p = EXP2[0]
+    for c in EXP2[1:]:
+        p = p * r + c
+    return from_bits(to_bits(p) + (to_bits(n) << np.uint32(23)))
+
+
+def logistic(x):
+    return recip(ONE + exp2(clamp(x, -30, 30) * -LOG2_E))
+
+
 def tanh(x):
-    x = clamp(x, -15, 15)
-    return ONE - TWO * recip(exp(x + x) + ONE)
+    return ONE - TWO * recip(exp2(clamp(x, -15, 15) * (TWO * LOG2_E)) + ONE)
 
 
 def ln(x):

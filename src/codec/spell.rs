@@ -31,8 +31,11 @@ pub fn spell(
                 known = usize::from(node.depth);
                 let p = mixer.predict(node, logit(node));
                 let one = answer(node, p);
-                mixer.update(one);
                 at = node.child(one);
+                if let Child::Node(next) = at {
+                    mixer.expect(tree.node(next));
+                }
+                mixer.update(one);
             }
             Child::Token(rank) => {
                 for &byte in &vocabulary.token(rank)[known..] {

@@ -1,4 +1,4 @@
-//! The arithmetic of numeric profile `q8f32-2`.
+//! The arithmetic of numeric profile `q8f32-3`.
 //!
 //! Two kinds of kernels live here. The integer matrix products ([`matrix`], [`sparse`]) are written by hand for
 //! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
@@ -31,7 +31,7 @@ pub mod vector;
 pub mod wkv;
 
 /// The number of this profile in archives.
-pub const NUMERIC_PROFILE: u8 = 2;
+pub const NUMERIC_PROFILE: u8 = 3;
 
 pub use dispatch::Path;
 pub(crate) use dispatch::{dispatched, dispatched_lanes};

@@ -3,8 +3,10 @@
 // Several arrays are walked by one index; naming it keeps the formulas readable.
 #![allow(clippy::needless_range_loop)]
 
+use std::f32::consts::LOG2_E;
+
 use super::dispatched;
-use super::scalar::{exp, exp_within, fold16, greatest, rsqrt, sigmoid, tanh};
+use super::scalar::{exp2, fold16, greatest, logistic, rsqrt, tanh};
 
 /// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
 #[inline(always)]
@@ -125,7 +127,7 @@ dispatched! {
     /// `x = σ(x)`.
     pub fn sigmoid_all(x: &mut [f32]) {
         for x in x {
-            *x = sigmoid(*x);
+            *x = logistic(*x);
         }
     }
 }
@@ -141,10 +143,10 @@ dispatched! {
 }
 
 dispatched! {
-    /// Decay: `w = exp(−e^(−1/2) · σ(w0 + w))`.
+    /// Decay: `w = exp(−e^(−1/2) · σ(w0 + w))`, the factor being −e^(−1/2) · log₂ e.
     pub fn decay(w: &mut [f32], w0: &[f32]) {
         for (w, w0) in w.iter_mut().zip(w0) {
-            *w = exp(sigmoid(w0 + *w) * -0.606_530_66);
+            *w = exp2(logistic(w0 + *w) * -0.875_038_8);
         }
     }
 }
@@ -153,7 +155,7 @@ dispatched! {
     /// In-context learning rate: `a = σ(a0 + a)`.
     pub fn biased_sigmoid(a: &mut [f32], a0: &[f32]) {
         for (a, a0) in a.iter_mut().zip(a0) {
-            *a = sigmoid(a0 + *a);
+            *a = logistic(a0 + *a);
         }
     }
 }
@@ -162,7 +164,7 @@ dispatched! {
     /// Value residual: `v += (first − v) · σ(v0 + mix)`.
     pub fn value_residual(v: &mut [f32], first: &[f32], mix: &[f32], v0: &[f32]) {
         for (((v, f), m), v0) in v.iter_mut().zip(first).zip(mix).zip(v0) {
-            *v += (f - *v) * sigmoid(v0 + m);
+            *v += (f - *v) * logistic(v0 + m);
         }
     }
 }
@@ -197,10 +199,11 @@ dispatched! {
 /// `1 + ⌊eˣ · 2²⁸⌋` for x ≤ 0.
 #[inline(always)]
 fn frequency(x: f32) -> u32 {
+    let x = x * LOG2_E;
     // A model of absurd weights may give a NaN, which counts as hopeless.
-    let x = if x > -87.0 { x } else { -87.0 };
-    // SAFETY: e⁰ is 1 and no other is above, so the product is in [0, 2²⁸]; it is truncated.
-    1 + unsafe { (exp_within(x) * 268_435_456.0).to_int_unchecked::<i32>() } as u32
+    let x = if x > -126.0 { x } else { -126.0 };
+    // SAFETY: 2⁰ is 1 and no other is above, so the product is in [0, 2²⁸]; it is truncated.
+    1 + unsafe { (exp2(x) * 268_435_456.0).to_int_unchecked::<i32>() } as u32
 }
 
 /// Sums of frequencies are kept up to every such token.

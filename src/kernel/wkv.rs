@@ -5,13 +5,38 @@
 //! `sa_i = Σ_j S_ij a_j`, `S_ij = (S_ij w_j + sa_i b_j) + v_i k_j`, `y_i = Σ_j S_ij r_j`.
 //!
 //! The state is kept by key index, so that the sums over j run down the columns, in order of j,
-//! and no register is ever summed across.
+//! and no register is ever summed across. A column decays as a whole, so its decay d_j is kept
+//! apart, S_ij = C_ij d_j, and multiplied in every [`SPAN`] positions only: of each position
+//! the vectors are scaled instead of the matrix.
+
+// Several arrays are walked by one index; naming it keeps the formulas readable.
+#![allow(clippy::needless_range_loop)]
 
 use super::dispatched_lanes;
 use super::lanes::Lanes;
+use super::scalar::recip;
 
 /// Width of a head.
 pub const HEAD: usize = 64;
+/// Positions after which the decays are multiplied in. A decay is above 0.54 per position, so what
+/// the vectors are scaled by stays below 2²⁹.
+const SPAN: u32 = 32;
+
+/// The state of one head.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// C, 64 rows by key index of 64 values by value index.
+    columns: [f32; HEAD * HEAD],
+    /// d, by key index.
+    decays: [f32; HEAD],
+    /// Positions since the decays were multiplied in.
+    age: u32,
+}
+
+impl Memory {
+    /// The state before anything was read.
+    pub const EMPTY: Memory = Memory { columns: [0.0; HEAD * HEAD], decays: [1.0; HEAD], age: 0 };
+}
 
 /// The vectors of one head at one position, each of [`HEAD`] values.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +58,49 @@ pub struct Head<'a> {
 /// Sixteens of value indices.
 const PARTS: usize = HEAD / 16;
 
-/// What the removal key finds in the state: `sa_i = Σ_j S_ij a_j`.
+/// Multiplies the decays in.
 #[inline(always)]
-fn found<L: Lanes>(state: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
+fn settle<L: Lanes>(memory: &mut Memory) {
+    for (column, decay) in memory.columns.as_chunks_mut::<HEAD>().0.iter_mut().zip(&memory.decays) {
+        let decay = L::splat(*decay);
+        for part in column.as_chunks_mut().0 {
+            L::load(part).times(decay).flushed().store(part);
+        }
+    }
+    memory.decays = [1.0; HEAD];
+    memory.age = 0;
+}
+
+/// A position's vectors, scaled to meet C instead of S.
+struct Scaled {
+    a: [f32; HEAD],
+    b: [f32; HEAD],
+    k: [f32; HEAD],
+    r: [f32; HEAD],
+}
+
+/// Lets the decays go on by one position and scales its vectors.
+#[inline(always)]
+fn scale(decays: &mut [f32; HEAD], h: Head<'_>) -> Scaled {
+    let mut s = Scaled { a: [0.0; HEAD], b: [0.0; HEAD], k: [0.0; HEAD], r: [0.0; HEAD] };
+    for j in 0..HEAD {
+        s.a[j] = h.a[j] * decays[j];
+        decays[j] *= h.w[j];
+        let inverse = recip(decays[j]);
+        s.b[j] = h.b[j] * inverse;
+        s.k[j] = h.k[j] * inverse;
+        s.r[j] = h.r[j] * decays[j];
+    }
+    s
+}
+
+/// What the removal key finds in the state: `sa_i = Σ_j C_ij a_j`.
+#[inline(always)]
+fn found<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
     let mut sa = [L::splat(0.0); PARTS];
-    for (row, &a) in state.as_chunks::<HEAD>().0.iter().zip(a) {
+    for (column, &a) in columns.as_chunks::<HEAD>().0.iter().zip(a) {
         let a = L::splat(a);
-        for (sa, part) in sa.iter_mut().zip(row.as_chunks().0) {
+        for (sa, part) in sa.iter_mut().zip(column.as_chunks().0) {
             *sa = sa.plus(L::load(part).times(a));
         }
     }
@@ -49,26 +110,26 @@ fn found<L: Lanes>(state: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
 /// Advances `N` sixteens of value indices, from `first` on, and reads them.
 #[inline(always)]
 fn advance<L: Lanes, const N: usize>(
-    state: &mut [f32; HEAD * HEAD],
-    h: Head<'_>,
+    columns: &mut [f32; HEAD * HEAD],
+    s: &Scaled,
+    v: &[f32; HEAD],
     sa: &[L; PARTS],
     y: &mut [f32; HEAD],
     first: usize,
 ) {
     // Plain loops: closures here are not inlined into code of another instruction set.
-    let mut v = [L::splat(0.0); N];
-    for (c, v) in v.iter_mut().enumerate() {
-        *v = L::load(&h.v.as_chunks().0[first + c]);
+    let mut value = [L::splat(0.0); N];
+    for (c, value) in value.iter_mut().enumerate() {
+        *value = L::load(&v.as_chunks().0[first + c]);
     }
     let mut sum = [L::splat(0.0); N];
-    for (j, row) in state.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
-        let row = row.as_chunks_mut().0;
-        let (w, b, k, r) = (L::splat(h.w[j]), L::splat(h.b[j]), L::splat(h.k[j]), L::splat(h.r[j]));
+    for (j, column) in columns.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
+        let column = column.as_chunks_mut().0;
+        let (b, k, r) = (L::splat(s.b[j]), L::splat(s.k[j]), L::splat(s.r[j]));
         for c in 0..N {
-            let s = &mut row[first + c];
-            let next =
-                L::load(s).times(w).plus(sa[first + c].times(b)).plus(v[c].times(k)).flushed();
-            next.store(s);
+            let part = &mut column[first + c];
+            let next = L::load(part).plus(sa[first + c].times(b)).plus(value[c].times(k));
+            next.store(part);
             sum[c] = sum[c].plus(next.times(r));
         }
     }
@@ -78,16 +139,21 @@ fn advance<L: Lanes, const N: usize>(
 }
 
 dispatched_lanes! {
-    /// Advances `state` (64 rows by key index of 64 values by value index) by one position and
-    /// writes the head's output to `y`.
-    pub fn step<L>(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
-        let sa = found::<L>(state, h.a);
+    /// Advances the state by one position and writes the head's output to `y`.
+    pub fn step<L>(memory: &mut Memory, h: Head<'_>, y: &mut [f32; HEAD]) {
+        if memory.age == SPAN {
+            settle::<L>(memory);
+        }
+        memory.age += 1;
+        let scaled = scale(&mut memory.decays, h);
+        let columns = &mut memory.columns;
+        let sa = found::<L>(columns, &scaled.a);
         // As many at a time as the registers hold.
         if L::MANY {
-            advance::<L, PARTS>(state, h, &sa, y, 0);
+            advance::<L, PARTS>(columns, &scaled, h.v, &sa, y, 0);
         } else {
             for first in (0..PARTS).step_by(2) {
-                advance::<L, 2>(state, h, &sa, y, first);
+                advance::<L, 2>(columns, &scaled, h.v, &sa, y, first);
             }
         }
     }
@@ -101,41 +167,95 @@ mod tests {
     use proptest::prelude::*;
 
     /// The definition, one number at a time.
-    fn reference(state: &mut [f32; HEAD * HEAD], h: Head<'_>, y: &mut [f32; HEAD]) {
+    fn reference(m: &mut Memory, h: Head<'_>, y: &mut [f32; HEAD]) {
+        if m.age == SPAN {
+            for j in 0..HEAD {
+                for i in 0..HEAD {
+                    m.columns[j * HEAD + i] = flush(m.columns[j * HEAD + i] * m.decays[j]);
+                }
+            }
+            (m.decays, m.age) = ([1.0; HEAD], 0);
+        }
+        m.age += 1;
+        let before = m.decays;
+        for j in 0..HEAD {
+            m.decays[j] = before[j] * h.w[j];
+        }
+        let inverse = m.decays.map(recip);
         for i in 0..HEAD {
             let (mut sa, mut sum) = (0.0f32, 0.0f32);
             for j in 0..HEAD {
-                sa += state[j * HEAD + i] * h.a[j];
+                sa += m.columns[j * HEAD + i] * (h.a[j] * before[j]);
             }
             for j in 0..HEAD {
-                let s = &mut state[j * HEAD + i];
-                *s = flush((*s * h.w[j] + sa * h.b[j]) + h.v[i] * h.k[j]);
-                sum += *s * h.r[j];
+                let c = &mut m.columns[j * HEAD + i];
+                *c = (*c + sa * (h.b[j] * inverse[j])) + h.v[i] * (h.k[j] * inverse[j]);
+                sum += *c * (h.r[j] * m.decays[j]);
             }
             y[i] = sum;
+        }
+    }
+
+    /// Numbers up to `most` in magnitude.
+    fn numbers(seed: u64, most: f32) -> impl FnMut() -> f32 {
+        let mut x = seed | 1;
+        move || {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            ((x % 20_001) as f32 - 10_000.0) * 1e-4 * most
         }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn every_path_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4) {
-            let mut x = seed | 1;
-            let mut next = || {
-                x ^= x << 13; x ^= x >> 7; x ^= x << 17;
-                ((x % 20_001) as f32 - 10_000.0) * 1e-4 * 10f32.powi(exponent)
-            };
-            let mut state = [0.0f32; HEAD * HEAD];
-            state.iter_mut().for_each(|s| *s = next());
-            let [r, w, k, v, a, b] = std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
+        fn every_path_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, age in 0..=SPAN) {
+            let mut next = numbers(seed, 10f32.powi(exponent));
+            let mut memory = Memory { age, ..Memory::EMPTY };
+            memory.columns.iter_mut().for_each(|c| *c = next());
+            let [r, k, v, a, b] = std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
+            let w = std::array::from_fn(|j| 0.55 + 0.007 * j as f32);
             let h = Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b };
-            let (mut want, mut want_y) = (state, [0.0; HEAD]);
+            let (mut want, mut want_y) = (memory.clone(), [0.0; HEAD]);
             for _ in 0..3 { reference(&mut want, h, &mut want_y); }
             for path in Path::ALL.into_iter().filter(|p| p.available()) {
-                let (mut got, mut y) = (state, [0.0; HEAD]);
+                let (mut got, mut y) = (memory.clone(), [0.0; HEAD]);
                 for _ in 0..3 { step(path, &mut got, h, &mut y); }
-                prop_assert!(got.map(f32::to_bits) == want.map(f32::to_bits), "{:?}", path);
+                prop_assert!(got.columns.map(f32::to_bits) == want.columns.map(f32::to_bits), "{:?}", path);
+                prop_assert!(got.decays.map(f32::to_bits) == want.decays.map(f32::to_bits), "{:?}", path);
                 prop_assert!(y.map(f32::to_bits) == want_y.map(f32::to_bits), "{:?}", path);
+            }
+        }
+    }
+
+    /// Decays kept apart must not change what is computed: RWKV-7's recurrence in binary64.
+    #[test]
+    fn the_state_is_that_of_the_recurrence() {
+        let mut next = numbers(3, 1.0);
+        let (mut memory, mut state) = (Memory::EMPTY, [[0.0f64; HEAD]; HEAD]);
+        for position in 0..100 {
+            let [r, k, v] =
+                std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
+            let w = std::array::from_fn(|_| 0.78 + 0.22 * next());
+            let a: [f32; HEAD] = std::array::from_fn(|_| 0.2 * next());
+            let b = a.map(|a| -0.5 * a);
+            let mut y = [0.0; HEAD];
+            step(
+                Path::detect(),
+                &mut memory,
+                Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b },
+                &mut y,
+            );
+            for (i, row) in state.iter_mut().enumerate() {
+                let sa: f64 = row.iter().zip(&a).map(|(s, &a)| s * f64::from(a)).sum();
+                let mut want = 0.0;
+                for j in 0..HEAD {
+                    row[j] =
+                        row[j] * f64::from(w[j]) + sa * f64::from(b[j]) + f64::from(v[i] * k[j]);
+                    want += row[j] * f64::from(r[j]);
+                }
+                assert!((f64::from(y[i]) - want).abs() < 1e-3, "{position}: {} {want}", y[i]);
             }
         }
     }

@@ -349,6 +349,14 @@ impl Mixer {
         }
     }
 
+    /// Starts loading what the next decision will need.
+    #[inline]
+    pub fn expect(&self, decision: &Node) {
+        if let Some(readout) = &self.readout {
+            readout.prefetch(decision.mid as usize);
+        }
+    }
+
     /// Learns the answer to the decision last predicted.
     pub fn update(&mut self, one: bool) {
         let shared = &*SHARED;

@@ -9,7 +9,7 @@
 
 use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
 use crate::kernel::scalar::recip;
-use crate::kernel::{Path, vector};
+use crate::kernel::{Path, prefetch, vector};
 
 use super::maps::Squash;
 
@@ -19,6 +19,9 @@ pub const SPEEDS: usize = 2;
 const MOST: usize = 8192;
 /// How far each moves against the gradient, the hidden vector having length 1.
 const RATES: [f32; SPEEDS] = [0.5, 4.0];
+
+/// Weights in a cache line.
+const LINE: usize = 16;
 
 /// Corrections of one chunk's log odds.
 #[derive(Debug)]
@@ -67,6 +70,16 @@ impl Readout {
     /// Notes the model's hidden vector at a new token.
     pub fn begin_token(&mut self, hidden: &[f32]) {
         vector::unit(self.path, hidden, &mut self.hidden);
+    }
+
+    /// Starts loading the weights of a decision.
+    #[inline]
+    pub fn prefetch(&self, decision: usize) {
+        let size = SPEEDS * self.hidden.len();
+        let place = decision % self.counts.len();
+        for line in self.weights[place * size..][..size].chunks(LINE) {
+            prefetch(&line[0]);
+        }
     }
 
     /// The corrections of `logit` at a decision.

@@ -9,7 +9,7 @@
 
 use crate::kernel::matrix::{Matrix, Quantised};
 use crate::kernel::sparse::Sparse;
-use crate::kernel::wkv::{self, HEAD, Head};
+use crate::kernel::wkv::{self, HEAD, Head, Memory};
 use crate::kernel::{Path, vector};
 
 use super::state::State;
@@ -296,8 +296,9 @@ impl Model {
 
     /// Bytes of one lane's state.
     pub fn state_bytes(&self) -> usize {
-        let per_layer = 2 * self.shape.width + self.shape.heads() * HEAD * HEAD;
-        4 * self.shape.layers * per_layer
+        let per_layer =
+            2 * size_of::<f32>() * self.shape.width + self.shape.heads() * size_of::<Memory>();
+        self.shape.layers * per_layer
     }
 
     /// Multiply-adds of the matrices per token.

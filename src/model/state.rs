@@ -1,6 +1,6 @@
 //! What the model remembers of one lane.
 
-use crate::kernel::wkv::HEAD;
+use crate::kernel::wkv::Memory;
 
 use super::weights::Shape;
 
@@ -11,8 +11,8 @@ pub struct State {
     pub(super) time_shift: Vec<f32>,
     /// Per layer: the layer-normed input of the channel mix at the previous position.
     pub(super) channel_shift: Vec<f32>,
-    /// Per layer and head: 64 × 64, row = key index.
-    pub(super) wkv: Vec<[f32; HEAD * HEAD]>,
+    /// Per layer and head.
+    pub(super) wkv: Vec<Memory>,
 }
 
 impl State {
@@ -21,7 +21,7 @@ impl State {
         State {
             time_shift: vec![0.0; shape.layers * shape.width],
             channel_shift: vec![0.0; shape.layers * shape.width],
-            wkv: vec![[0.0; HEAD * HEAD]; shape.layers * shape.heads()],
+            wkv: vec![Memory::EMPTY; shape.layers * shape.heads()],
         }
     }
 
@@ -29,6 +29,6 @@ impl State {
     pub fn clear(&mut self) {
         self.time_shift.fill(0.0);
         self.channel_shift.fill(0.0);
-        self.wkv.fill([0.0; HEAD * HEAD]);
+        self.wkv.fill(Memory::EMPTY);
     }
 }

@@ -22,16 +22,16 @@ pub struct Profile {
 }
 
 /// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3
-/// and 6 to 9 were used before the first release.
+/// and 6 to 11 were used before the first release.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
     // Levels 6 to 9.
-    (10, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    (12, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&SMALL)) }),
     // Levels 4 and 5.
-    (11, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&NANO)) }),
+    (13, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&NANO)) }),
 ];
 
 /// How archives name a built-in model.
