@@ -41,9 +41,9 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "c225475bd7d3e43559e3ed252e796da012b8af4a109d150f92c483005152a324",
+    sha256: "a72e828bd4088119176c9035f9efb5c80d6f15c8982603d4670df78240efa1c0",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x9154_a050_b6a8_8ac2,
+    fingerprint: 0xaf26_c4cc_be0b_ef54,
 };
 
 /// The shipped models, best last.
