@@ -6,7 +6,7 @@
 //!
 //! The state is kept by key index, so that the sums over j run down the columns, in order of j,
 //! and no register is ever summed across. A column decays as a whole, so its decay d_j is kept
-//! apart, S_ij = C_ij d_j, and multiplied in every [`SPAN`] positions only: of each position
+//! apart, S_ij = C_ij d_j, and multiplied in every `SPAN` positions only: of each position
 //! the vectors are scaled instead of the matrix.
 
 // Several arrays are walked by one index; naming it keeps the formulas readable.
