@@ -118,6 +118,7 @@ class Model:
             y, first = layer.time_mix(self, state, index, self.norm(x, layer.ln1), first)
             x = x + y
             x = x + layer.channel_mix(state, index, self.norm(x, layer.ln2))
+        state.tokens += 1
         hidden = self.norm(x, self.output_norm)
         return hidden, self.head.apply(quantise(hidden))
 
@@ -140,9 +141,9 @@ class State:
         self.channel = np.zeros((layers, width), F)
         # Per layer and head a matrix; rows are value indices, columns key indices.
         self.wkv = np.zeros((layers, width // HEAD, HEAD, HEAD), F)
-        # What each column is still to be multiplied by, and since how many tokens.
+        # What each column is still to be multiplied by.
         self.decays = np.ones((layers, width // HEAD, HEAD), F)
-        self.age = [0] * layers
+        self.tokens = 0  # that have been read
 
 
 def norm(file, name):
@@ -210,9 +211,8 @@ class Layer:
 
         # The recurrent state, rows by value and columns by key, is s · decays.
         s, decays = state.wkv[index], state.decays[index]
-        if state.age[index] == SPAN:
-            s, decays, state.age[index] = flush(s * decays[:, None, :]), np.ones_like(decays), 0
-        state.age[index] += 1
+        if state.tokens % SPAN == 0:
+            s, decays = flush(s * decays[:, None, :]), np.ones_like(decays)
         removed = sum_in_order(s * (-removal * decays)[:, None, :])
         decays = decays * w
         inverse = recip(decays)

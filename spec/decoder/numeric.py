@@ -52,13 +52,18 @@ def round_even(x):
     return (x + ROUND) - ROUND
 
 
+def horner(coefficients, x):
+    p = coefficients[0]
+    for c in coefficients[1:]:
+        p = p * x + c
+    return p
+
+
 def exp(x):
     x = clamp(x, -87, 88)
     n = round_even(x * LOG2_E)
     r = (x - n * LN2_HIGH) - n * LN2_LOW
-    p = EXP[0]
-    for c in EXP[1:]:
-        p = p * r + c
+    p = horner(EXP, r)
     e = (p * (r * r) + r) + ONE
     scale = from_bits((np.asarray(n, np.int32) + 127).astype(np.uint32) << np.uint32(23))
     return e * scale
@@ -86,9 +91,7 @@ def sigmoid(x):
 def exp2(x):
     n = x + ROUND
     r = x - (n - ROUND)
-    p = EXP2[0]
-    for c in EXP2[1:]:
-        p = p * r + c
+    p = horner(EXP2, r)
     return from_bits(to_bits(p) + (to_bits(n) << np.uint32(23)))
 
 
@@ -104,9 +107,7 @@ def ln(x):
     t = to_bits(x) - np.uint32(SQRT_HALF)
     n = (t.view(np.int32) >> 23).astype(F)
     r = from_bits((t & np.uint32(0x007FFFFF)) + np.uint32(SQRT_HALF)) - ONE
-    p = LN[0]
-    for c in LN[1:]:
-        p = p * r + c
+    p = horner(LN, r)
     z = r * r
     y = (p * r) * z
     y = y + n * LN2_LOW

@@ -35,4 +35,4 @@ pub const NUMERIC_PROFILE: u8 = 3;
 
 pub use dispatch::Path;
 pub(crate) use dispatch::{dispatched, dispatched_lanes};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_all};

@@ -12,3 +12,14 @@ pub fn prefetch<T>(value: &T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
 }
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Starts loading every cache line of `values`, each of which is part of one.
+#[inline(always)]
+pub fn prefetch_all<T>(values: &[T]) {
+    for value in values.iter().step_by(const { LINE / size_of::<T>() }) {
+        prefetch(value);
+    }
+}

@@ -21,6 +21,16 @@ pub fn round_to_i32(x: f32) -> i32 {
     ((x + ROUND).to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32)
 }
 
+/// The polynomial with these coefficients, that of the highest power first, by Horner's rule.
+#[inline(always)]
+fn horner<const N: usize>(coefficients: [f32; N], x: f32) -> f32 {
+    let mut p = coefficients[0];
+    for c in &coefficients[1..] {
+        p = p * x + c;
+    }
+    p
+}
+
 /// eˣ for x clamped to [−87, 88]; relative error below 2⁻²².
 ///
 /// Cephes' scheme: x = n·ln 2 + r with ln 2 in two parts, a polynomial of degree 6 in r by
@@ -32,12 +42,10 @@ pub fn exp(x: f32) -> f32 {
     let i = round_to_i32(n);
     let n = round(n);
     let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
-    let mut p = 1.987_569_1e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 0.5;
+    let p = horner(
+        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
+        r,
+    );
     let e = (p * (r * r) + r) + 1.0;
     e * f32::from_bits(((i + 127) << 23) as u32)
 }
@@ -53,12 +61,8 @@ pub fn exp(x: f32) -> f32 {
 pub fn exp2(x: f32) -> f32 {
     let n = x + ROUND;
     let r = x - (n - ROUND);
-    let mut p = 1.326_472_7e-3;
-    p = p * r + 9.671_513e-3;
-    p = p * r + 5.550_733_6e-2;
-    p = p * r + 2.402_224_2e-1;
-    p = p * r + 6.931_47e-1;
-    p = p * r + 1.0;
+    let p =
+        horner([1.326_472_7e-3, 9.671_513e-3, 5.550_733_6e-2, 2.402_224_2e-1, 6.931_47e-1, 1.0], r);
     // The low bits of `n` are its integer; all others, those of ROUND, are shifted out.
     f32::from_bits(p.to_bits().wrapping_add(n.to_bits() << 23))
 }
@@ -110,15 +114,20 @@ pub fn ln(x: f32) -> f32 {
     let e = (t as i32) >> 23;
     let m = f32::from_bits((t & 0x007f_ffff).wrapping_add(0x3f35_04f3));
     let r = m - 1.0;
-    let mut p = 7.037_683_6e-2;
-    p = p * r + -1.151_461e-1;
-    p = p * r + 1.167_699_9e-1;
-    p = p * r + -1.242_014_1e-1;
-    p = p * r + 1.424_932_3e-1;
-    p = p * r + -1.666_805_8e-1;
-    p = p * r + 2.000_071_5e-1;
-    p = p * r + -2.499_999_4e-1;
-    p = p * r + 3.333_333e-1;
+    let p = horner(
+        [
+            7.037_683_6e-2,
+            -1.151_461e-1,
+            1.167_699_9e-1,
+            -1.242_014_1e-1,
+            1.424_932_3e-1,
+            -1.666_805_8e-1,
+            2.000_071_5e-1,
+            -2.499_999_4e-1,
+            3.333_333e-1,
+        ],
+        r,
+    );
     let z = r * r;
     let n = e as f32;
     let y = (p * r) * z;

@@ -9,7 +9,7 @@
 
 use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
 use crate::kernel::scalar::recip;
-use crate::kernel::{Path, prefetch, vector};
+use crate::kernel::{Path, prefetch_all, vector};
 
 use super::maps::Squash;
 
@@ -19,9 +19,6 @@ pub const SPEEDS: usize = 2;
 const MOST: usize = 8192;
 /// How far each moves against the gradient, the hidden vector having length 1.
 const RATES: [f32; SPEEDS] = [0.5, 4.0];
-
-/// Weights in a cache line.
-const LINE: usize = 16;
 
 /// Corrections of one chunk's log odds.
 #[derive(Debug)]
@@ -72,21 +69,24 @@ impl Readout {
         vector::unit(self.path, hidden, &mut self.hidden);
     }
 
+    /// Where a decision has its count and its weights.
+    #[inline]
+    fn place_of(&self, decision: usize) -> usize {
+        decision % self.counts.len()
+    }
+
     /// Starts loading the weights of a decision.
     #[inline]
     pub fn prefetch(&self, decision: usize) {
         let size = SPEEDS * self.hidden.len();
-        let place = decision % self.counts.len();
-        for line in self.weights[place * size..][..size].chunks(LINE) {
-            prefetch(&line[0]);
-        }
+        prefetch_all(&self.weights[self.place_of(decision) * size..][..size]);
     }
 
     /// The corrections of `logit` at a decision.
     #[inline]
     pub fn correct(&mut self, decision: usize, logit: f32) -> [f32; SPEEDS] {
         let width = self.hidden.len();
-        self.place = decision % self.counts.len();
+        self.place = self.place_of(decision);
         self.logit = logit;
         self.at = std::array::from_fn(|speed| (self.place * SPEEDS + speed) * width);
         dot_sets(self.path, &self.weights, &self.at, &self.hidden, &mut self.sums);

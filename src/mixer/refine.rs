@@ -4,7 +4,7 @@
 //! interpolates between the two nearest. Source: the APM stage of PAQ (Mahoney, 2002 ff.).
 
 use super::maps::{Cell, Rates};
-use crate::kernel::prefetch;
+use crate::kernel::prefetch_all;
 use crate::kernel::scalar::{clamp, sigmoid};
 
 const POINTS: usize = 33;
@@ -43,10 +43,7 @@ impl Refinement {
     /// Starts loading the cells of a context.
     #[inline]
     pub fn prefetch(&self, context: usize) {
-        // 33 cells of four bytes lie in three cache lines.
-        for cell in self.cells[context * POINTS..][..POINTS].iter().step_by(16) {
-            prefetch(cell);
-        }
+        prefetch_all(&self.cells[context * POINTS..][..POINTS]);
     }
 
     /// Learns the answer to the decision last refined.
