@@ -171,7 +171,8 @@ fn neural(
     let vectors = item.hidden.chunks_exact(width.max(1));
     for (&token, hidden) in item.tokens.iter().zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
-        spell(v, &mut mixer, Some(hidden), logit, |node, p| {
+        mixer.begin_token(hidden);
+        spell(v, &mut mixer, logit, |node, p| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);
@@ -190,7 +191,6 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
         spell(
             &v,
             &mut mixer,
-            None,
             |_| 0.0,
             |node, p| {
                 let one = node.answer(u32::from(byte));
@@ -277,18 +277,19 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     let full = stored(dir, "mix-3", &FULL)?;
     let fast = stored(dir, "mix-4", &FAST)?;
     let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..NEURAL }));
+    let never_sure = Box::leak(Box::new(Profile { sure: false, ..NEURAL }));
     let items = read(cache)?;
     let loaded = built_in(model)?;
     let v = loaded.0.vocabulary();
     println!(
         "| | raw | fast contexts | contexts | model | mixed, model not corrected | mixed, not refined \
-         | mixed and refined |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+         | every decision mixed | mixed and refined |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
-    let row = |name: &str, raw: usize, costs: &[f64; 6]| {
+    let row = |name: &str, raw: usize, costs: &[f64; 7]| {
         let costs: Vec<String> = costs.iter().map(|c| format!("{c:.0}")).collect();
         println!("| {name} | {raw} | {} |", costs.join(" | "));
     };
-    let (mut total, mut total_raw) = ([0.0; 6], 0);
+    let (mut total, mut total_raw) = ([0.0; 7], 0);
     for item in &items {
         let raw = item.bytes(v);
         let costs = [
@@ -297,6 +298,7 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
             model_alone(item, v),
             neural(item, v, &NEURAL, &mixed, false).0,
             neural(item, v, unrefined, &mixed, true).0,
+            neural(item, v, never_sure, &mixed, true).0,
             neural(item, v, &NEURAL, &mixed, true).0,
         ];
         row(&item.name, raw.len(), &costs);

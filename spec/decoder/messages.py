@@ -9,7 +9,7 @@ MAGIC = b"\x8dlz"
 # The first byte of a message whose payload is stored.
 STORED_MESSAGE = 0x84
 # Mixer profile, table bits, model.
-BUILT_IN = {4: (4, 24, None), 5: (3, 24, None), 12: (6, 24, "small"), 13: (6, 24, "nano")}
+BUILT_IN = {1: (7, 24, "small"), 2: (7, 24, "nano"), 4: (4, 24, None), 5: (3, 24, None)}
 LAST, REST, RESERVED = 0x10, 0x20, 0xC0
 
 

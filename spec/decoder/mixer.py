@@ -9,6 +9,7 @@ from contexts import GOLDEN, MASK, Past, combine
 from histories import NEXT
 from match import BUCKETS, Match
 from numeric import F, bits, clamp, sigmoid, strided_sum
+from sure import Sure
 from vocabulary import BIT
 
 NODES = 272
@@ -60,7 +61,7 @@ FAST = Profile(
     id=4,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",))
 NEURAL = Profile(
-    id=6,
+    id=7,
     contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indirect", 1), ("indirect", 2),
         ("skip word", 0)),
@@ -92,6 +93,15 @@ class Table:
         return at
 
 
+def half_byte(partial):
+    """The half byte that a bit belongs to, and its place among the decisions of that."""
+    known = partial.bit_length() - 1
+    if known < 4:
+        return 0, partial
+    low = known - 4
+    return partial >> low, partial & (1 << low) - 1 | 1 << low
+
+
 class Mixer:
     def __init__(self, profile, prior, raw_length, table_bits, readout=None):
         self.profile, self.readout = profile, readout
@@ -106,6 +116,7 @@ class Mixer:
         self.last_weights = np.zeros((NODES, LAST_WIDTH), F)
         self.by_node = Refinement(NODES)
         self.by_order = Refinement(1 << HASHED_BITS)
+        self.sure = Sure() if profile.alone else None
         self.rate = profile.first_rate
         self.outputs = np.zeros(LAST_WIDTH, F)
         prior(self)
@@ -131,12 +142,7 @@ class Mixer:
         """Finds where the contexts' histories for this decision lie."""
         if node.kind == BIT:
             self.kind, self.store = 0, self.table.bytes
-            known = node.partial.bit_length() - 1
-            if known < 4:
-                half, slot = 0, node.partial
-            else:
-                low = known - 4
-                half, slot = node.partial >> low, node.partial & (1 << low) - 1 | 1 << low
+            half, slot = half_byte(node.partial)
             if half != self.half:
                 self.half = half
                 salt = half * 0x3D4D51CB & MASK
@@ -150,15 +156,20 @@ class Mixer:
 
     def predict(self, node, logit):
         """The probability, of 2^22, that the answer is one."""
+        if node.kind == BIT:
+            self.expected = self.match.expect_bit(self.past.bytes, node.partial)
+        else:
+            self.expected = self.match.expect_end()
+        if self.sure:
+            kind, place = (0, half_byte(node.partial)) if node.kind == BIT else (1, (0, 0))
+            p = self.sure.predict(kind, place, logit, self.expected, self.past.last)
+            if p is not None:
+                return p
         self.seek(node)
         n, kind = len(self.profile.contexts), self.kind
         self.states = [self.store[at] for at in self.places]
         p12 = [c[s] >> 20 if s else 4096 for c, s in zip(self.cells[kind], self.states)]
         known = sum(1 << i for i, s in enumerate(self.states) if s)
-        if node.kind == BIT:
-            self.expected = self.match.expect_bit(self.past.bytes, node.partial)
-        else:
-            self.expected = self.match.expect_end()
         trust = side = ZERO
         if self.expected:
             one, bucket = self.expected
@@ -218,6 +229,8 @@ class Mixer:
 
     def learn(self, one):
         """Learns the answer to the decision last predicted."""
+        if self.sure and self.sure.learn(one):
+            return
         target = ONE if one else ZERO
         error = (target - self.probabilities) * self.rate
         self.weights[self.sets] = self.weights[self.sets] + error[:, None] * self.inputs

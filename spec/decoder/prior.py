@@ -1,9 +1,10 @@
-"""What a mixer knows before the first byte (FORMAT.md, section 9.10)."""
+"""What a mixer knows before the first byte (FORMAT.md, section 9.11)."""
 
 from pathlib import Path
 
 import numpy as np
 
+import sure
 from bytesreader import Reader
 from errors import ModelMissing
 from mixer import NODES
@@ -28,14 +29,14 @@ def stored(profile, data):
     """Reads the tables; returns what sets a mixer to them."""
     sets, n = len(profile.selectors), len(profile.contexts)
     shapes = [(profile.sets(), profile.width()), (NODES, sets)]
-    counts = [2 * n * 256, 32, NODES * 33]
+    counts = [2 * n * 256, 32, NODES * 33, sure.CELLS if profile.alone else 0]
     if len(data) != 1 + 2 * sum(a * b for a, b in shapes) + 3 * sum(counts):
         raise ModelMissing("the prior has another length")
     reader = Reader(data[1:])
     first, last = (
         np.frombuffer(reader.take(2 * a * b), "<i2").astype(F).reshape(a, b) * F(1 / 4096)
         for a, b in shapes)
-    cells, matches, nodes = (
+    cells, matches, nodes, strengths = (
         [reader.integer(2) << 16 | reader.integer(1) for _ in range(count)] for count in counts)
 
     def apply(mixer):
@@ -44,6 +45,8 @@ def stored(profile, data):
         mixer.cells = [[cells[256 * (kind * n + i):][:256] for i in range(n)] for kind in (0, 1)]
         mixer.match.cells = list(matches)
         mixer.by_node.cells = list(nodes)
+        if mixer.sure:
+            mixer.sure.by_strength = list(strengths)
 
     return apply
 

@@ -25,7 +25,6 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
             spell(
                 &BYTES,
                 mixer,
-                None,
                 |_| 0.0,
                 |node, p| {
                     let one = node.answer(u32::from(byte));
@@ -51,7 +50,7 @@ pub(super) fn decode(
         progress.check()?;
         let step = STEP.min(len - mixer.bytes().len());
         for _ in 0..step {
-            spell(&BYTES, mixer, None, |_| 0.0, |_, p| decoder.decode(p));
+            spell(&BYTES, mixer, |_| 0.0, |_, p| decoder.decode(p));
         }
         progress.add(step as u64);
     }

@@ -70,9 +70,10 @@ impl<'a> Writer<'a> {
             let slots = &[0; POSITIONS][..block.len()];
             let outputs = self.pass.run(self.model, block, slots, &mut self.states);
             for ((hidden, logits), &token) in outputs.each().zip(targets) {
+                mixer.begin_token(hidden);
                 self.frequencies.take(logits);
                 let logit = |node: &Node| self.frequencies.log_odds(node);
-                spell(vocabulary, mixer, Some(hidden), logit, |node, p| {
+                spell(vocabulary, mixer, logit, |node, p| {
                     let one = node.answer(token);
                     encoder.encode(one, p);
                     one
@@ -145,10 +146,11 @@ pub(super) fn decode_queue(
         let mut finished = false;
         for (lane, (hidden, logits)) in active.iter_mut().zip(outputs.each()) {
             let before = lane.mixer.bytes().len();
+            lane.mixer.begin_token(hidden);
             frequencies.take(logits);
             let (mixer, decoder) = (&mut lane.mixer, &mut lane.decoder);
             let logit = |node: &Node| frequencies.log_odds(node);
-            lane.token = spell(vocabulary, mixer, Some(hidden), logit, |_, p| decoder.decode(p));
+            lane.token = spell(vocabulary, mixer, logit, |_, p| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

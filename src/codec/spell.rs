@@ -5,19 +5,14 @@ use crate::vocab::{Child, Node, Vocabulary};
 
 /// Walks from the first decision to a token and returns its rank. `answer` is told the decision
 /// and the probability of a one, and says (or learns) the answer. `logit` is what a language
-/// model makes of a decision: the log odds of a one, or 0; `hidden` is the model's hidden vector,
-/// which the log odds come from.
+/// model makes of a decision: the log odds of a one, or 0.
 #[inline]
 pub fn spell(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
-    hidden: Option<&[f32]>,
     logit: impl Fn(&Node) -> f32,
     mut answer: impl FnMut(&Node, u32) -> bool,
 ) -> u32 {
-    if let Some(hidden) = hidden {
-        mixer.begin_token(hidden);
-    }
     let tree = vocabulary.tree();
     let mut at = Child::Node(0);
     let mut known = 0;

@@ -22,8 +22,9 @@ pub const HEAD: usize = 64;
 /// the vectors are scaled by stays below 2²⁹.
 const SPAN: u32 = 32;
 
-/// The state of one head.
+/// The state of one head; no part of a column lies across cache lines.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub struct Memory {
     /// C, 64 rows by key index of 64 values by value index.
     columns: [f32; HEAD * HEAD],

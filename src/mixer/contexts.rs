@@ -106,6 +106,12 @@ impl Past {
         (self.last >> (8 * (back - 1))) as u8
     }
 
+    /// The last three bytes, the latest in the low byte; 0 before the beginning.
+    #[inline]
+    pub fn last_three(&self) -> u32 {
+        (self.last & 0xff_ffff) as u32
+    }
+
     /// Notes what byte the match expects next, and the bucket of its length.
     pub fn expect(&mut self, expected: Option<(u8, usize)>) {
         self.expected = expected;

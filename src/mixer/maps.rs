@@ -24,6 +24,12 @@ impl Cell {
         (self.0 >> 16) as u16
     }
 
+    /// The probability in full, 22 bits.
+    #[inline(always)]
+    pub fn p22(self) -> u32 {
+        self.0 >> 10
+    }
+
     /// How many decisions it saw, up to its limit.
     pub fn count(self) -> u32 {
         self.0 & 1023

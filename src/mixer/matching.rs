@@ -8,7 +8,7 @@ const LEAST: usize = 6;
 /// Match lengths are told apart up to here.
 const LONGEST: usize = 65_535;
 /// Buckets of match length.
-const BUCKETS: usize = 16;
+pub const BUCKETS: usize = 16;
 
 /// What the match expects of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

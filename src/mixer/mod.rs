@@ -4,7 +4,7 @@
 //! match model what followed last time, and the language model its own probability, all as log odds;
 //! the model's are first corrected by what it got wrong before. Several weight sets, chosen by small
 //! contexts, add them up; a second layer adds the sets' opinions; two refinements correct what is
-//! systematically off. Everything learns from every answer and is reset at each chunk, to a prior
+//! systematically off. Decisions that the model is rightly sure of are spared all this. Everything learns from every answer and is reset at each chunk, to a prior
 //! learned offline where there is one.
 //!
 //! Source: the PAQ family (Mahoney 2002 ff.: logistic mixing, indirect contexts, APM).
@@ -18,6 +18,7 @@ pub mod prior;
 mod profile;
 mod readout;
 mod refine;
+mod sure;
 mod table;
 
 use std::sync::LazyLock;
@@ -36,6 +37,7 @@ pub use prior::Prior;
 pub use profile::{FAST, FULL, NEURAL, Profile, Selector, by_id};
 use readout::{Readout, SPEEDS};
 use refine::Refinement;
+use sure::Sure;
 use table::Table;
 
 /// Tables that are the same for every mixer.
@@ -56,8 +58,10 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared {
 
 /// Most contexts of a profile.
 pub const MAX_CONTEXTS: usize = 24;
-/// Contexts of the final layer: 256 nodes of a byte, 16 depths at which a token may end.
-const NODES: usize = 272;
+/// The first decision about a token's end; below are the 256 nodes of a byte.
+const END: usize = 256;
+/// Contexts of the final layer: the nodes of a byte, and 16 depths at which a token may end.
+const NODES: usize = END + 16;
 /// Weights of a final set: one per first-layer set, padded.
 const FINAL_WIDTH: usize = 16;
 /// Where the counts of the contexts' probabilities stop.
@@ -76,6 +80,8 @@ pub struct Mixer {
     matching: Match,
     table: Table,
     ends: Vec<u8>,
+    /// Whether bytes were taken in since the contexts were hashed.
+    stale: bool,
     /// Hash of each context at the current byte.
     hashes: [u32; MAX_CONTEXTS],
     /// Bucket of each context for the half byte `half`, or index into `ends`.
@@ -96,6 +102,8 @@ pub struct Mixer {
     by_order: Refinement,
     /// Corrects the model, where there is one.
     readout: Option<Readout>,
+    /// Knows when to believe it.
+    sure: Option<Sure>,
     expected: Option<Expectation>,
     kind: usize,
     slot: usize,
@@ -124,6 +132,7 @@ impl Mixer {
             matching: Match::new(bits.clamp(12, 22) - 4),
             table: Table::new(bits),
             ends: vec![0; 1 << (bits - 4)],
+            stale: true,
             hashes: [0; MAX_CONTEXTS],
             places: [0; MAX_CONTEXTS],
             states: [0; MAX_CONTEXTS],
@@ -140,13 +149,13 @@ impl Mixer {
             by_node: Refinement::new(NODES, 255),
             by_order: Refinement::new(usize::from(profile.refinements > 1) << HASHED_BITS, 255),
             readout: None,
+            sure: profile.sure.then(Sure::new),
             expected: None,
             kind: 0,
             slot: 0,
             rate: profile.rate_first,
         };
         prior.apply(&mut mixer);
-        mixer.rehash();
         mixer
     }
 
@@ -174,7 +183,10 @@ impl Mixer {
         let (rate, last) = (self.rate, self.profile.rate_last);
         // The rate falls by 1/4096 of its distance per byte.
         self.rate = rate + (last - rate) * (1.0 / 4096.0);
-        self.rehash();
+        self.stale = true;
+        if let Some(sure) = &self.sure {
+            sure.prefetch(self.past.last_three());
+        }
     }
 
     /// Notes that a token begins, and the model's hidden vector.
@@ -182,6 +194,8 @@ impl Mixer {
         if let Some(readout) = &mut self.readout {
             readout.begin_token(hidden);
         }
+        // A token's first decision is seldom sure.
+        self.rehash();
     }
 
     /// Notes that a token ended after the last byte.
@@ -194,9 +208,13 @@ impl Mixer {
         self.past.bytes()
     }
 
-    /// Hashes all contexts anew.
+    /// Hashes all contexts anew, if there are new bytes, and starts loading what they need.
     #[inline(always)]
     fn rehash(&mut self) {
+        if !self.stale {
+            return;
+        }
+        self.stale = false;
         for (i, &context) in self.profile.contexts.iter().enumerate() {
             let hash = self.past.hash(context, i as u32);
             self.hashes[i] = hash;
@@ -209,21 +227,31 @@ impl Mixer {
     /// of a one by the language model, 0 without one.
     pub fn predict(&mut self, decision: &Node, logit: f32) -> u32 {
         let shared = &*SHARED;
-        let (question, depth) = (decision.question, decision.depth);
-        match question {
-            Question::Bit(partial) => self.seek_bit(partial),
-            Question::End => self.seek_end(depth),
-        }
-        let node = match question {
+        let node = match decision.question {
             Question::Bit(partial) => usize::from(partial),
-            Question::End => 256 + usize::from(depth.min(15)),
+            Question::End => END + usize::from(decision.depth.min(15)),
         };
+        self.expected = match decision.question {
+            Question::Bit(partial) => self.matching.expect_bit(self.past.bytes(), partial),
+            Question::End => self.matching.expect_end(),
+        };
+        if let Some(sure) = &mut self.sure
+            && let Some(p) =
+                sure.predict(decision.question, logit, self.expected, self.past.last_three())
+        {
+            return p;
+        }
+        self.rehash();
+        match decision.question {
+            Question::Bit(partial) => self.seek_bit(partial),
+            Question::End => self.seek_end(decision.depth),
+        }
         let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
         if self.profile.refinements > 1 {
             self.by_order.prefetch(order_2 as usize);
         }
         let known = self.gather_contexts(shared);
-        self.gather_fixed(question, shared);
+        self.gather_fixed(shared);
         if self.profile.alone.is_some() {
             // No two decisions of a vocabulary divide it at the same token.
             self.gather_model(decision.mid as usize, clamp(logit, -12.0, 12.0));
@@ -297,11 +325,7 @@ impl Mixer {
 
     /// Inputs from the match, and the constant.
     #[inline]
-    fn gather_fixed(&mut self, question: Question, shared: &Shared) {
-        self.expected = match question {
-            Question::Bit(partial) => self.matching.expect_bit(self.past.bytes(), partial),
-            Question::End => self.matching.expect_end(),
-        };
+    fn gather_fixed(&mut self, shared: &Shared) {
         let (trust, side) = self.expected.map_or((0.0, 0.0), |e| {
             let trust = self.matching.trust(e, self.kind, &shared.stretch);
             if e.one { (trust, 1.0) } else { (-trust, -1.0) }
@@ -360,6 +384,11 @@ impl Mixer {
     /// Learns the answer to the decision last predicted.
     pub fn update(&mut self, one: bool) {
         let shared = &*SHARED;
+        if let Some(sure) = &mut self.sure
+            && sure.update(one, &shared.rates)
+        {
+            return;
+        }
         let (n, sets) = (self.profile.contexts.len(), self.profile.sets.len());
         let target = if one { 1.0 } else { 0.0 };
         let mut errors = [0.0; MAX_SETS];
@@ -395,14 +424,7 @@ impl Mixer {
 
     /// Finds every context's histories for a bit of the next byte.
     fn seek_bit(&mut self, partial: u8) {
-        let known = partial.ilog2();
-        let (half, slot) = match known {
-            0..4 => (0, usize::from(partial)),
-            _ => {
-                let low = known - 4;
-                (u32::from(partial >> low), usize::from(partial) & ((1 << low) - 1) | 1 << low)
-            }
-        };
+        let (half, slot) = half_byte(partial);
         self.kind = 0;
         self.slot = slot;
         if half != self.half {
@@ -427,6 +449,20 @@ impl Mixer {
         let hashes = &self.hashes[..self.profile.contexts.len()];
         for (place, &hash) in self.places.iter_mut().zip(hashes) {
             *place = (combine(hash, u32::from(depth) + 77) as usize & mask) as u32;
+        }
+    }
+}
+
+/// The half byte that a bit belongs to, 0 for the first and 16 to 31 for the second, and its place
+/// among the fifteen decisions of that, 1 to 15.
+#[inline(always)]
+fn half_byte(partial: u8) -> (u32, usize) {
+    let known = partial.ilog2();
+    match known {
+        0..4 => (0, usize::from(partial)),
+        _ => {
+            let low = known - 4;
+            (u32::from(partial >> low), usize::from(partial) & ((1 << low) - 1) | 1 << low)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a mixer knows before the first byte.
 //!
 //! A prior is the small adaptive state of a mixer — the network's weights, the probabilities of
-//! bit histories, of matches and of the first refinement — as it stood after typical data. It is
+//! bit histories, of matches, of the first refinement and of what the model's certainty is worth — as it stood after typical data. It is
 //! learned offline (`examples/train_prior.rs`) and shipped beside the model, so that chunk one,
 //! byte one, already mixes well.
 
@@ -11,6 +11,7 @@ use super::maps::Cell;
 use super::matching::Match;
 use super::profile::Profile;
 use super::refine::Refinement;
+use super::sure::Sure;
 use super::{FINAL_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
@@ -29,6 +30,8 @@ struct Tables {
     cells: Vec<[Cell; 256]>,
     matches: Vec<Cell>,
     nodes: Vec<Cell>,
+    /// None where nothing goes unmixed.
+    sure: Vec<Cell>,
 }
 
 impl Prior {
@@ -50,6 +53,7 @@ impl Prior {
             cells: vec![[Cell::new(32_768, 0); 256]; 2 * n],
             matches: Match::new(0).cells().to_vec(),
             nodes: Refinement::new(NODES, 0).cells().to_vec(),
+            sure: if profile.sure { Sure::new().cells().to_vec() } else { Vec::new() },
         }))
     }
 
@@ -73,8 +77,9 @@ impl Prior {
         }
         let plain = Self::plain(profile);
         let sets = profile.sets.len();
-        let wanted = 2 * (plain.0.weights.len() + NODES * sets)
-            + 3 * (plain.0.cells.len() * 256 + plain.0.matches.len() + plain.0.nodes.len());
+        let Tables { weights, cells, matches, nodes, sure, .. } = &*plain.0;
+        let wanted = 2 * (weights.len() + NODES * sets)
+            + 3 * (cells.len() * 256 + matches.len() + nodes.len() + sure.len());
         if rest.len() != wanted {
             return Err(format!("the prior has {} bytes, not {wanted}", rest.len()));
         }
@@ -83,7 +88,7 @@ impl Prior {
             rest = tail;
             f32::from(i16::from_le_bytes(*two)) * (1.0 / UNIT)
         };
-        let weights = plain.0.weights.iter().map(|_| weight()).collect();
+        let weights = weights.iter().map(|_| weight()).collect();
         let mut last_weights = vec![0.0; NODES * FINAL_WIDTH];
         for set in last_weights.chunks_exact_mut(FINAL_WIDTH) {
             set[..sets].iter_mut().for_each(|w| *w = weight());
@@ -93,10 +98,11 @@ impl Prior {
             rest = tail;
             Cell::new(u16::from_le_bytes([three[0], three[1]]), u32::from(three[2]))
         };
-        let cells = plain.0.cells.iter().map(|_| std::array::from_fn(|_| cell())).collect();
-        let matches = plain.0.matches.iter().map(|_| cell()).collect();
-        let nodes = plain.0.nodes.iter().map(|_| cell()).collect();
-        Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes })))
+        let cells = cells.iter().map(|_| std::array::from_fn(|_| cell())).collect();
+        let matches = matches.iter().map(|_| cell()).collect();
+        let nodes = nodes.iter().map(|_| cell()).collect();
+        let sure = sure.iter().map(|_| cell()).collect();
+        Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, sure })))
     }
 
     /// What `mixer` has learned, as a starting point for another.
@@ -107,6 +113,7 @@ impl Prior {
             cells: mixer.cells.clone(),
             matches: mixer.matching.cells().to_vec(),
             nodes: mixer.by_node.cells().to_vec(),
+            sure: mixer.sure.as_ref().map_or_else(Vec::new, |s| s.cells().to_vec()),
         }))
     }
 
@@ -121,6 +128,7 @@ impl Prior {
             cells: other.0.cells.clone(),
             matches: other.0.matches.clone(),
             nodes: other.0.nodes.clone(),
+            sure: other.0.sure.clone(),
         }))
     }
 
@@ -133,8 +141,8 @@ impl Prior {
             let q = (w * UNIT).round().clamp(-32_767.0, 32_767.0) as i16;
             bytes.extend(q.to_le_bytes());
         }
-        let cells = self.0.cells.iter().flatten().chain(&self.0.matches).chain(&self.0.nodes);
-        for cell in cells {
+        let Tables { cells, matches, nodes, sure, .. } = &*self.0;
+        for cell in cells.iter().flatten().chain(matches).chain(nodes).chain(sure) {
             bytes.extend(cell.p16().to_le_bytes());
             bytes.push(cell.count().min(MOST) as u8);
         }
@@ -147,6 +155,9 @@ impl Prior {
         mixer.cells.copy_from_slice(&self.0.cells);
         mixer.matching.cells_mut().copy_from_slice(&self.0.matches);
         mixer.by_node.cells_mut().copy_from_slice(&self.0.nodes);
+        if let Some(sure) = &mut mixer.sure {
+            sure.cells_mut().copy_from_slice(&self.0.sure);
+        }
     }
 }
 

@@ -48,6 +48,9 @@ pub struct Profile {
     /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
     /// shipped profile has none; that is for measuring what they earn.
     pub refinements: usize,
+    /// Whether decisions that a language model is rightly sure of go unmixed. It takes half of the
+    /// mixer's work away; without it is for measuring.
+    pub sure: bool,
     /// Where a language model takes part, the profile of the chunks that are coded without it.
     pub alone: Option<&'static Profile>,
     /// Learning rate of the network at the start of a chunk.
@@ -74,7 +77,7 @@ impl Profile {
 
 /// Around a language model.
 pub static NEURAL: Profile = Profile {
-    id: 6,
+    id: 7,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -95,6 +98,7 @@ pub static NEURAL: Profile = Profile {
     sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
     lean: false,
     refinements: 2,
+    sure: true,
     alone: Some(&FULL),
     rate_first: 0.015,
     rate_last: 0.006,
@@ -136,6 +140,7 @@ pub static FULL: Profile = Profile {
     ],
     lean: true,
     refinements: 2,
+    sure: false,
     alone: None,
     rate_first: 0.015,
     rate_last: 0.006,
@@ -156,6 +161,7 @@ pub static FAST: Profile = Profile {
     sets: &[Selector::Match],
     lean: true,
     refinements: 1,
+    sure: false,
     alone: None,
     rate_first: 0.015,
     rate_last: 0.006,

@@ -32,7 +32,7 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "e34ecdc7d2b1590b2979bfa624810e1ef8a9f120e12b7445ab50ca3ec7d7dc2b",
+    sha256: "2b48624f4bd28fbe8603a91fcd784399a13015945923f34f9e819f70361ece17",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xb633_9d6a_c620_e8de,
 };
@@ -41,7 +41,7 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "a72e828bd4088119176c9035f9efb5c80d6f15c8982603d4670df78240efa1c0",
+    sha256: "acd126ab9a976e06f5bfb132e66f64d34120f09eae9527fb516ef580f50c20d8",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xaf26_c4cc_be0b_ef54,
 };

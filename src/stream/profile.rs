@@ -21,17 +21,17 @@ pub struct Profile {
     pub model: Option<ModelRef>,
 }
 
-/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 1 to 3
-/// and 6 to 11 were used before the first release.
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 3 and 6
+/// to 13 were used before the first release. Messages have room for numbers up to 15.
 pub const BUILT_IN: &[(u8, Profile)] = &[
+    // Levels 6 to 9.
+    (1, Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    // Levels 4 and 5.
+    (2, Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(named(&NANO)) }),
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
-    // Levels 6 to 9.
-    (12, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&SMALL)) }),
-    // Levels 4 and 5.
-    (13, Profile { params: CoderParams { mixer: 6, table_bits: 24 }, model: Some(named(&NANO)) }),
 ];
 
 /// How archives name a built-in model.
