@@ -41,6 +41,7 @@ VARIANTS = {
     "bytes": (BASE | dict(vocab=256, layers=2), WEIGHTS),
     "vocabulary of 1,024": (BASE | dict(vocab=1024, ffn=512), WEIGHTS),
     "vocabulary of 8,192": (BASE | dict(vocab=8192, layers=1), WEIGHTS),
+    "vocabulary of 16,384": (BASE | dict(vocab=16384, width=64, layers=5, ffn=192), WEIGHTS),
     "deep and narrow": (BASE | dict(width=64, layers=16, ffn=192), WEIGHTS),
     "shallow and wide": (BASE | dict(width=192, layers=1, ffn=320), WEIGHTS),
     "narrow channel mix": (BASE | dict(layers=4, ffn=192), WEIGHTS),

@@ -1,7 +1,15 @@
-"""Gradient check of the WKV-7 kernel against plain PyTorch in double precision."""
+"""Gradient check of the WKV-7 kernels against plain PyTorch in double precision."""
+import re
+from pathlib import Path
+
+import pytest
 import torch
+from torch.utils.cpp_extension import load_inline
 
 from wkv7 import wkv7, wkv7_reference
+
+HERE = Path(__file__).parent
+CUDA_TOLERANCE = 1e-4  # it undoes updates where the CPU kernel recomputes them
 
 
 def inputs(device="cpu", seed=0, shape=(2, 48, 3, 64)):
@@ -14,8 +22,8 @@ def inputs(device="cpu", seed=0, shape=(2, 48, 3, 64)):
     return [x.to(device) for x in (r, w, k, v, -kk, kk * gate)], torch.randn(shape, generator=g).to(device)
 
 
-def check(device, tolerance):
-    xs, dy = inputs(device)
+def check(tolerance, **kind):
+    xs, dy = inputs(**kind)
     ours = [x.clone().requires_grad_() for x in xs]
     wkv7(*ours).backward(dy)
     exact = [x.double().cpu().requires_grad_() for x in xs]
@@ -29,15 +37,27 @@ def check(device, tolerance):
 
 
 def test_cpu():
-    check("cpu", 1e-5)
+    check(1e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_cuda():
-    if torch.cuda.is_available():
-        check("cuda", 1e-4)  # it undoes updates where the CPU kernel recomputes them
+    check(CUDA_TOLERANCE, device="cuda")
+
+
+def test_cuda_on_cpu(monkeypatch):
+    """The CUDA kernel where there is no GPU (see cuda_on_cpu.h)."""
+    source = (HERE / "wkv7_cuda.cu").read_text()
+    source = re.sub(r"#include <c10/cuda/.*>", "", source)
+    source = re.sub(r"(\w+)<<<(.*)>>>", r"fibers::launch(\1, \2)", source)
+    kernel = load_inline("llz_wkv7_cuda_on_cpu", ['#include "cuda_on_cpu.h"\n' + source],
+                         extra_cflags=["-O2", "-Wno-unknown-pragmas"], extra_include_paths=[str(HERE)])
+    monkeypatch.setattr("wkv7._kernel", lambda device: kernel)
+    for shape in ((2, 48, 3, 64), (1, 16, 1, 64), (3, 80, 2, 64)):
+        check(CUDA_TOLERANCE, shape=shape)
+    with pytest.raises(RuntimeError, match="multiple of 16"):
+        wkv7(*inputs(shape=(1, 40, 1, 64))[0])
 
 
 if __name__ == "__main__":
-    test_cpu()
-    test_cuda()
-    print("ok")
+    raise SystemExit(pytest.main([__file__]))

@@ -137,8 +137,9 @@ def main() -> None:
     if a.device == "cpu":
         gradient = Workers(model, a.workers, a.windows, a.compile, a.bf16).gradient
     else:
-        # CUDA graphs: a small model's kernels are shorter than their launches.
-        forward = torch.compile(model, mode="reduce-overhead") if a.compile else model
+        # One graph for each length, as in workers.py.  No CUDA graphs ("reduce-overhead"): gradients add up over the
+        # lengths, and a replay overwrites those of the length before.
+        forward = torch.compile(model, dynamic=False) if a.compile else model
 
         def gradient(rows: list[torch.Tensor]) -> torch.Tensor:
             total = torch.zeros((), device=a.device)

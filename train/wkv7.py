@@ -17,14 +17,14 @@ from torch import Tensor
 HEAD = 64
 BLOCK = 16
 _HERE = Path(__file__).parent
+# A virtual environment's ninja is beside its python, on the PATH or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 @functools.cache
 def _kernel(device: str):
     """Compiled at first use, for this machine, into torch's extension cache."""
     from torch.utils.cpp_extension import load
-    # A virtual environment's ninja is beside its python, on the PATH or not.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     if device == "cuda":
         return load("llz_wkv7_cuda", [str(_HERE / "wkv7_cuda.cu")], extra_cuda_cflags=["-O3", "--use_fast_math"])
     return load("llz_wkv7_cpu", [str(_HERE / "wkv7_cpu.cpp")],

@@ -7,8 +7,9 @@
 // update at a time.  Dividing by the decay is safe there: it is at least e^-0.61, so sixteen steps
 // magnify rounding by 2e4 at the very worst and hardly at all for the slow channels that matter.
 // After BlinkDL's RWKV-LM wkv7_cuda.cu (Apache-2.0).
-#include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <torch/extension.h>
 
 #include <vector>
@@ -111,7 +112,7 @@ std::vector<at::Tensor> forward(at::Tensor r, at::Tensor w, at::Tensor k, at::Te
   const c10::cuda::CUDAGuard guard(r.device());
   auto y = at::empty_like(r), sa = at::empty_like(r);
   auto kept = at::empty({B, H, T / BLOCK, N, N}, r.options());
-  forward_kernel<<<dim3(H, B), N, 0, at::cuda::getCurrentCUDAStream()>>>(
+  forward_kernel<<<dim3(H, B), N, 0, c10::cuda::getCurrentCUDAStream()>>>(
       T, H, r.data_ptr<float>(), w.data_ptr<float>(), k.data_ptr<float>(), v.data_ptr<float>(),
       a.data_ptr<float>(), b.data_ptr<float>(), y.data_ptr<float>(), kept.data_ptr<float>(), sa.data_ptr<float>());
   C10_CUDA_KERNEL_LAUNCH_CHECK();
@@ -125,7 +126,7 @@ std::vector<at::Tensor> backward(at::Tensor dy, at::Tensor r, at::Tensor w, at::
   const c10::cuda::CUDAGuard guard(r.device());
   std::vector<at::Tensor> g;
   for (int i = 0; i < 6; i++) g.push_back(at::empty_like(r));
-  backward_kernel<<<dim3(H, B), N, 0, at::cuda::getCurrentCUDAStream()>>>(
+  backward_kernel<<<dim3(H, B), N, 0, c10::cuda::getCurrentCUDAStream()>>>(
       T, H, dy.data_ptr<float>(), r.data_ptr<float>(), w.data_ptr<float>(), k.data_ptr<float>(),
       v.data_ptr<float>(), a.data_ptr<float>(), b.data_ptr<float>(), kept.data_ptr<float>(), sa.data_ptr<float>(),
       g[0].data_ptr<float>(), g[1].data_ptr<float>(), g[2].data_ptr<float>(), g[3].data_ptr<float>(),
