@@ -4,8 +4,9 @@
 //! match model what followed last time, and the language model its own probability, all as log odds;
 //! the model's are first corrected by what it got wrong before. Several weight sets, chosen by small
 //! contexts, add them up; a second layer adds the sets' opinions; two refinements correct what is
-//! systematically off. Decisions that the model is rightly sure of are spared all this. Everything learns from every answer and is reset at each chunk, to a prior
-//! learned offline where there is one.
+//! systematically off. Decisions that the model is rightly sure of are spared all this; from every
+//! other answer everything learns. All of it is reset at each chunk, to a prior learned offline
+//! where there is one.
 //!
 //! Source: the PAQ family (Mahoney 2002 ff.: logistic mixing, indirect contexts, APM).
 
@@ -227,24 +228,24 @@ impl Mixer {
     /// of a one by the language model, 0 without one.
     pub fn predict(&mut self, decision: &Node, logit: f32) -> u32 {
         let shared = &*SHARED;
-        let node = match decision.question {
-            Question::Bit(partial) => usize::from(partial),
-            Question::End => END + usize::from(decision.depth.min(15)),
+        let (bytes, depth) = (self.past.bytes(), decision.depth);
+        let (node, expected) = match decision.question {
+            Question::Bit(partial) => {
+                (usize::from(partial), self.matching.expect_bit(bytes, partial))
+            }
+            Question::End => (END + usize::from(depth.min(15)), self.matching.expect_end()),
         };
-        self.expected = match decision.question {
-            Question::Bit(partial) => self.matching.expect_bit(self.past.bytes(), partial),
-            Question::End => self.matching.expect_end(),
-        };
+        self.expected = expected;
         if let Some(sure) = &mut self.sure
             && let Some(p) =
-                sure.predict(decision.question, logit, self.expected, self.past.last_three())
+                sure.predict(decision.question, logit, expected, self.past.last_three())
         {
             return p;
         }
         self.rehash();
         match decision.question {
             Question::Bit(partial) => self.seek_bit(partial),
-            Question::End => self.seek_end(decision.depth),
+            Question::End => self.seek_end(depth),
         }
         let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
         if self.profile.refinements > 1 {

@@ -48,8 +48,8 @@ pub struct Profile {
     /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
     /// shipped profile has none; that is for measuring what they earn.
     pub refinements: usize,
-    /// Whether decisions that a language model is rightly sure of go unmixed. It takes half of the
-    /// mixer's work away; without it is for measuring.
+    /// Whether decisions that a language model is rightly sure of go unmixed. Every shipped profile
+    /// with a model has it; without it is for measuring.
     pub sure: bool,
     /// Where a language model takes part, the profile of the chunks that are coded without it.
     pub alone: Option<&'static Profile>,

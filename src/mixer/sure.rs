@@ -1,6 +1,6 @@
 //! Decisions that the model is sure of, and has been right about: they are not mixed.
 //!
-//! Of every other decision of text the model leaves no doubt. Mixing it costs as much as any and
+//! Of two decisions of text in five the model leaves no doubt. Mixing one costs as much as any and
 //! saves nothing, so where experience confirms the model such a decision is coded by that
 //! experience alone, and nothing else learns from it. Two adaptive probabilities say how often the
 //! model was wrong: when it was as sure as now and the match agreed as it does now, and at this
