@@ -142,7 +142,7 @@ const WORTH: u64 = 512;
 /// pieces of about the same size, about as few as the chunk size allows.
 fn cuts(files: &[Planned], chunk_size: u64) -> VecDeque<(usize, u64)> {
     let mut cuts = VecDeque::new();
-    for (range, len) in segments(files, WORTH.min(chunk_size / 16)) {
+    for (range, len) in segments(files, (chunk_size / 16).clamp(1, WORTH)) {
         if let Some(before) = range.start.checked_sub(1) {
             cuts.push_back((before, files[before].own()));
         }
@@ -298,6 +298,11 @@ mod tests {
         assert_eq!(pieces(&files(500, 30), 1000), [530]);
         assert_eq!(pieces(&files(30, 500), 1000), [530]);
         assert_eq!(pieces(&files(0, 500), 1000), [500]);
+        assert_eq!(
+            pieces(&files(0, 1), 1),
+            [1],
+            "a chunk of nothing is worth none, however small chunks are"
+        );
     }
 
     proptest! {
