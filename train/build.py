@@ -20,11 +20,11 @@ WARM = SHARED / "warmstart"
 
 # `tokenizer`/`init`: None trains or starts afresh.  Rates: Muon 0.02 from scratch, half for more of the same.
 MODELS = {
-    "nano": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3,
-                 shape=dict(vocab=4096, width=128, layers=3, ffn=384, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
-    "small": dict(tokenizer=WARM / "tokenizer.json", init=WARM / "rwkv7-d192-l4-v4096.safetensors",
-                  muon_lr=0.012, adam_lr=1.2e-3, shape=dict(vocab=4096, width=192, layers=4, ffn=768)),
-    "base": dict(tokenizer=None, init=None, muon_lr=0.02, adam_lr=1.5e-3,
+    "nano": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3, smooth=False,
+                 shape=dict(vocab=4096, width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
+    "small": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3, smooth=True,
+                  shape=dict(vocab=4096, width=256, layers=3, ffn=512)),
+    "base": dict(tokenizer=None, init=None, muon_lr=0.02, adam_lr=1.5e-3, smooth=True,
                  shape=dict(vocab=8192, width=384, layers=6, ffn=1536)),
 }
 
@@ -66,9 +66,9 @@ def main() -> None:
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
         *(["--init", init] if init else []), "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
         *shape, *a.rest)
-    run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model,
+    run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", out / f"{a.model}-f16.safetensors", "--int8", REPOSITORY / "models" / f"{a.model}.safetensors")
-    run("evaluate.py", out / "last.pt", "--tokenizer", tokenizer, "--eval", evaluation,
+    run("evaluate.py", out / f"{a.model}-f16.safetensors", "--tokenizer", tokenizer, "--eval", evaluation,
         *(["--before", init] if init else []))
 
 

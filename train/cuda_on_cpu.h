@@ -11,6 +11,9 @@
 #include <vector>
 
 #define __global__
+#define __device__
+#define __forceinline__ inline
+#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __launch_bounds__(threads)
 #define __shared__ static
 #define C10_CUDA_KERNEL_LAUNCH_CHECK()
@@ -20,6 +23,10 @@ struct dim3 {
   unsigned x, y = 1, z = 1;
 };
 inline dim3 blockIdx{0, 0, 0}, threadIdx{0, 0, 0};
+
+struct float4 {
+  float x, y, z, w;
+};
 
 namespace c10::cuda {
 using CUDAGuard = Device;
@@ -66,3 +73,13 @@ auto launch(void (*f)(P...), dim3 grid, unsigned threads, int, int) {
 }  // namespace fibers
 
 inline void __syncthreads() { swapcontext(&fibers::contexts[threadIdx.x], &fibers::scheduler); }
+
+// Through memory, with barriers for the whole block: stricter than a warp's own exchange.
+inline float __shfl_xor_sync(unsigned, float value, unsigned mask) {
+  static float values[1024];
+  values[threadIdx.x] = value;
+  __syncthreads();
+  const float other = values[threadIdx.x ^ mask];
+  __syncthreads();
+  return other;
+}

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from model import RWKV7, Config
 from quantise import is_matrix, quantise_rows
+from smooth import sample, smoothed
 from wkv7 import HEAD
 
 DTYPES = {np.dtype("int8"): "I8", np.dtype("float16"): "F16", np.dtype("float32"): "F32"}
@@ -94,6 +95,7 @@ def main() -> None:
     ap.add_argument("checkpoint", type=Path, help="OUT/last.pt of train.py, or a float safetensors file")
     ap.add_argument("--tokenizer", type=Path, required=True)
     ap.add_argument("--average", type=Path, help="another point of the run, to export the mean with")
+    ap.add_argument("--smooth", type=Path, metavar="PACK", help="make it easier to round first, by what it does on this packed text")
     ap.add_argument("--name", default="small")
     ap.add_argument("--float", dest="float_path", type=Path)
     ap.add_argument("--int8", dest="int8_path", type=Path)
@@ -101,6 +103,8 @@ def main() -> None:
     state = load(a.checkpoint)
     if a.average:
         state = average(state, load(a.average))
+    if a.smooth:
+        state = smoothed(state, sample(a.smooth))
     if a.float_path:
         float_file(a.float_path, state)
     if a.int8_path:

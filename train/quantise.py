@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 WEIGHT_MAX = 63
 ACTIVATION_MAX = 63
@@ -19,7 +19,7 @@ def is_matrix(name: str, t: Tensor) -> bool:
     return t.ndim == 2 and not name.endswith("r_k")
 
 
-def quantise_rows(w: Tensor) -> tuple[Tensor, Tensor]:
+def quantise_rows(w: Tensor, clips: int = 41) -> tuple[Tensor, Tensor]:
     """[rows, cols] -> (int8 in [-63, 63], f32 scale per row) with the least squared error per row.
 
     Clipping a lone outlier a little buys a finer step for the rest of its row.
@@ -28,7 +28,7 @@ def quantise_rows(w: Tensor) -> tuple[Tensor, Tensor]:
     peak = w.abs().amax(1, keepdim=True).clamp_min(1e-12)
     best = torch.full((w.shape[0],), float("inf"))
     q, scale = torch.zeros_like(w), peak[:, 0] / WEIGHT_MAX
-    for clip in torch.linspace(1.0, 0.6, 41):
+    for clip in torch.linspace(1.0, 0.6, clips):
         s = peak * clip / WEIGHT_MAX
         n = torch.round(w / s).clamp(-WEIGHT_MAX, WEIGHT_MAX)  # rounds half to even
         error = (n * s - w).square().sum(1)
@@ -56,3 +56,33 @@ def simulated(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def linear(x: Tensor, weight: Tensor) -> Tensor:
     """F.linear with the input rounded as inference rounds it (weights: see `simulated`)."""
     return F.linear(quantise_activations(x.float()), weight)
+
+
+class Straight:
+    """A `linear` to train with: it rounds as inference does, and gradients pass as if it did not.
+
+    Bengio, Leonard, Courville 2013, "Estimating or propagating gradients through stochastic neurons", the straight-through
+    estimator.  A few steps teach a model to live with its rounding.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """To be called after every step: the weights have moved."""
+        self.errors = {}
+        for name, p in self.model.named_parameters():
+            if is_matrix(name, p):
+                q, s = quantise_rows(p, clips=5)
+                self.errors[p.data_ptr()] = q * s[:, None] - p
+
+    def weight(self, w: Tensor) -> Tensor:
+        return w + self.errors[w.data_ptr()]
+
+    @staticmethod
+    def activations(x: Tensor) -> Tensor:
+        return x + (quantise_activations(x) - x).detach()
+
+    def __call__(self, x: Tensor, w: Tensor) -> Tensor:
+        return F.linear(self.activations(x), self.weight(w))

@@ -17,7 +17,7 @@ import torch
 
 from data import Batches
 from export import load
-from loss import head_loss
+from gpu import Gpu
 from model import RWKV7, Config
 from optim import optimizers, rate, set_rate
 from tokens import Encoder
@@ -54,11 +54,13 @@ def arguments() -> argparse.Namespace:
     length = ap.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="a run of this many steps (reproducible)")
     length.add_argument("--minutes", type=float, help="a run of this long (on borrowed time)")
-    length.add_argument("--end-time", help="a run until HH:MM today")
+    length.add_argument("--end-time", help="a run until HH:MM or HH:MM:SS today")
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (CPU only)")
     ap.add_argument("--compile", action="store_true")
     ap.add_argument("--bf16", action="store_true", help="autocast; worth it only with bf16 units")
+    ap.add_argument("--rounded", action="store_true",
+                    help="round weights and activations as inference does: for the last steps (CPU only, not compiled)")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--save-minutes", type=float, default=5)
     ap.add_argument("--validate-minutes", type=float, default=15)
@@ -72,8 +74,8 @@ class Clock:
         self.steps = a.steps
         self.began = began or time.time()
         if a.end_time:
-            h, m = map(int, a.end_time.split(":"))
-            self.end = datetime.datetime.now().replace(hour=h, minute=m, second=0).timestamp()
+            h, m, s = map(int, (a.end_time + ":0").split(":")[:3])
+            self.end = datetime.datetime.now().replace(hour=h, minute=m, second=s).timestamp()
         elif a.minutes:
             self.end = self.began + a.minutes * 60
 
@@ -118,7 +120,6 @@ def main() -> None:
         torch.set_rng_state(s["rng"].cpu())
         step, tokens, seconds, began = s["step"], s["tokens"], s["seconds"], s["began"]
         log(f"resumed at step {step}, {tokens / 1e6:.1f} M tokens")
-    clock = Clock(a, began)
 
     def save() -> None:
         state = dict(model=model.state_dict(), optimizers=[o.state_dict() for o in opts],
@@ -134,25 +135,11 @@ def main() -> None:
 
     log(f"{sum(p.numel() for p in model.parameters())} parameters, {config.multiply_adds()} multiply-adds per token")
     log(" ".join(f"{k}={v}" for k, v in vars(a).items()))
-    if a.device == "cpu":
-        gradient = Workers(model, a.workers, a.windows, a.compile, a.bf16).gradient
-    else:
-        # One graph for each length, as in workers.py.  No CUDA graphs ("reduce-overhead"): gradients add up over the
-        # lengths, and a replay overwrites those of the length before.
-        forward = torch.compile(model, dynamic=False) if a.compile else model
-
-        def gradient(rows: list[torch.Tensor]) -> torch.Tensor:
-            total = torch.zeros((), device=a.device)
-            for n in sorted(set(a.windows)):
-                ids = torch.stack([row for row in rows if len(row) == n + 1])
-                ids = ids.pin_memory().to(a.device, non_blocking=True)
-                with torch.autocast(a.device, torch.bfloat16, enabled=a.bf16):
-                    hidden = forward(ids[:, :-1])
-                hidden = hidden.bfloat16() if a.bf16 else hidden
-                loss = head_loss(hidden, model.head.weight, ids[:, 1:]) * (len(ids) * n / sum(a.windows))
-                loss.backward()
-                total += loss.detach()
-            return total
+    if a.rounded and (a.device != "cpu" or a.compile or a.bf16):
+        raise SystemExit("--rounded is for a CPU, without --compile and --bf16")
+    gradient = (Workers(model, a.workers, a.windows, a.compile, a.bf16, a.rounded) if a.device == "cpu" else
+                Gpu(model, a.windows, a.compile, a.bf16, a.device)).gradient
+    clock = Clock(a, began)
 
     if step == 0:
         validate()

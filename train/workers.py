@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from loss import head_loss
 from model import RWKV7, Config
+from quantise import Straight
 
 
 def flatten(model: nn.Module, flat: Tensor) -> None:
@@ -28,9 +29,9 @@ def flatten(model: nn.Module, flat: Tensor) -> None:
 class _Job:
     """What every process shares."""
 
-    def __init__(self, config: Config, windows: list[int], compiled: bool, bf16: bool):
+    def __init__(self, config: Config, windows: list[int], compiled: bool, bf16: bool, rounded: bool):
         n = sum(p.numel() for p in RWKV7(config).parameters())
-        self.config, self.compiled, self.bf16 = config, compiled, bf16
+        self.config, self.compiled, self.bf16, self.rounded = config, compiled, bf16, rounded
         self.flat = torch.zeros(n).share_memory_()
         # The longest first, so that the processes are done at about the same time.
         self.windows = sorted(windows, reverse=True)
@@ -43,8 +44,20 @@ class _Job:
         self.model = model
         # One graph for each length: one for all lengths is slower.
         self.forward = torch.compile(model, dynamic=False) if self.compiled else model
+        self.linear = Straight(model) if self.rounded else None
+
+    def loss(self, ids: Tensor) -> Tensor:
+        weight = self.model.head.weight
+        if self.linear:
+            hidden = self.linear.activations(self.forward(ids[:, :-1], self.linear))
+            return head_loss(hidden, self.linear.weight(weight), ids[:, 1:])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            hidden = self.forward(ids[:, :-1])
+        return head_loss(hidden.float(), weight, ids[:, 1:])
 
     def work(self) -> None:
+        if self.linear:
+            self.linear.refresh()
         while True:
             with self.next.get_lock():
                 i = self.next.value
@@ -52,11 +65,7 @@ class _Job:
             if i >= len(self.ids):
                 return
             window = self.windows[i]
-            ids = self.ids[i:i + 1, :window + 1]
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-                hidden = self.forward(ids[:, :-1])
-            loss = head_loss(hidden.float(), self.model.head.weight, ids[:, 1:])
-            loss = loss * (window / sum(self.windows))
+            loss = self.loss(self.ids[i:i + 1, :window + 1]) * (window / sum(self.windows))
             loss.backward()
             self.losses[i] = loss.detach()
             torch.cat([p.grad.flatten() for p in self.model.parameters()], out=self.grads[i])
@@ -81,9 +90,10 @@ def _child(job: _Job, pipe) -> None:
 class Workers:
     """`count` processes, this one among them, behind one call."""
 
-    def __init__(self, model: RWKV7, count: int, windows: list[int], compiled: bool, bf16: bool):
+    def __init__(self, model: RWKV7, count: int, windows: list[int], compiled: bool, bf16: bool,
+                 rounded: bool = False):
         self.count = count
-        self.job = _Job(model.config, windows, compiled, bf16)
+        self.job = _Job(model.config, windows, compiled, bf16, rounded)
         torch.cat([p.detach().flatten() for p in model.parameters()], out=self.job.flat)
         flatten(model, self.job.flat)
         torch.set_num_threads(1)

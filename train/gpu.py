@@ -1,0 +1,52 @@
+"""Gradients on a GPU: one pass per length of window.
+
+The blocks are compiled one by one: all but the first make the same graph, so a model of any depth is ready as soon
+as two are, where compiling it whole takes minutes.  No CUDA graphs: gradients add up over the lengths, and a
+replay overwrites those of the length before.  Validation, whose shapes differ, runs the model as it is.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from loss import head_loss
+from model import RWKV7
+
+
+class Gpu:
+    """What `workers.Workers` is for a CPU."""
+
+    def __init__(self, model: RWKV7, windows: list[int], compiled: bool, bf16: bool, device: str):
+        self.model, self.windows, self.bf16, self.device = model, windows, bf16, device
+        if compiled:
+            torch._dynamo.config.recompile_limit = 4 * len(model.blocks)  # each length, each layer
+        self.blocks = [torch.compile(b, dynamic=False) if compiled else b for b in model.blocks]
+        # Compiling takes a while: it is done before the schedule begins.
+        self.gradient([torch.zeros(n + 1, dtype=torch.int64) for n in windows])
+        for p in model.parameters():
+            p.grad = None
+
+    def _hidden(self, ids: Tensor) -> Tensor:
+        x, v_first = self.model.emb(ids), None
+        for block in self.blocks:
+            x, v_first = block(x, v_first)
+        return self.model.ln_out(x)
+
+    def gradient(self, rows: list[Tensor]) -> Tensor:
+        """The mean loss of the batch's tokens; its gradient goes into the parameters' `.grad`.
+
+        A gradient that is not finite becomes zero, so that one bad step does not cost the run.
+        """
+        total = torch.zeros((), device=self.device)
+        for n in sorted(set(self.windows)):
+            ids = torch.stack([row for row in rows if len(row) == n + 1])
+            ids = ids.pin_memory().to(self.device, non_blocking=True)
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+                hidden = self._hidden(ids[:, :-1])
+            hidden = hidden.bfloat16() if self.bf16 else hidden
+            loss = head_loss(hidden, self.model.head.weight, ids[:, 1:]) * (len(ids) * n / sum(self.windows))
+            loss.backward()
+            total += loss.detach()
+        for p in self.model.parameters():
+            p.grad.nan_to_num_(0, 0, 0)
+        return total
