@@ -14,23 +14,6 @@ fn check(rows: &Rows<'_>, x: &Vectors<'_>, y: &[f32], stride: usize) -> bool {
         && (n == 0 || (stride >= height && y.len() >= (n - 1) * stride + height))
 }
 
-/// Runs a tile function over all blocks and vectors, [`WIDTH`] vectors at a time.
-macro_rules! tiles {
-    ($tile:ident $(, $flag:ident)?; $rows:ident, $x:ident, $y:ident, $stride:ident) => {
-        for (at, row) in $rows.each() {
-            for (group, x) in $x.groups().enumerate() {
-                let y = &mut $y[group * WIDTH * $stride + at..];
-                match x.scales.len() {
-                    4 => $tile::<4 $(, $flag)?>(&row, x, y, $stride),
-                    3 => $tile::<3 $(, $flag)?>(&row, x, y, $stride),
-                    2 => $tile::<2 $(, $flag)?>(&row, x, y, $stride),
-                    _ => $tile::<1 $(, $flag)?>(&row, x, y, $stride),
-                }
-            }
-        }
-    };
-}
-
 /// AVX2: `maddubs` multiplies unsigned activations by signed weights into pairs, `madd` by ones
 /// widens the pairs to i32.
 pub fn avx2(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
@@ -53,7 +36,19 @@ unsafe fn avx2_rows<const NARROW: bool>(
     stride: usize,
 ) {
     // SAFETY: the caller checked the lengths.
-    unsafe { tiles!(avx2_tile, NARROW; rows, x, y, stride) }
+    unsafe {
+        for (at, row) in rows.each() {
+            for (group, x) in x.groups().enumerate() {
+                let y = &mut y[group * WIDTH * stride + at..];
+                match x.scales.len() {
+                    4 => avx2_tile::<4, NARROW>(&row, x, y, stride),
+                    3 => avx2_tile::<3, NARROW>(&row, x, y, stride),
+                    2 => avx2_tile::<2, NARROW>(&row, x, y, stride),
+                    _ => avx2_tile::<1, NARROW>(&row, x, y, stride),
+                }
+            }
+        }
+    }
 }
 
 #[inline]
@@ -130,34 +125,85 @@ pub fn avx512(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_rows(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     // SAFETY: the caller checked the lengths.
-    unsafe { tiles!(avx512_tile; rows, x, y, stride) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn avx512_tile<const N: usize>(row: &Row<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
-    // Two sums per vector, for even and odd blocks, hide the latency of the accumulation.
-    let mut sum = [[_mm512_setzero_si512(); 2]; N];
-    for (q, block) in row.blocks.iter().enumerate() {
-        // SAFETY: a block is 64 aligned bytes; the caller checked the activations' length.
-        unsafe {
-            let w = _mm512_load_si512(block.0.as_ptr().cast());
-            for (i, sum) in sum.iter_mut().enumerate() {
-                let at = x.data.as_ptr().add(i * x.cols + q * QUAD).cast::<i32>();
-                let a = _mm512_set1_epi32(at.read_unaligned());
-                sum[q & 1] = _mm512_dpbusd_epi32(sum[q & 1], a, w);
+    unsafe {
+        let mut each = rows.each();
+        while let Some((at, row)) = each.next() {
+            match each.next() {
+                Some((_, below)) => avx512_some(&[row, below], at, x, y, stride),
+                None => avx512_some(&[row], at, x, y, stride),
             }
         }
     }
+}
+
+/// All vectors for these block rows, whose outputs begin at `at`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512_some<const H: usize>(
+    rows: &[Row<'_>; H],
+    at: usize,
+    x: Vectors<'_>,
+    y: &mut [f32],
+    stride: usize,
+) {
+    for (group, x) in x.groups().enumerate() {
+        let y = &mut y[group * WIDTH * stride + at..];
+        // SAFETY: as in `avx512_rows`.
+        unsafe {
+            match x.scales.len() {
+                4 => avx512_tile::<H, 4>(rows, x, y, stride),
+                3 => avx512_tile::<H, 3>(rows, x, y, stride),
+                2 => avx512_tile::<H, 2>(rows, x, y, stride),
+                _ => avx512_tile::<H, 1>(rows, x, y, stride),
+            }
+        }
+    }
+}
+
+/// `H` block rows of `N` vectors: what is loaded of a vector serves all the rows, and of a row all the vectors.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn avx512_tile<const H: usize, const N: usize>(
+    rows: &[Row<'_>; H],
+    x: Vectors<'_>,
+    y: &mut [f32],
+    stride: usize,
+) {
+    let quads = rows[0].blocks.len();
+    // Sums of the even quads and of the odd ones hide the latency of the accumulation. They are named apart, not
+    // indexed by what only the running program knows, or they would live in memory.
+    let mut even = [[_mm512_setzero_si512(); H]; N];
+    let mut odd = even;
+    // SAFETY: a block is 64 aligned bytes, every row has `quads` of them; the caller checked the activations' length.
+    let add = |sums: &mut [[__m512i; H]; N], q: usize| unsafe {
+        let w: [__m512i; H] =
+            std::array::from_fn(|h| _mm512_load_si512(rows[h].blocks.as_ptr().add(q).cast()));
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let at = x.data.as_ptr().add(i * x.cols + q * QUAD).cast::<i32>();
+            let a = _mm512_set1_epi32(at.read_unaligned());
+            for (sum, &w) in sums.iter_mut().zip(&w) {
+                *sum = _mm512_dpbusd_epi32(*sum, a, w);
+            }
+        }
+    };
+    for two in 0..quads / 2 {
+        add(&mut even, 2 * two);
+        add(&mut odd, 2 * two + 1);
+    }
+    if quads % 2 == 1 {
+        add(&mut even, quads - 1);
+    }
     // SAFETY: `offsets` and `scales` hold sixteen values; the caller checked `y`.
     unsafe {
-        let offset = _mm512_loadu_si512(row.offsets.as_ptr().cast());
-        let s = _mm512_loadu_ps(row.scales.as_ptr());
-        for (i, sum) in sum.iter().enumerate() {
-            let total = _mm512_sub_epi32(_mm512_add_epi32(sum[0], sum[1]), offset);
-            let scale = _mm512_mul_ps(_mm512_set1_ps(x.scales[i]), s);
-            let to = y.as_mut_ptr().add(i * stride);
-            _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(total), scale));
+        for (h, row) in rows.iter().enumerate() {
+            let offset = _mm512_loadu_si512(row.offsets.as_ptr().cast());
+            let s = _mm512_loadu_ps(row.scales.as_ptr());
+            for i in 0..N {
+                let total = _mm512_sub_epi32(_mm512_add_epi32(even[i][h], odd[i][h]), offset);
+                let scale = _mm512_mul_ps(_mm512_set1_ps(x.scales[i]), s);
+                let to = y.as_mut_ptr().add(i * stride + h * ROWS);
+                _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(total), scale));
+            }
         }
     }
 }
