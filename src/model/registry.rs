@@ -32,18 +32,18 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "2b48624f4bd28fbe8603a91fcd784399a13015945923f34f9e819f70361ece17",
+    sha256: "012c185ec34b66dd159630e94e57c94ffbafbc23011176f24493ce156287bdfe",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xb633_9d6a_c620_e8de,
+    fingerprint: 0x9976_bff5_58eb_3292,
 };
 
 /// The default.
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "acd126ab9a976e06f5bfb132e66f64d34120f09eae9527fb516ef580f50c20d8",
+    sha256: "1d03acb2d30c31afd18148e2de3c247f31530a30f74c90597cc5d27fa3339f42",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xaf26_c4cc_be0b_ef54,
+    fingerprint: 0xf793_20fe_bdbb_c006,
 };
 
 /// The shipped models, best last.
