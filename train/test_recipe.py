@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from contamination import DROP, WORDS, EvalNgrams, _Hasher
-from corpus import looks_like_wiki
+from corpus import DOMAINS, looks_like_wiki
 from data import Batches, Domain
 from export import float_file, int8_file, load
-from loss import head_loss
+from gpu import Gpu
+from loss import _fused, _surprise, head_loss
 from model import RWKV7, Config
-from quantise import WEIGHT_MAX, is_matrix, quantise_rows
+from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
+from smooth import loudness, smoothed
+from stage import join, split
 from tokens import Encoder, train
 from train import windows
 
@@ -152,3 +155,70 @@ def test_model_agrees_with_the_starting_weights_check():
     nats = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
     assert torch.allclose(nats, torch.tensor(check["nats"]), atol=1e-3)
     assert torch.allclose(logits[0, :8], torch.tensor(check["logits_first8_of_step0"]), atol=1e-3)
+
+
+def test_smoothing_changes_loudness_and_nothing_else():
+    torch.manual_seed(1)
+    model = RWKV7(TINY)
+    state = {k: v + 0.1 * torch.randn_like(v) for k, v in model.state_dict().items()}
+    state["blocks.0.ln2.weight"][5] = 30.0  # one loud channel
+    ids = torch.randint(0, TINY.vocab, (2, 64))
+    smooth = smoothed(state, ids, 1.0)
+
+    def logits(state):
+        model.load_state_dict(state)
+        return model(ids) @ model.head.weight.T
+
+    with torch.no_grad():
+        assert torch.allclose(logits(smooth), logits(state), rtol=1e-3, atol=1e-4)
+    before, after = (loudness(s, ids)["blocks.0.ffn.key.weight"] for s in (state, smooth))
+    assert after[5] / after.median() < 0.7 * before[5] / before.median()
+
+
+def test_straight_rounds_forward_and_not_backward():
+    model = RWKV7(TINY)
+    model.load_state_dict(tiny_state())
+    straight = Straight(model)
+    straight.refresh()
+    weight = model.blocks[0].att.key.weight
+    x = torch.randn(3, TINY.width, requires_grad=True)
+    straight(x, weight).sum().backward()
+    assert torch.allclose(x.grad, straight.weight(weight).sum(0).expand_as(x), rtol=1e-5)
+    assert torch.allclose(weight.grad[0], straight.activations(x).sum(0), rtol=1e-5)
+    with torch.no_grad():
+        rounded = simulated({"att.key.weight": weight})["att.key.weight"]
+        near = linear(x, rounded)
+        assert ((straight(x, weight) - near).norm() / near.norm()) < 0.02  # a coarser search for the scale
+
+
+def test_parts_make_the_pack_again(tmp_path):
+    pack, out = tmp_path / "pack", tmp_path / "stage"
+    pack.mkdir()
+    rng = np.random.default_rng(0)
+    for domain in DOMAINS:
+        rng.integers(0, 4096, 5000, np.uint16).tofile(pack / f"{domain}.u16")
+    (pack / "pack.json").write_text("{}")
+    split(pack, out, 20_000)
+    parts = sorted(out.iterdir())
+    assert len(parts) > 1
+    join(tmp_path / "again", parts)
+    for path in pack.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_gpus_way_gives_the_same_gradient(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda t: t)
+    model = RWKV7(TINY)
+    model.load_state_dict({k: 0.1 * v for k, v in tiny_state().items()})
+    rows = [torch.randint(0, TINY.vocab, (n + 1,)) for n in (32, 16, 16)]
+    loss = Gpu(model, [32, 16, 16], False, False, "cpu").gradient(rows)
+    ours = [p.grad.clone() for p in model.parameters()]
+    for p in model.parameters():
+        p.grad = None
+    want = sum(head_loss(model(r[None, :-1]), model.head.weight, r[None, 1:]) * (len(r) - 1) / 64 for r in rows)
+    want.backward()
+    assert torch.allclose(loss, want)
+    assert all(torch.allclose(a, p.grad, rtol=1e-3, atol=1e-6) for a, p in zip(ours, model.parameters()))
+    logits, targets = torch.randn(8, 300), torch.randint(0, 300, (8, 1))
+    for a, b in zip(_fused(logits, targets), _surprise(logits, targets)):
+        assert torch.allclose(a, b, atol=1e-6)
