@@ -18,13 +18,13 @@ REPOSITORY = HERE.parent
 SHARED = REPOSITORY.parent / "shared"
 WARM = SHARED / "warmstart"
 
-# `tokenizer`/`init`: None trains or starts afresh.  Rates: Muon 0.02 from scratch, half for more of the same.
+# `tokenizer`: None trains one.  Rates: from scratch; half for more of the same.
 MODELS = {
-    "nano": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3, smooth=False,
+    "nano": dict(tokenizer=WARM / "tokenizer.json", muon_lr=0.02, adam_lr=3e-3, smooth=False,
                  shape=dict(vocab=4096, width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
-    "small": dict(tokenizer=WARM / "tokenizer.json", init=None, muon_lr=0.02, adam_lr=3e-3, smooth=True,
+    "small": dict(tokenizer=WARM / "tokenizer.json", muon_lr=0.02, adam_lr=3e-3, smooth=True,
                   shape=dict(vocab=4096, width=256, layers=3, ffn=512)),
-    "base": dict(tokenizer=None, init=None, muon_lr=0.02, adam_lr=1.5e-3, smooth=True,
+    "base": dict(tokenizer=None, muon_lr=0.02, adam_lr=1.5e-3, smooth=True,
                  shape=dict(vocab=8192, width=384, layers=6, ffn=1536)),
 }
 
@@ -38,7 +38,6 @@ def main() -> None:
     length.add_argument("--end-time")
     ap.add_argument("--work", type=Path, default=REPOSITORY.parent / "training")
     ap.add_argument("--limit", type=int, help="bytes to take of each corpus file (default: all)")
-    ap.add_argument("--fresh", action="store_true", help="from random weights even where a start exists")
     ap.add_argument("rest", nargs="*", help="flags for train.py, after --")
     a = ap.parse_args()
     m = MODELS[a.model]
@@ -59,17 +58,15 @@ def main() -> None:
         run("pack.py", "--corpus", corpus, "--tokenizer", tokenizer, "--eval", evaluation, "--out", pack,
             *(["--limit", a.limit] if a.limit else []))
     out = a.work / a.model
-    init = None if a.fresh else m["init"]
     flag = lambda name: "--" + name.replace("_", "-")  # noqa: E731
     span = next([flag(k), getattr(a, k)] for k in ("steps", "minutes", "end_time") if getattr(a, k))
     shape = [word for name, value in m["shape"].items() for word in (flag(name), value)]
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
-        *(["--init", init] if init else []), "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
+        "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
         *shape, *a.rest)
     run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", out / f"{a.model}-f16.safetensors", "--int8", REPOSITORY / "models" / f"{a.model}.safetensors")
-    run("evaluate.py", out / f"{a.model}-f16.safetensors", "--tokenizer", tokenizer, "--eval", evaluation,
-        *(["--before", init] if init else []))
+    run("evaluate.py", out / f"{a.model}-f16.safetensors", "--tokenizer", tokenizer, "--eval", evaluation)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,21 @@ fn check(rows: &Rows<'_>, x: &Vectors<'_>, y: &[f32], stride: usize) -> bool {
         && (n == 0 || (stride >= height && y.len() >= (n - 1) * stride + height))
 }
 
+/// Runs a tile function for all vectors, [`WIDTH`] at a time, on rows whose outputs begin at `at`.
+macro_rules! tiles {
+    ($tile:ident, $flag:ident; $rows:expr, $at:ident, $x:ident, $y:ident, $stride:ident) => {
+        for (group, x) in $x.groups().enumerate() {
+            let y = &mut $y[group * WIDTH * $stride + $at..];
+            match x.scales.len() {
+                4 => $tile::<4, $flag>($rows, x, y, $stride),
+                3 => $tile::<3, $flag>($rows, x, y, $stride),
+                2 => $tile::<2, $flag>($rows, x, y, $stride),
+                _ => $tile::<1, $flag>($rows, x, y, $stride),
+            }
+        }
+    };
+}
+
 /// AVX2: `maddubs` multiplies unsigned activations by signed weights into pairs, `madd` by ones
 /// widens the pairs to i32.
 pub fn avx2(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
@@ -38,15 +53,7 @@ unsafe fn avx2_rows<const NARROW: bool>(
     // SAFETY: the caller checked the lengths.
     unsafe {
         for (at, row) in rows.each() {
-            for (group, x) in x.groups().enumerate() {
-                let y = &mut y[group * WIDTH * stride + at..];
-                match x.scales.len() {
-                    4 => avx2_tile::<4, NARROW>(&row, x, y, stride),
-                    3 => avx2_tile::<3, NARROW>(&row, x, y, stride),
-                    2 => avx2_tile::<2, NARROW>(&row, x, y, stride),
-                    _ => avx2_tile::<1, NARROW>(&row, x, y, stride),
-                }
-            }
+            tiles!(avx2_tile, NARROW; &row, at, x, y, stride);
         }
     }
 }
@@ -146,24 +153,14 @@ unsafe fn avx512_some<const H: usize>(
     y: &mut [f32],
     stride: usize,
 ) {
-    for (group, x) in x.groups().enumerate() {
-        let y = &mut y[group * WIDTH * stride + at..];
-        // SAFETY: as in `avx512_rows`.
-        unsafe {
-            match x.scales.len() {
-                4 => avx512_tile::<H, 4>(rows, x, y, stride),
-                3 => avx512_tile::<H, 3>(rows, x, y, stride),
-                2 => avx512_tile::<H, 2>(rows, x, y, stride),
-                _ => avx512_tile::<H, 1>(rows, x, y, stride),
-            }
-        }
-    }
+    // SAFETY: as in `avx512_rows`.
+    unsafe { tiles!(avx512_tile, H; rows, at, x, y, stride) }
 }
 
 /// `H` block rows of `N` vectors: what is loaded of a vector serves all the rows, and of a row all the vectors.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn avx512_tile<const H: usize, const N: usize>(
+unsafe fn avx512_tile<const N: usize, const H: usize>(
     rows: &[Row<'_>; H],
     x: Vectors<'_>,
     y: &mut [f32],
