@@ -104,20 +104,24 @@ macro_rules! dispatched {
 /// Like [`dispatched!`], for a body that is generic over [`Lanes`](super::lanes::Lanes): `L`
 /// names the register type inside it.
 macro_rules! dispatched_lanes {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident<L>($($arg:ident: $ty:ty),* $(,)?) $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<L>($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
         #[inline]
-        $vis fn $name(path: $crate::kernel::Path, $($arg: $ty),*) {
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name(path: $crate::kernel::Path, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            fn body<L: $crate::kernel::lanes::Lanes>($($arg: $ty),*) $body
+            #[allow(clippy::too_many_arguments)]
+            fn body<L: $crate::kernel::lanes::Lanes>($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-            fn avx2($($arg: $ty),*) { body::<$crate::kernel::lanes::x86::Avx2>($($arg),*) }
+            #[allow(clippy::too_many_arguments)]
+            fn avx2($($arg: $ty),*) $(-> $ret)? { body::<$crate::kernel::lanes::x86::Avx2>($($arg),*) }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512dq,bmi1,bmi2,lzcnt,popcnt")]
-            fn avx512($($arg: $ty),*) { body::<$crate::kernel::lanes::x86::Avx512>($($arg),*) }
+            #[allow(clippy::too_many_arguments)]
+            fn avx512($($arg: $ty),*) $(-> $ret)? { body::<$crate::kernel::lanes::x86::Avx512>($($arg),*) }
 
             match path {
                 // SAFETY: as in `dispatched!`.

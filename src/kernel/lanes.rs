@@ -4,7 +4,7 @@
 //! instantiated per instruction set. Every operation is exact IEEE arithmetic on each element,
 //! so the instances cannot differ.
 
-use super::scalar::{flush, fold16};
+use super::scalar::{flush, fold16, greatest};
 
 /// Sixteen `f32`.
 pub trait Lanes: Copy {
@@ -18,8 +18,14 @@ pub trait Lanes: Copy {
     fn store(self, x: &mut [f32; 16]);
     /// Element-wise sum.
     fn plus(self, other: Self) -> Self;
+    /// Element-wise difference.
+    fn minus(self, other: Self) -> Self;
     /// Element-wise product.
     fn times(self, other: Self) -> Self;
+    /// Element-wise absolute value.
+    fn magnitude(self) -> Self;
+    /// The own element where it is greater, else (if one of them is NaN, too) the other's.
+    fn greater(self, other: Self) -> Self;
     /// Zero where the magnitude is below 2⁻⁶⁰.
     fn flushed(self) -> Self;
     /// The sum of all elements in the profile's order.
@@ -28,6 +34,13 @@ pub trait Lanes: Copy {
         let mut x = [0.0; 16];
         self.store(&mut x);
         fold16(x)
+    }
+    /// The greatest element, none being NaN.
+    #[inline(always)]
+    fn greatest(self) -> f32 {
+        let mut x = [0.0; 16];
+        self.store(&mut x);
+        greatest(x)
     }
 }
 
@@ -53,8 +66,20 @@ impl Lanes for Plain {
         Plain(std::array::from_fn(|j| self.0[j] + other.0[j]))
     }
     #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        Plain(std::array::from_fn(|j| self.0[j] - other.0[j]))
+    }
+    #[inline(always)]
     fn times(self, other: Self) -> Self {
         Plain(std::array::from_fn(|j| self.0[j] * other.0[j]))
+    }
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        Plain(self.0.map(f32::abs))
+    }
+    #[inline(always)]
+    fn greater(self, other: Self) -> Self {
+        Plain(std::array::from_fn(|j| if self.0[j] > other.0[j] { self.0[j] } else { other.0[j] }))
     }
     #[inline(always)]
     fn flushed(self) -> Self {
@@ -100,9 +125,27 @@ pub mod x86 {
             unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
         }
         #[inline(always)]
+        fn minus(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx2(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
         fn times(self, other: Self) -> Self {
             // SAFETY: as above.
             unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        fn magnitude(self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let sign = _mm256_set1_ps(-0.0);
+                Avx2(_mm256_andnot_ps(sign, self.0), _mm256_andnot_ps(sign, self.1))
+            }
+        }
+        #[inline(always)]
+        fn greater(self, other: Self) -> Self {
+            // SAFETY: as above. `max` takes its second operand where the first is not greater.
+            unsafe { Avx2(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
         }
         #[inline(always)]
         fn flushed(self) -> Self {
@@ -126,6 +169,17 @@ pub mod x86 {
                     _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
                 let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
                 _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+            }
+        }
+        #[inline(always)]
+        fn greatest(self) -> f32 {
+            // SAFETY: as above.
+            unsafe {
+                let eight = _mm256_max_ps(self.0, self.1);
+                let four =
+                    _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+                let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+                _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
             }
         }
     }
@@ -157,9 +211,24 @@ pub mod x86 {
             unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
         }
         #[inline(always)]
+        fn minus(self, other: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx512(_mm512_sub_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
         fn times(self, other: Self) -> Self {
             // SAFETY: as above.
             unsafe { Avx512(_mm512_mul_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        fn magnitude(self) -> Self {
+            // SAFETY: as above.
+            unsafe { Avx512(_mm512_abs_ps(self.0)) }
+        }
+        #[inline(always)]
+        fn greater(self, other: Self) -> Self {
+            // SAFETY: as above. `max` takes its second operand where the first is not greater.
+            unsafe { Avx512(_mm512_max_ps(self.0, other.0)) }
         }
         #[inline(always)]
         fn flushed(self) -> Self {
@@ -168,6 +237,69 @@ pub mod x86 {
                 let least = _mm512_set1_ps(f32::from_bits((127 - 60) << 23));
                 let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_abs_ps(self.0), least);
                 Avx512(_mm512_maskz_mov_ps(large, self.0))
+            }
+        }
+        #[inline(always)]
+        fn fold(self) -> f32 {
+            self.halves().fold()
+        }
+        #[inline(always)]
+        fn greatest(self) -> f32 {
+            self.halves().greatest()
+        }
+    }
+
+    impl Avx512 {
+        /// The same values in two registers.
+        #[inline(always)]
+        fn halves(self) -> Avx2 {
+            // SAFETY: as above.
+            unsafe {
+                let upper = _mm512_extractf32x8_ps::<1>(self.0);
+                Avx2(_mm512_castps512_ps256(self.0), upper)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Path, dispatched_lanes};
+    use proptest::prelude::*;
+
+    dispatched_lanes! {
+        /// What every operation makes of two vectors; `odd` may hold NaN.
+        fn all<L>(a: &[f32; 16], b: &[f32; 16], odd: &[f32; 16]) -> Vec<u32> {
+            let (x, y, odd) = (L::load(a), L::load(b), L::load(odd));
+            let greater = odd.magnitude().greater(x.magnitude());
+            let vectors = [
+                x.plus(y), x.minus(y), x.times(y), x.flushed(), x.magnitude(), x.greater(y), greater,
+                L::splat(a[0]),
+            ];
+            let numbers = [x.fold(), x.greatest(), greater.greatest()];
+            let mut bits: Vec<u32> = numbers.map(f32::to_bits).to_vec();
+            for vector in vectors {
+                let mut out = [0.0; 16];
+                vector.store(&mut out);
+                bits.extend(out.map(f32::to_bits));
+            }
+            bits
+        }
+    }
+
+    fn value() -> impl Strategy<Value = f32> {
+        prop_oneof![-9.0f32..9.0, -1e-17f32..1e-17, Just(0.0), Just(-0.0), Just(3.0), Just(1e30)]
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_computes_the_same(
+            a in prop::array::uniform16(value()), b in prop::array::uniform16(value()),
+            odd in prop::array::uniform16(prop_oneof![value(), Just(f32::NAN), Just(f32::INFINITY)]),
+        ) {
+            let want = all(Path::Portable, &a, &b, &odd);
+            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+                prop_assert_eq!(&all(path, &a, &b, &odd), &want, "{:?}", path);
             }
         }
     }

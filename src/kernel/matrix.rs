@@ -9,8 +9,8 @@
 //! eighth would add is worth less than what it costs: with it, `maddubs` could saturate and AVX2
 //! would have to widen every product on its own.
 
-use super::scalar::{greatest, recip, round_to_i32};
-use super::{Path, dispatched};
+use super::scalar::{recip, round_to_i32};
+use super::{Path, dispatched_lanes};
 
 /// Rows of a block.
 pub const ROWS: usize = 16;
@@ -261,18 +261,15 @@ impl Quantised {
     }
 }
 
-dispatched! {
+dispatched_lanes! {
     /// Quantises a vector to bytes with 64 added and returns its scale.
-    pub(super) fn quantise(x: &[f32], q: &mut [u8]) -> f32 {
-        let mut most = [0.0f32; 16];
+    pub(super) fn quantise<L>(x: &[f32], q: &mut [u8]) -> f32 {
+        let mut most = L::splat(0.0);
         let (chunks, rest) = x.as_chunks::<16>();
         for c in chunks {
-            for j in 0..16 {
-                let m = c[j].abs();
-                most[j] = if m > most[j] { m } else { most[j] };
-            }
+            most = L::load(c).magnitude().greater(most);
         }
-        let mut max = greatest(most);
+        let mut max = most.greatest();
         for x in rest {
             max = if x.abs() > max { x.abs() } else { max };
         }

@@ -5,22 +5,20 @@ use std::arch::x86_64::*;
 use super::matrix::{Block, ROWS};
 use super::sparse::{Columns, Entry, Sparse};
 
-/// Runs a tile function over all blocks of rows, as many at a time as the registers hold.
+/// Runs a tile function over all blocks of rows, at each step for the first of these numbers of blocks that are left.
 macro_rules! tiles {
-    ($tile:ident; $columns:ident, $x:ident, $y:ident) => {
-        for (group, y) in $y.chunks_mut(TALL * ROWS).enumerate() {
-            let first = group * TALL;
-            match y.len() / ROWS {
-                3 => $tile::<3>($columns, first, $x, y),
-                2 => $tile::<2>($columns, first, $x, y),
-                _ => $tile::<1>($columns, first, $x, y),
-            }
+    ($tile:ident: $($tall:literal)*; $columns:ident, $x:ident, $y:ident) => {
+        let mut first = 0;
+        while first < $columns.tall() {
+            let (left, y) = ($columns.tall() - first, &mut $y[first * ROWS..]);
+            $(if left >= $tall {
+                $tile::<$tall>($columns, first, $x, y);
+                first += $tall;
+                continue;
+            })*
         }
     };
 }
-
-/// Blocks of rows at a time.
-const TALL: usize = 3;
 
 /// The four values of an entry in every place of a register.
 #[inline(always)]
@@ -39,10 +37,12 @@ pub fn avx2(columns: &Columns, x: &Sparse, y: &mut [f32]) {
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     // SAFETY: as many rows in `y` as in `columns`.
-    unsafe { tiles!(avx2_tile; columns, x, y) }
+    unsafe {
+        tiles!(avx2_tile: 3 2 1; columns, x, y);
+    }
 }
 
-/// `y` has room for `B` blocks of rows, of which `first` is the first.
+/// `y` begins with room for `B` blocks of rows, of which `first` is the first.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
@@ -99,29 +99,40 @@ pub fn avx512(columns: &Columns, x: &Sparse, y: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     // SAFETY: as many rows in `y` as in `columns`.
-    unsafe { tiles!(avx512_tile; columns, x, y) }
+    unsafe {
+        tiles!(avx512_tile: 8 4 2 1; columns, x, y);
+    }
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
     // Two sums per block, for even and odd entries, hide the latency of the accumulation.
-    let mut sums = [[_mm512_setzero_si512(); 2]; B];
-    for (i, entry) in x.entries().iter().enumerate() {
+    let mut even = [_mm512_setzero_si512(); B];
+    let mut odd = even;
+    let add = |sums: &mut [__m512i; B], entry: &Entry| {
         let values = _mm512_set1_epi32(splat(entry));
-        for (sum, block) in sums.iter_mut().zip(&columns.blocks_of(entry)[first..]) {
+        for (sum, block) in sums.iter_mut().zip(&columns.blocks_of(entry)[first..][..B]) {
             // SAFETY: a block is 64 aligned bytes.
             let w = unsafe { _mm512_load_si512(block.0.as_ptr().cast()) };
-            sum[i & 1] = _mm512_dpbusd_epi32(sum[i & 1], values, w);
+            *sum = _mm512_dpbusd_epi32(*sum, values, w);
         }
+    };
+    let (twos, last) = x.entries().as_chunks::<2>();
+    for [e0, e1] in twos {
+        add(&mut even, e0);
+        add(&mut odd, e1);
+    }
+    for entry in last {
+        add(&mut even, entry);
     }
     let scale = _mm512_set1_ps(x.scale());
-    for (b, (sum, y)) in sums.iter().zip(y.as_chunks_mut::<ROWS>().0).enumerate() {
+    for (b, y) in y.as_chunks_mut::<ROWS>().0.iter_mut().take(B).enumerate() {
         // SAFETY: both arrays hold one register's worth.
         unsafe {
             let scale =
                 _mm512_mul_ps(scale, _mm512_loadu_ps(columns.scales_of(first + b).as_ptr()));
-            let total = _mm512_cvtepi32_ps(_mm512_add_epi32(sum[0], sum[1]));
+            let total = _mm512_cvtepi32_ps(_mm512_add_epi32(even[b], odd[b]));
             _mm512_storeu_ps(y.as_mut_ptr(), _mm512_mul_ps(total, scale));
         }
     }

@@ -5,24 +5,23 @@
 
 use std::f32::consts::LOG2_E;
 
-use super::dispatched;
-use super::scalar::{exp2, fold16, greatest, logistic, rsqrt, tanh};
+use super::lanes::Lanes;
+use super::scalar::{exp2, logistic, rsqrt, tanh};
+use super::{dispatched, dispatched_lanes};
 
 /// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
 #[inline(always)]
-fn sum(x: &[f32]) -> f32 {
-    let mut s = [0.0f32; 16];
-    for c in x.as_chunks::<16>().0 {
-        for j in 0..16 {
-            s[j] += c[j];
-        }
+fn sum<L: Lanes>(x: &[f32]) -> f32 {
+    let mut s = L::splat(0.0);
+    for c in x.as_chunks().0 {
+        s = s.plus(L::load(c));
     }
-    fold16(s)
+    s.fold()
 }
 
 /// Normalises `x` to mean 0 and variance 1 and writes it, scaled and shifted, to `y`.
 #[inline(always)]
-fn normalise(
+fn normalise<L: Lanes>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
@@ -30,38 +29,35 @@ fn normalise(
     inverse_len: f32,
     y: &mut [f32],
 ) {
-    let mean = sum(x) * inverse_len;
-    let mut s = [0.0f32; 16];
-    for (c, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
-        for j in 0..16 {
-            let d = c[j] - mean;
-            y[j] = d;
-            s[j] += d * d;
-        }
+    let mean = L::splat(sum::<L>(x) * inverse_len);
+    let mut s = L::splat(0.0);
+    for (x, y) in x.as_chunks().0.iter().zip(y.as_chunks_mut().0) {
+        let d = L::load(x).minus(mean);
+        d.store(y);
+        s = s.plus(d.times(d));
     }
-    let scale = rsqrt(fold16(s) * inverse_len + epsilon);
+    let scale = rsqrt(s.fold() * inverse_len + epsilon);
     for ((y, w), b) in y.iter_mut().zip(weight).zip(bias) {
         *y = (*y * scale) * w + b;
     }
 }
 
-dispatched! {
+dispatched_lanes! {
     /// Layer norm with epsilon 10⁻⁵; `inverse_len` is 1/len rounded to binary32.
-    pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], inverse_len: f32, y: &mut [f32]) {
-        normalise(x, weight, bias, 1e-5, inverse_len, y);
+    pub fn layer_norm<L>(x: &[f32], weight: &[f32], bias: &[f32], inverse_len: f32, y: &mut [f32]) {
+        normalise::<L>(x, weight, bias, 1e-5, inverse_len, y);
     }
 }
 
-dispatched! {
+dispatched_lanes! {
     /// `y = x/‖x‖`, or zero where that has no finite length.
-    pub fn unit(x: &[f32], y: &mut [f32]) {
-        let mut s = [0.0f32; 16];
-        for x in x.as_chunks::<16>().0 {
-            for (s, x) in s.iter_mut().zip(x) {
-                *s += x * x;
-            }
+    pub fn unit<L>(x: &[f32], y: &mut [f32]) {
+        let mut s = L::splat(0.0);
+        for x in x.as_chunks().0 {
+            let x = L::load(x);
+            s = s.plus(x.times(x));
         }
-        let total = fold16(s);
+        let total = s.fold();
         if total > 1e-24 && total < 1e24 {
             let scale = rsqrt(total);
             for (y, x) in y.iter_mut().zip(x) {
@@ -73,23 +69,27 @@ dispatched! {
     }
 }
 
-dispatched! {
+/// Sixteen of a head's values.
+#[inline(always)]
+fn part(x: &[f32; 64], c: usize) -> &[f32; 16] {
+    &x.as_chunks().0[c]
+}
+
+dispatched_lanes! {
     /// Group norm over one head of 64 with epsilon 64·10⁻⁵, then the bonus term
     /// `(Σ r·k·r_k) · v`, then the gate.
-    pub fn head_output(
+    pub fn head_output<L>(
         y: &mut [f32; 64], weight: &[f32; 64], bias: &[f32; 64],
         r: &[f32; 64], k: &[f32; 64], r_k: &[f32; 64], v: &[f32; 64], g: &[f32; 64],
     ) {
         let x = *y;
-        normalise(&x, weight, bias, 64e-5, 1.0 / 64.0, y);
-        let mut s = [0.0f32; 16];
+        normalise::<L>(&x, weight, bias, 64e-5, 1.0 / 64.0, y);
+        let mut s = L::splat(0.0);
         for c in 0..4 {
-            for j in 0..16 {
-                let i = c * 16 + j;
-                s[j] += (r[i] * k[i]) * r_k[i];
-            }
+            let [r, k, r_k] = [part(r, c), part(k, c), part(r_k, c)];
+            s = s.plus(L::load(r).times(L::load(k)).times(L::load(r_k)));
         }
-        let bonus = fold16(s);
+        let bonus = s.fold();
         for i in 0..64 {
             y[i] = (y[i] + bonus * v[i]) * g[i];
         }
@@ -169,22 +169,20 @@ dispatched! {
     }
 }
 
-dispatched! {
+dispatched_lanes! {
     /// One head's keys. From key `k` and learning rate `a`: the removal key
     /// `kk = normalise(k · k_k)`, `minus = −kk`, `scaled = kk · a`, and `k = k · (1 + (a − 1) · k_a)`.
-    pub fn keys(
+    pub fn keys<L>(
         k: &mut [f32; 64], a: &[f32; 64], k_k: &[f32; 64], k_a: &[f32; 64],
         minus: &mut [f32; 64], scaled: &mut [f32; 64],
     ) {
-        let mut s = [0.0f32; 16];
+        let mut s = L::splat(0.0);
         for c in 0..4 {
-            for j in 0..16 {
-                let i = c * 16 + j;
-                minus[i] = k[i] * k_k[i];
-                s[j] += minus[i] * minus[i];
-            }
+            let kk = L::load(part(k, c)).times(L::load(part(k_k, c)));
+            kk.store(&mut minus.as_chunks_mut().0[c]);
+            s = s.plus(kk.times(kk));
         }
-        let total = fold16(s);
+        let total = s.fold();
         // torch divides by max(‖·‖, 1e-12).
         let scale = rsqrt(if total > 1e-24 { total } else { 1e-24 });
         for i in 0..64 {
@@ -209,18 +207,16 @@ fn frequency(x: f32) -> u32 {
 /// Sums of frequencies are kept up to every such token.
 pub const SPAN: usize = 8;
 
-dispatched! {
+dispatched_lanes! {
     /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and the sums
     /// `sums[b] = Σ_{i<8b} f_i`, as many as there are whole spans and one more.
-    pub fn frequencies(logits: &[f32], f: &mut [u32], sums: &mut [u64]) {
-        let mut most = [f32::MIN; 16];
+    pub fn frequencies<L>(logits: &[f32], f: &mut [u32], sums: &mut [u64]) {
+        let mut most = L::splat(f32::MIN);
         let (chunks, rest) = logits.as_chunks::<16>();
         for c in chunks {
-            for j in 0..16 {
-                most[j] = if c[j] > most[j] { c[j] } else { most[j] };
-            }
+            most = L::load(c).greater(most);
         }
-        let mut max = greatest(most);
+        let mut max = most.greatest();
         for &l in rest {
             max = if l > max { l } else { max };
         }
