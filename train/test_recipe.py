@@ -12,6 +12,7 @@ from corpus import DOMAINS, looks_like_wiki
 from data import Batches, Domain
 from export import float_file, int8_file, load
 from gpu import Gpu
+from grow import grown
 from loss import _fused, _surprise, head_loss
 from model import RWKV7, Config
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
@@ -173,6 +174,21 @@ def test_smoothing_changes_loudness_and_nothing_else():
         assert torch.allclose(logits(smooth), logits(state), rtol=1e-3, atol=1e-4)
     before, after = (loudness(s, ids)["blocks.0.ffn.key.weight"] for s in (state, smooth))
     assert after[5] / after.median() < 0.7 * before[5] / before.median()
+
+
+def test_a_grown_model_is_deeper_and_the_same():
+    state = tiny_state()
+    deeper = grown(state)
+    assert Config.of(deeper).layers == 2 * TINY.layers
+    ids = torch.randint(0, TINY.vocab, (2, 32))
+
+    def hidden(state):
+        model = RWKV7(Config.of(state))
+        model.load_state_dict(state)
+        return model(ids)
+
+    with torch.no_grad():
+        assert torch.equal(hidden(deeper), hidden(state))
 
 
 def test_straight_rounds_forward_and_not_backward():
