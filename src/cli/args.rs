@@ -78,8 +78,9 @@ impl FromArgMatches for LevelArg {
 /// Where the model comes from.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArg {
-    /// A model file (safetensors) to use instead of the built-in ones
-    #[arg(long, value_name = "FILE")]
+    /// A model to use instead of the built-in ones: a file (safetensors), or the name of an installed
+    /// one (llz model list)
+    #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
 }
 

@@ -90,7 +90,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Unsafe { .. } => {
             Some("nothing was written; rename it before packing, or distrust its archive")
         }
-        Error::Model(_) => Some("give the model it was made with as --model FILE"),
+        Error::Model(_) => Some(
+            "llz model list shows the models here; others are given as --model FILE or installed",
+        ),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use llz::model::{hex, known};
+use llz::model::{hex, installed, known};
 use llz::{Error, Info, Result};
 use serde_json::{Value, json};
 
@@ -59,16 +59,24 @@ fn text(name: &str, info: &Info) -> String {
     text
 }
 
-/// A model's SHA-256, after its name if it is built in.
+/// A model's SHA-256, after its name if it is here.
 fn named(sha256: &[u8; 32]) -> String {
-    let name = known(sha256).map_or("not built in", |built| built.name);
-    format!("{name}, {}", hex(sha256))
+    format!("{}, {}", name(sha256).as_deref().unwrap_or("not installed"), hex(sha256))
+}
+
+/// What a built-in or installed model is called.
+fn name(sha256: &[u8; 32]) -> Option<String> {
+    match known(sha256) {
+        Some(built) => Some(built.name.to_owned()),
+        // A directory that cannot be read has no models, as far as this is concerned.
+        None => Some(installed::by_sha256(sha256).ok()??.name),
+    }
 }
 
 fn as_json(info: &Info) -> Value {
     let model = info.model.map(|model| {
         json!({
-            "name": known(&model.sha256).map(|built| built.name),
+            "name": name(&model.sha256),
             "sha256": hex(&model.sha256),
             "tokenizer": hex(&model.tokenizer),
             "profile": model.profile,

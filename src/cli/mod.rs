@@ -10,6 +10,7 @@ mod filter;
 mod info;
 mod list;
 mod man;
+mod model;
 mod pack;
 mod report;
 mod session;
@@ -36,6 +37,7 @@ Examples:
   llz test src.llz                          decode everything, check every checksum
   tar -I 'llz filter' -cf x.tar.llz dir     as tar's compressor; -xf works the same way
   ssh host llz pack -o - /etc | llz unpack -C copy -
+  llz model install base.safetensors        a larger model, for --model base
 
 Exit codes:
   0    done
@@ -76,6 +78,7 @@ enum Verb {
     Test(test::Args),
     Cat(cat::Args),
     Filter(filter::Args),
+    Model(model::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -99,6 +102,7 @@ impl Verb {
             Verb::Test(args) => test::run(args, session),
             Verb::Cat(args) => cat::run(args, session),
             Verb::Filter(args) => filter::run(args, session),
+            Verb::Model(args) => model::run(args, session),
             Verb::Completions(args) => completions::run(args),
             Verb::Man(args) => man::run(args),
         }
@@ -113,6 +117,7 @@ impl Verb {
             Verb::Test(args) => Some(&args.source.archive),
             Verb::Cat(args) => Some(&args.source.archive),
             Verb::Filter(_) => Some(Path::new("-")),
+            Verb::Model(args) => args.subject(),
             Verb::Pack(_) | Verb::Completions(_) | Verb::Man(_) => None,
         }
     }
@@ -129,7 +134,11 @@ impl Verb {
 
     /// Whether nothing has to be cleaned up when it is interrupted.
     fn may_be_killed(&self) -> bool {
-        !matches!(self, Verb::Pack(_) | Verb::Unpack(_))
+        match self {
+            Verb::Pack(_) | Verb::Unpack(_) => false,
+            Verb::Model(args) => args.may_be_killed(),
+            _ => true,
+        }
     }
 }
 

@@ -111,12 +111,17 @@ impl Engine {
     /// An engine for packing at a level.
     ///
     /// # Errors
-    /// [`Error::Model`] or [`Error::Io`] when a given model file cannot be used.
+    /// [`Error::Model`], [`Error::Io`] or [`Error::Limit`] when a given model cannot be used,
+    /// [`Error::Usage`] when the level uses none.
     pub fn for_packing(options: EngineOptions) -> Result<Self> {
         let effort = effort(options.level.get());
         let model = match (effort.model, &options.model) {
-            (None, _) => None,
-            (_, Some(path)) => Some(model::open(path)?),
+            (None, None) => None,
+            (None, Some(_)) => {
+                let level = options.level.get();
+                return Err(Error::Usage(format!("level {level} uses no model; 4 to 9 do")));
+            }
+            (_, Some(given)) => Some(model::open(given, &options.limits)?),
             (Some(name), None) => Some(model::built_in(name)?),
         };
         let params = CoderParams { mixer: effort.profile.id, table_bits: 24 };
@@ -139,7 +144,10 @@ impl Engine {
             Some(wanted) if wanted.profile != NUMERIC_PROFILE => {
                 return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
             }
-            Some(wanted) => Some(model::find(&wanted.sha256, options.model.as_deref())?),
+            Some(wanted) => {
+                let given = options.model.as_deref();
+                Some(model::find(&wanted.sha256, given, &options.limits)?)
+            }
         };
         let engine = Self::new(options, params, loaded)?;
         if let Some(wanted) = model {

@@ -123,7 +123,8 @@ pub struct EngineOptions {
     pub level: Level,
     /// Worker threads; 0 means one per available core. Never changes the output.
     pub threads: usize,
-    /// A model file to use instead of the built-in ones.
+    /// A model to use instead of the built-in ones: a file, or the name of an installed one
+    /// ([`installed`](crate::model::installed)). Reading an archive finds an installed model without it.
     pub model: Option<std::path::PathBuf>,
     /// Memory and chunk limits.
     pub limits: Limits,

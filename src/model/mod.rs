@@ -3,6 +3,7 @@
 mod fingerprint;
 mod forward;
 mod frequencies;
+pub mod installed;
 mod load;
 mod registry;
 mod state;

@@ -4,6 +4,7 @@ mod contents;
 mod errors;
 mod filter;
 mod interrupt;
+mod models;
 mod names;
 mod options;
 mod output;
@@ -17,7 +18,8 @@ use assert_cmd::Command;
 /// The program, to be run in a directory.
 fn llz(dir: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("llz"));
-    command.current_dir(dir).env("NO_COLOR", "1");
+    // No test sees the models that its user has installed.
+    command.current_dir(dir).env("NO_COLOR", "1").env("LLZ_MODELS", dir.join("models"));
     command
 }
 

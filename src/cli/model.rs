@@ -1,0 +1,148 @@
+//! `llz model`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use llz::model::installed::{self, Installed};
+use llz::model::{BUILT_IN, BuiltIn};
+use llz::{Error, Limits, Result};
+use serde_json::{Value, json};
+
+use super::Status;
+use super::args::size;
+use super::report;
+use super::session::Session;
+use super::terminal::escape;
+
+const EXAMPLES: &str = "\
+Examples:
+  llz model list                           what is built in and installed
+  llz model install base.safetensors       copies it to where llz finds it
+  llz pack --model base -9 corpus          packs with it
+  llz unpack corpus.llz                    finds it by the checksum in the archive
+  llz model remove base                    archives made with it then need its file again
+
+Installed models lie in $LLZ_MODELS, or in llz/models in the user's data directory.";
+
+/// List, install and remove models
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the built-in and the installed models
+    List {
+        /// Print one JSON object per model
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a model file to where llz finds it by name, and by the archives made with it
+    Install {
+        /// The model (safetensors)
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// What to call it [default: the name it has in itself]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Bytes of the file at most [default: 512M]
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        limit_memory: Option<u64>,
+    },
+    /// Take an installed model away
+    Remove {
+        /// Its name, as `llz model list` shows it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+impl Args {
+    /// The file that an error without a path of its own is about.
+    pub fn subject(&self) -> Option<&Path> {
+        match &self.verb {
+            Verb::Install { file, .. } => Some(file),
+            Verb::List { .. } | Verb::Remove { .. } => None,
+        }
+    }
+
+    /// Whether nothing has to be cleaned up when it is interrupted.
+    pub fn may_be_killed(&self) -> bool {
+        !matches!(self.verb, Verb::Install { .. })
+    }
+}
+
+pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    match &args.verb {
+        Verb::List { json } => list(*json)?,
+        Verb::Install { file, name, limit_memory } => {
+            let memory = limit_memory.unwrap_or(Limits::default().memory);
+            let limits = Limits { memory, ..Limits::default() };
+            let model = installed::install(file, name.as_deref(), &limits)?;
+            say(session, &format!("{} → {}", model.name, model.path.display()));
+        }
+        Verb::Remove { name } => {
+            let model = installed::remove(name)?;
+            say(session, &format!("removed {}", model.path.display()));
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn say(session: &Session, line: &str) {
+    if !session.quiet {
+        eprintln!("llz: {}", escape(line));
+    }
+}
+
+fn list(as_json: bool) -> Result<()> {
+    let installed = installed::installed()?;
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        let values = BUILT_IN.iter().map(built_in_json).chain(installed.iter().map(installed_json));
+        for value in values {
+            report::print_json(&mut out, &value)?;
+        }
+    } else {
+        out.write_all(table(&installed).as_bytes()).map_err(|e| Error::io("-", e))?;
+    }
+    out.flush().map_err(|e| Error::io("-", e))
+}
+
+fn table(installed: &[Installed]) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, bytes: u64, sha256: &str, place: &str| {
+        let (bytes, sha256) = (report::bytes(bytes), &sha256[..12]);
+        text += &format!("{name:<16} {bytes:>8}  {sha256}  {place}\n");
+    };
+    for built in &BUILT_IN {
+        line(built.name, built.bytes.len() as u64, built.sha256, "built in");
+    }
+    for model in installed {
+        line(&model.name, model.bytes, &model.sha256, &escape(&model.path.display().to_string()));
+    }
+    text
+}
+
+fn built_in_json(built: &BuiltIn) -> Value {
+    json!({
+        "name": built.name,
+        "bytes": built.bytes.len(),
+        "sha256": built.sha256,
+        "built_in": true,
+    })
+}
+
+fn installed_json(model: &Installed) -> Value {
+    json!({
+        "name": model.name,
+        "bytes": model.bytes,
+        "sha256": model.sha256,
+        "built_in": false,
+        "path": report::path_json(&model.path),
+    })
+}

@@ -1,0 +1,231 @@
+//! Models that a user installed: safetensors files in one directory, found by name or by content.
+//!
+//! An archive names its model by SHA-256 and nothing else, so a file's name is `NAME-SHA256.safetensors`:
+//! unpacking finds the right one without being told, and two versions of a model can lie side by side.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+
+use super::registry::{BUILT_IN, hex, known};
+use super::weights::Model;
+
+const EXTENSION: &str = "safetensors";
+/// Hexadecimal digits of a SHA-256.
+const DIGITS: usize = 64;
+/// Most bytes of a name.
+const NAME: usize = 64;
+
+/// A model in the directory of installed ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// What `--model` calls it.
+    pub name: String,
+    /// SHA-256 of the file, in hexadecimal, as its name says; opening it checks.
+    pub sha256: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Where installed models are: `$LLZ_MODELS`, or else `llz/models` in the user's data directory
+/// (`$XDG_DATA_HOME`, `~/.local/share`; on Windows `%APPDATA%`). `None` where the system knows no
+/// such directory.
+pub fn directory() -> Option<PathBuf> {
+    match std::env::var_os("LLZ_MODELS").filter(|path| !path.is_empty()) {
+        Some(path) => Some(path.into()),
+        None => Some(etcetera::choose_base_strategy().ok()?.data_dir().join("llz").join("models")),
+    }
+}
+
+/// The installed models, by name. Files of other names are passed over.
+///
+/// # Errors
+/// [`Error::Io`] when the directory is there and cannot be read.
+pub fn installed() -> Result<Vec<Installed>> {
+    let Some(directory) = directory() else { return Ok(Vec::new()) };
+    let failed = |error| Error::io(&directory, error);
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let Some((name, sha256)) = parse(&path) else { continue };
+        // What went away meanwhile is not installed.
+        let Ok(metadata) = path.metadata() else { continue };
+        if metadata.is_file() {
+            found.push(Installed { name, sha256, bytes: metadata.len(), path });
+        }
+    }
+    found.sort_by(|a, b| (&a.name, &a.sha256).cmp(&(&b.name, &b.sha256)));
+    Ok(found)
+}
+
+/// The installed model of this name, which may go on with a part of its SHA-256 (`base-4f09`) where
+/// several have the name.
+///
+/// # Errors
+/// [`Error::Model`] when there are several.
+pub fn by_name(given: &str) -> Result<Option<Installed>> {
+    let mut fitting = installed()?;
+    fitting.retain(|model| {
+        let digits = given.strip_prefix(&model.name);
+        digits == Some("")
+            || digits
+                .and_then(|d| d.strip_prefix('-'))
+                .is_some_and(|d| !d.is_empty() && model.sha256.starts_with(d))
+    });
+    if fitting.len() > 1 {
+        let names: Vec<String> = fitting.iter().map(Installed::short).collect();
+        let names = names.join(", ");
+        return Err(Error::Model(format!("{given:?} may be any of {names}")));
+    }
+    Ok(fitting.pop())
+}
+
+/// The installed model with this SHA-256.
+///
+/// # Errors
+/// As [`installed`].
+pub fn by_sha256(sha256: &[u8; 32]) -> Result<Option<Installed>> {
+    let wanted = hex(sha256);
+    Ok(installed()?.into_iter().find(|model| model.sha256 == wanted))
+}
+
+/// Copies a model file to where installed models are, under `name` or the one in its metadata, after
+/// making sure that it is a model. The copy appears whole or not at all; installing a model again
+/// changes nothing.
+///
+/// # Errors
+/// [`Error::Model`] for a file that is no model, is built in, or has no usable name; [`Error::Limit`]
+/// for one beyond the memory limit; [`Error::Io`]; [`Error::Usage`] where there is no place for it.
+pub fn install(file: &Path, name: Option<&str>, limits: &Limits) -> Result<Installed> {
+    let bytes = read(file, limits)?;
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    if let Some(built) = known(&sha256) {
+        return Err(Error::Model(format!("this is {}, which is built in", built.name)));
+    }
+    let model = Model::from_safetensors(&bytes, sha256)?.0;
+    let name = name.unwrap_or_else(|| model.name()).to_owned();
+    if !is_name(&name) {
+        return Err(Error::Model(format!(
+            "{name:?} cannot be a model's name (letters, digits, '-', '_' and '.', {NAME} at most); \
+             give another with --name"
+        )));
+    }
+    if BUILT_IN.iter().any(|built| built.name == name) {
+        return Err(Error::Model(format!(
+            "{name:?} is the name of a built-in model; give another with --name"
+        )));
+    }
+    let directory = directory().ok_or_else(|| {
+        Error::Usage("no directory for models is known here; set LLZ_MODELS".into())
+    })?;
+    if let Some(there) = by_sha256(&sha256)?.filter(|there| there.name == name) {
+        return Ok(there);
+    }
+    let sha256 = hex(&sha256);
+    let path = directory.join(format!("{name}-{sha256}.{EXTENSION}"));
+    let failed = |error| Error::io(&path, error);
+    fs::create_dir_all(&directory).map_err(failed)?;
+    let mut copy = tempfile::NamedTempFile::new_in(&directory).map_err(failed)?;
+    copy.write_all(&bytes).and_then(|()| copy.as_file().sync_all()).map_err(failed)?;
+    copy.persist(&path).map_err(|error| failed(error.error))?;
+    Ok(Installed { name, sha256, bytes: bytes.len() as u64, path })
+}
+
+/// Takes an installed model away.
+///
+/// # Errors
+/// [`Error::Model`] when there is none of this name or there are several; [`Error::Io`].
+pub fn remove(name: &str) -> Result<Installed> {
+    let model = by_name(name)?
+        .ok_or_else(|| Error::Model(format!("no installed model is called {name:?}")))?;
+    fs::remove_file(&model.path).map_err(|error| Error::io(&model.path, error))?;
+    Ok(model)
+}
+
+/// The bytes of a model file, which must fit the memory limit.
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let failed = |error| Error::io(path, error);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(limits.memory.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limits.memory {
+        return Err(Error::Limit {
+            what: format!("the model file {}", path.display()),
+            limit: limits.memory,
+            option: "--limit-memory",
+        });
+    }
+    Ok(bytes)
+}
+
+impl Installed {
+    /// Its name with as much of its SHA-256 as tells it apart.
+    pub fn short(&self) -> String {
+        format!("{}-{}", self.name, &self.sha256[..12])
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= NAME
+        && name.chars().all(plain)
+}
+
+/// Name and SHA-256 of a file's name.
+fn parse(path: &Path) -> Option<(String, String)> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    let (name, sha256) = stem.rsplit_once('-')?;
+    let digit = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let fits = is_name(name) && sha256.len() == DIGITS && sha256.chars().all(digit);
+    fits.then(|| (name.to_owned(), sha256.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_models_are_read_as_such() {
+        let digits = "0123456789abcdef".repeat(4);
+        let read = |name: String| parse(Path::new(&name));
+        assert_eq!(
+            read(format!("a-b.1-{digits}.safetensors")),
+            Some(("a-b.1".into(), digits.clone()))
+        );
+        for other in [
+            format!("{digits}.safetensors"),
+            format!("-{digits}.safetensors"),
+            format!("a-{}.safetensors", &digits[1..]),
+            format!("a-{}.safetensors", digits.to_uppercase()),
+            format!("a b-{digits}.safetensors"),
+            format!("a-{digits}.st"),
+            format!("a-{digits}"),
+        ] {
+            assert_eq!(read(other.clone()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_beyond_the_memory_limit_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1000).unwrap();
+        let limits = |memory| Limits { memory, ..Limits::default() };
+        assert_eq!(read(file.path(), &limits(1000)).unwrap().len(), 1000);
+        let error = read(file.path(), &limits(999)).unwrap_err();
+        assert!(matches!(error, Error::Limit { option: "--limit-memory", .. }), "{error}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Models besides the built-in ones: from a file, and installed.
+
+use std::fs;
+use std::path::Path;
+
+use predicates::prelude::*;
+
+use super::{llz, scratch, write};
+
+/// Writes a model that is not built in: `nano` under a name of the same length, so another file.
+fn another_model(path: &Path, name: &str) {
+    let mut bytes =
+        fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano.safetensors")).unwrap();
+    let (old, new) = (br#""name":"nano""#, format!(r#""name":"{name}""#));
+    let at = bytes.windows(old.len()).position(|w| w == old).unwrap();
+    assert_eq!(old.len(), new.len());
+    bytes[at..][..old.len()].copy_from_slice(new.as_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+/// The names that `llz model list` shows.
+fn names(dir: &Path) -> Vec<String> {
+    let ran = llz(dir).args(["model", "list"]).assert().success();
+    let text = String::from_utf8(ran.get_output().stdout.clone()).unwrap();
+    text.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+const TEXT: &str = "The quick brown fox jumps over the lazy dog, and the dog does not mind.\n";
+
+#[test]
+fn an_archive_finds_the_installed_model_it_was_made_with() {
+    let dir = scratch();
+    let dir = dir.path();
+    write(dir.join("text"), TEXT.repeat(20));
+    another_model(&dir.join("file.safetensors"), "mini");
+    assert_eq!(names(dir), ["nano", "small"]);
+    llz(dir).args(["model", "install", "file.safetensors"]).assert().success();
+    llz(dir).args(["model", "install", "file.safetensors"]).assert().success();
+    assert_eq!(names(dir), ["nano", "small", "mini"]);
+    fs::remove_file(dir.join("file.safetensors")).unwrap();
+
+    llz(dir).args(["pack", "--model", "mini", "text"]).assert().success();
+    llz(dir)
+        .args(["info", "text.llz"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("mini, "));
+    llz(dir).args(["unpack", "text.llz", "-C", "out"]).assert().success();
+    assert_eq!(fs::read_to_string(dir.join("out/text")).unwrap(), TEXT.repeat(20));
+
+    llz(dir).args(["model", "remove", "mini"]).assert().success();
+    assert_eq!(names(dir), ["nano", "small"]);
+    let refused = llz(dir).args(["test", "text.llz"]).assert().code(8);
+    refused.stderr(predicate::str::contains("SHA-256").and(predicate::str::contains("--model")));
+    llz(dir)
+        .args(["info", "text.llz"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("not installed"));
+}
+
+#[test]
+fn a_model_file_is_given_both_ways() {
+    let dir = scratch();
+    let dir = dir.path();
+    write(dir.join("text"), TEXT.repeat(20));
+    another_model(&dir.join("a.safetensors"), "onex");
+    another_model(&dir.join("b.safetensors"), "twox");
+    let with = |model| ["--model", model];
+    llz(dir).args(["pack", "text"]).args(with("a.safetensors")).assert().success();
+    llz(dir).args(["test", "text.llz"]).args(with("a.safetensors")).assert().success();
+    llz(dir).args(["test", "text.llz"]).assert().code(8);
+    let other = llz(dir).args(["test", "text.llz"]).args(with("b.safetensors")).assert().code(8);
+    other.stderr(predicate::str::contains("not the model this archive needs"));
+    llz(dir).args(["pack", "-f", "text"]).args(with("nano")).assert().success();
+    llz(dir).args(["test", "text.llz"]).assert().success();
+}
+
+#[test]
+fn two_models_of_one_name_are_told_apart() {
+    let dir = scratch();
+    let dir = dir.path();
+    write(dir.join("text"), TEXT);
+    for name in ["onex", "twox"] {
+        another_model(&dir.join("file"), name);
+        llz(dir).args(["model", "install", "file", "--name", "same"]).assert().success();
+    }
+    assert_eq!(names(dir), ["nano", "small", "same", "same"]);
+    let either = llz(dir).args(["pack", "--model", "same", "text"]).assert().code(8);
+    let said = String::from_utf8(either.get_output().stderr.clone()).unwrap();
+    let exact = said.split([' ', ',', '\n']).find(|word| word.starts_with("same-")).unwrap();
+    llz(dir).args(["pack", "--model", exact, "text"]).assert().success();
+    llz(dir).args(["model", "remove", exact]).assert().success();
+    assert_eq!(names(dir), ["nano", "small", "same"]);
+}
+
+#[test]
+fn what_is_no_model_is_not_installed() {
+    let dir = scratch();
+    let dir = dir.path();
+    let install = |arguments: &[&str]| llz(dir).args(["model", "install"]).args(arguments).assert();
+    write(dir.join("junk"), "not a model");
+    install(&["junk"]).code(8).stderr(predicate::str::contains("safetensors"));
+    install(&["missing"]).code(1);
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano.safetensors");
+    install(&[built_in]).code(8).stderr(predicate::str::contains("built in"));
+    another_model(&dir.join("file"), "mini");
+    for name in ["../up", "", "a b", ".hidden", "small", "x\u{1b}"] {
+        install(&["file", "--name", name]).code(8);
+    }
+    install(&["file", "--limit-memory", "1M"])
+        .code(6)
+        .stderr(predicate::str::contains("--limit-memory"));
+    assert_eq!(names(dir), ["nano", "small"]);
+    assert!(!dir.join("models").exists(), "nothing is left of what failed");
+    llz(dir).args(["model", "remove", "mini"]).assert().code(8);
+}
+
+#[test]
+fn an_installed_model_that_was_changed_is_not_used() {
+    let dir = scratch();
+    let dir = dir.path();
+    write(dir.join("text"), TEXT);
+    another_model(&dir.join("file"), "mini");
+    llz(dir).args(["model", "install", "file"]).assert().success();
+    let place = fs::read_dir(dir.join("models")).unwrap().next().unwrap().unwrap().path();
+    another_model(&place, "maxi");
+    let refused = llz(dir).args(["pack", "--model", "mini", "text"]).assert().code(8);
+    refused.stderr(predicate::str::contains("was changed"));
+}
+
+#[test]
+fn a_model_needs_a_level_that_uses_one() {
+    let dir = scratch();
+    write(dir.path().join("text"), TEXT);
+    let refused = llz(dir.path()).args(["pack", "-1", "--model", "nano", "text"]).assert().code(2);
+    refused.stderr(predicate::str::contains("level 1 uses no model"));
+    llz(dir.path()).args(["pack", "--model", "nothing", "text"]).assert().code(8);
+}
