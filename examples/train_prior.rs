@@ -1,6 +1,6 @@
 //! Learns the mixer's priors, and measures the mixer apart from the model.
 //!
-//! `train_prior collect MODEL CACHE BYTES FILE...` runs a built-in model once over the first BYTES
+//! `train_prior collect MODEL CACHE BYTES FILE...` runs a model (a name or a file) once over the first BYTES
 //! of each file (or folder) and stores its hidden vectors and, per decision, its log odds.
 //! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
 //! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-3.prior` and
@@ -13,10 +13,11 @@
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use llz::Limits;
 use llz::codec::spell::spell;
 use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
-use llz::model::{Frequencies, Pass, State, built_in};
+use llz::model::{Frequencies, Loaded, Pass, State, open};
 use llz::vocab::{Child, Node, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -35,6 +36,10 @@ impl Item {
     fn bytes(&self, v: &Vocabulary) -> Vec<u8> {
         self.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
     }
+}
+
+fn load(model: &str) -> Result<Loaded> {
+    Ok(open(Path::new(model), &Limits::default())?)
 }
 
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -62,7 +67,7 @@ fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Node, bool)) {
 }
 
 fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<()> {
-    let loaded = built_in(model)?;
+    let loaded = load(model)?;
     let (model, tokenizer) = (&loaded.0, &loaded.1);
     let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
@@ -233,15 +238,15 @@ fn write(out: &str, name: &str, profile: &Profile, prior: Prior) -> Result<()> {
 
 fn train(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
-    let loaded = built_in(model)?;
+    let loaded = load(model)?;
     let v = loaded.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior, true);
-    write(out, model, &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
+    write(out, loaded.0.name(), &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
 }
 
 fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
-    let loaded = built_in(model)?;
+    let loaded = load(model)?;
     let v = loaded.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
     write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
@@ -249,11 +254,10 @@ fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
 }
 
 /// The prior of this name in `dir`, or the shipped one.
-fn stored(dir: Option<&str>, name: &str, profile: &Profile) -> Result<Prior> {
+fn stored(dir: Option<&str>, name: &str, shipped: &[u8], profile: &Profile) -> Result<Prior> {
     let bytes = match dir {
         Some(dir) => std::fs::read(Path::new(dir).join(format!("{name}.prior")))?,
-        None if name.starts_with("mix-") => profile.prior.to_vec(),
-        None => built_in(name)?.0.prior().unwrap_or_default().to_vec(),
+        None => shipped.to_vec(),
     };
     Ok(Prior::from_bytes(profile, &bytes)?)
 }
@@ -273,14 +277,15 @@ fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
 
 /// What each part earns: a Markdown table of ideal code lengths.
 fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
-    let mixed = stored(dir, model, &NEURAL)?;
-    let full = stored(dir, "mix-3", &FULL)?;
-    let fast = stored(dir, "mix-4", &FAST)?;
+    let loaded = load(model)?;
+    let v = loaded.0.vocabulary();
+    let shipped = loaded.0.prior().unwrap_or_default();
+    let mixed = stored(dir, loaded.0.name(), shipped, &NEURAL)?;
+    let full = stored(dir, "mix-3", FULL.prior, &FULL)?;
+    let fast = stored(dir, "mix-4", FAST.prior, &FAST)?;
     let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..NEURAL }));
     let never_sure = Box::leak(Box::new(Profile { sure: false, ..NEURAL }));
     let items = read(cache)?;
-    let loaded = built_in(model)?;
-    let v = loaded.0.vocabulary();
     println!(
         "| | raw | fast contexts | contexts | model | mixed, model not corrected | mixed, not refined \
          | every decision mixed | mixed and refined |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
@@ -312,7 +317,7 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
 /// What leaving out one context or one weight set costs: a Markdown table.
 fn ablate(model: &str, cache: &str) -> Result<()> {
     let items = read(cache)?;
-    let loaded = built_in(model)?;
+    let loaded = load(model)?;
     let v = loaded.0.vocabulary();
     let total = |profile: Profile| -> f64 {
         let profile = Box::leak(Box::new(profile));
