@@ -68,6 +68,23 @@ fn the_default_functions_round_trip() {
     assert!(llz::encode(&sample(3000)).len() < 1000);
 }
 
+/// Bytes of one skewed distribution and nothing else are what a Huffman code is for.
+#[test]
+fn a_message_never_costs_more_than_zstd_makes_of_it() {
+    let skewed = |(at, byte): (usize, u8)| byte >> (at % 3) | 0x80;
+    let messages = [
+        noise(2000).into_iter().enumerate().map(skewed).collect(),
+        noise(300).into_iter().enumerate().map(skewed).collect(),
+        [noise(700), vec![0; 900]].concat(),
+    ];
+    for message in &messages {
+        let zstd = zstd::bulk::compress(message, 19).unwrap();
+        let coded = llz::encode(message);
+        assert!(coded.len() <= zstd.len() + 7, "{} bytes, zstd {}", coded.len(), zstd.len());
+        assert_eq!(llz::decode(&coded).unwrap(), *message);
+    }
+}
+
 #[test]
 fn the_documented_examples_decode() {
     let empty = [0x8D, 0x6C, 0x7A, 4, 0x30, 0, 0, 0, 0, 0];

@@ -28,8 +28,8 @@ pub struct Engine {
     alone_prior: Prior,
 }
 
-/// Chunks up to this length that are not text are coded with the model and without, because a short
-/// look at them says little and the trial costs little.
+/// Chunks up to this length that are not text are coded with the model, without, and by zstd, because a
+/// short look at them says little and the trials cost little.
 const SHORT: usize = 8 << 10;
 
 /// What a level means.
@@ -248,6 +248,12 @@ impl Engine {
             progress = &uncounted;
         }
         offer(CodecId::Mix, mix::encode(raw, &mut self.mixer(raw.len()), progress)?);
+        if short {
+            // Of a few bytes that are skewed and nothing else, a plain Huffman code makes more than contexts do.
+            if let Ok(packed) = zstd::bulk::compress(raw, 19) {
+                offer(CodecId::Zstd, packed);
+            }
+        }
         Ok(best)
     }
 
