@@ -15,8 +15,8 @@ field() {
 hexadecimal() { tr -d _ <<<"${1#0x}" | tr a-f A-F; }
 
 step "checksums"
-for file in models/*.safetensors; do
-    replace "$(field "$(basename "$file" .safetensors)" sha256)" "$(hash "$file")" src/model/registry.rs FORMAT.md
+for model in $(sed -n 's/^    name: "\(.*\)",$/\1/p' src/model/registry.rs); do
+    replace "$(field "$model" sha256)" "$(hash "models/$model.safetensors")" src/model/registry.rs FORMAT.md
 done
 for prior in models/mix-*.prior; do
     row=$(grep -F "\`$prior\`" FORMAT.md) || fail "FORMAT.md does not list $prior"
