@@ -14,7 +14,6 @@ vocabularies are made from its text. Finished variants are not repeated.
 from __future__ import annotations
 
 import argparse
-import filecmp
 import json
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from coded import LLZ, coded
 from corpus import DOMAINS
 from model import Config
 from tokens import Encoder, save, train
@@ -91,17 +91,6 @@ def bytes_per_token(pack: Path, encoder: Encoder, weights: dict[str, float]) -> 
     return sum(w * mean[d] for d, w in weights.items()) / sum(weights.values())
 
 
-def coded(llz: Path, model: Path, folder: bytes, work: Path) -> int:
-    """Bytes that llz makes of `folder` with this model."""
-    work.mkdir(parents=True, exist_ok=True)
-    (work / "in").write_bytes(folder)
-    subprocess.run([llz, "pack", "-q", "-f", "-9", "--model", model, "-o", "out", "in"], cwd=work, check=True)
-    subprocess.run([llz, "unpack", "-q", "-f", "--model", model, "-C", "back", "out"], cwd=work, check=True)
-    if not filecmp.cmp(work / "in", work / "back" / "in", shallow=False):
-        raise SystemExit(f"{model}: the data does not come back")
-    return (work / "out").stat().st_size
-
-
 def variant(a: argparse.Namespace, base: Encoder, name: str) -> dict:
     """Trains and measures one variant."""
     shape, weights = VARIANTS[name]
@@ -136,7 +125,7 @@ def main() -> None:
     ap.add_argument("--tokenizer", type=Path, required=True)
     ap.add_argument("--eval", type=Path, required=True)
     ap.add_argument("--out", type=Path, required=True)
-    ap.add_argument("--llz", type=Path, default=HERE.parent / "target" / "release" / "llz")
+    ap.add_argument("--llz", type=Path, default=LLZ)
     ap.add_argument("--bytes", type=int, default=2_700_000, help="of text to train on")
     ap.add_argument("--sample", type=int, default=40_000, help="of each folder to code")
     ap.add_argument("--only", nargs="*", choices=VARIANTS, default=list(VARIANTS))

@@ -2,8 +2,8 @@
 
     python train/build.py small --minutes 100
 
-tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> models/small.safetensors
--> what it is worth.  Steps whose output exists are not repeated; everything but the shipped file
+tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> models/small.safetensors, mixer prior
+included -> what rounding costs, and what llz makes of eval-public with it.  Steps whose output exists are not repeated; everything but the shipped file
 lies in `../training/`, beside the repository.  Flags after `--` go to train.py as they are.
 """
 from __future__ import annotations
@@ -42,10 +42,14 @@ def main() -> None:
     a = ap.parse_args()
     m = MODELS[a.model]
 
-    def run(script: str, *arguments) -> str:
-        cmd = [sys.executable, str(HERE / script), *map(str, arguments)]
-        print("$", *cmd, flush=True)
-        subprocess.run(cmd, check=True)
+    a.work = a.work.resolve()
+
+    def call(*command) -> None:
+        print("$", *map(str, command[:12]), "…" if len(command) > 12 else "", flush=True)
+        subprocess.run([*map(str, command)], cwd=REPOSITORY, check=True)
+
+    def run(script: str, *arguments) -> None:
+        call(sys.executable, HERE / script, *arguments)
 
     a.work.mkdir(parents=True, exist_ok=True)
     corpus, evaluation = SHARED / "corpus", SHARED / "eval-public"
@@ -64,9 +68,23 @@ def main() -> None:
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
         "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
         *shape, *a.rest)
+    model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
-        "--float", out / f"{a.model}-f16.safetensors", "--int8", REPOSITORY / "models" / f"{a.model}.safetensors")
-    run("evaluate.py", out / f"{a.model}-f16.safetensors", "--tokenizer", tokenizer, "--eval", evaluation)
+        "--float", floats, "--int8", model)
+
+    excerpts, cache = a.work / "excerpts", out / "cache"
+    if not excerpts.exists():
+        run("prior_sample.py", corpus, excerpts)
+    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
+    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
+    call(train_prior, "collect", model, cache, 100_000, *sorted(excerpts.iterdir()))
+    call(train_prior, "train", model, cache, out)
+    cache.unlink()
+    run("add_prior.py", model, out / f"{a.model}.prior")
+
+    run("coded.py", model, "--eval", evaluation)
+    # Last, because it fails the run if rounding costs too much.
+    run("evaluate.py", floats, "--tokenizer", tokenizer, "--eval", evaluation)
 
 
 if __name__ == "__main__":
