@@ -38,8 +38,11 @@ def main() -> None:
     length.add_argument("--end-time")
     ap.add_argument("--work", type=Path, default=REPOSITORY.parent / "training")
     ap.add_argument("--limit", type=int, help="bytes to take of each corpus file (default: all)")
-    ap.add_argument("rest", nargs="*", help="flags for train.py, after --")
-    a = ap.parse_args()
+    # argparse gives what follows -- to the positional argument before the flags.
+    own, rest = sys.argv[1:], []
+    if "--" in own:
+        own, rest = own[:own.index("--")], own[own.index("--") + 1:]
+    a = ap.parse_args(own)
     m = MODELS[a.model]
 
     a.work = a.work.resolve()
@@ -67,7 +70,7 @@ def main() -> None:
     shape = [word for name, value in m["shape"].items() for word in (flag(name), value)]
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
         "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
-        *shape, *a.rest)
+        *shape, *rest)
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", floats, "--int8", model)
