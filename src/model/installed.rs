@@ -4,7 +4,7 @@
 //! unpacking finds the right one without being told, and two versions of a model can lie side by side.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 
-use super::registry::{BUILT_IN, hex, known};
+use super::load::read;
+use super::registry::{hex, is_built_in, known};
 use super::weights::Model;
 
 const EXTENSION: &str = "safetensors";
@@ -123,7 +124,7 @@ pub fn install(file: &Path, name: Option<&str>, limits: &Limits) -> Result<Insta
              give another with --name"
         )));
     }
-    if BUILT_IN.iter().any(|built| built.name == name) {
+    if is_built_in(&name) {
         return Err(Error::Model(format!(
             "{name:?} is the name of a built-in model; give another with --name"
         )));
@@ -153,22 +154,6 @@ pub fn remove(name: &str) -> Result<Installed> {
         .ok_or_else(|| Error::Model(format!("no installed model is called {name:?}")))?;
     fs::remove_file(&model.path).map_err(|error| Error::io(&model.path, error))?;
     Ok(model)
-}
-
-/// The bytes of a model file, which must fit the memory limit.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
-    let failed = |error| Error::io(path, error);
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(limits.memory.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limits.memory {
-        return Err(Error::Limit {
-            what: format!("the model file {}", path.display()),
-            limit: limits.memory,
-            option: "--limit-memory",
-        });
-    }
-    Ok(bytes)
 }
 
 impl Installed {
@@ -217,15 +202,5 @@ mod tests {
         ] {
             assert_eq!(read(other.clone()), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_file_beyond_the_memory_limit_is_not_read() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(1000).unwrap();
-        let limits = |memory| Limits { memory, ..Limits::default() };
-        assert_eq!(read(file.path(), &limits(1000)).unwrap().len(), 1000);
-        let error = read(file.path(), &limits(999)).unwrap_err();
-        assert!(matches!(error, Error::Limit { option: "--limit-memory", .. }), "{error}");
     }
 }

@@ -4,6 +4,9 @@
 //! here), and llz's own int8 files, whose matrices are I8 with a F32 `NAME.scale` per output row.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -13,6 +16,7 @@ use crate::kernel::matrix::{MAX_COLS, Matrix};
 use crate::kernel::scalar::{recip, round_to_i32};
 use crate::kernel::sparse::Columns;
 use crate::kernel::wkv::HEAD;
+use crate::limits::Limits;
 use crate::vocab::{MAX_TOKENS, Tokenizer};
 
 use super::weights::{ChannelMix, Embedding, Layer, LowRank, Model, Norm, Shape, TimeMix};
@@ -178,6 +182,22 @@ impl<'a> Tensors<'a> {
     }
 }
 
+/// The bytes of a model file, which must fit the memory limit.
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let failed = |error| Error::io(path, error);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(limits.memory.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limits.memory {
+        return Err(Error::Limit {
+            what: format!("the model file {}", path.display()),
+            limit: limits.memory,
+            option: "--limit-memory",
+        });
+    }
+    Ok(bytes)
+}
+
 impl Model {
     /// Reads a model from the bytes of a safetensors file whose SHA-256 is `sha256`.
     ///
@@ -291,4 +311,19 @@ fn half_to_f32(h: u16) -> f32 {
         e => f32::from_bits((e + 112) << 23 | mantissa << 13),
     };
     f32::from_bits(magnitude.to_bits() | sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_beyond_the_memory_limit_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1000).unwrap();
+        let limits = |memory| Limits { memory, ..Limits::default() };
+        assert_eq!(read(file.path(), &limits(1000)).unwrap().len(), 1000);
+        let error = read(file.path(), &limits(999)).unwrap_err();
+        assert!(matches!(error, Error::Limit { option: "--limit-memory", .. }), "{error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! RWKV-7 language models: loading, quantisation, state and the forward pass.
 
+mod find;
 mod fingerprint;
 mod forward;
 mod frequencies;
@@ -9,8 +10,9 @@ mod registry;
 mod state;
 mod weights;
 
+pub use find::{find, open};
 pub use forward::{Outputs, Pass};
 pub use frequencies::Frequencies;
-pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, find, hex, known, open};
+pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, hex, known};
 pub use state::State;
 pub use weights::{Model, Shape};

@@ -1,15 +1,10 @@
-//! Finding models: built in, installed, or in a file.
+//! The models that are part of the program.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Result};
-use crate::limits::Limits;
 use crate::vocab::Tokenizer;
 
-use super::installed::{self, Installed};
 use super::weights::Model;
 
 /// A model that is part of the program.
@@ -84,73 +79,14 @@ pub fn built_in(name: &str) -> Result<Loaded> {
     Ok(LOADED[index].get_or_init(|| loaded).clone())
 }
 
+/// Whether a built-in model is called so.
+pub(super) fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|built| built.name == name)
+}
+
 /// The built-in model with this SHA-256.
 pub fn known(sha256: &[u8; 32]) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|built| built.sha256() == *sha256)
-}
-
-/// The model that `--model` names: a file, or else a built-in or installed model.
-///
-/// # Errors
-/// [`Error::Io`] for a file that cannot be read, [`Error::Limit`] for one beyond the memory limit,
-/// [`Error::Model`] for one that is no model, and for a name that nothing has.
-pub fn open(given: &Path, limits: &Limits) -> Result<Loaded> {
-    let name = given.to_str().filter(|name| !name.contains(std::path::is_separator));
-    let (Some(name), false) = (name, given.exists()) else { return open_file(given, limits) };
-    if BUILT_IN.iter().any(|built| built.name == name) {
-        return built_in(name);
-    }
-    match installed::by_name(name)? {
-        Some(model) => open_installed(&model, limits),
-        None => Err(Error::Model(format!("{name:?} is neither a file nor an installed model"))),
-    }
-}
-
-fn open_file(path: &Path, limits: &Limits) -> Result<Loaded> {
-    let bytes = installed::read(path, limits)?;
-    let sha256 = Sha256::digest(&bytes).into();
-    match known(&sha256) {
-        Some(b) => built_in(b.name),
-        None => Ok(Arc::new(Model::from_safetensors(&bytes, sha256)?)),
-    }
-}
-
-/// An installed model, if it still is what its name says.
-fn open_installed(model: &Installed, limits: &Limits) -> Result<Loaded> {
-    let loaded = open_file(&model.path, limits)?;
-    if hex(&loaded.0.sha256()) != model.sha256 {
-        let path = model.path.display();
-        return Err(Error::Model(format!("{path} was changed; install the model again")));
-    }
-    Ok(loaded)
-}
-
-/// The model with this SHA-256: built in, the one given (a file or a name), or installed.
-///
-/// # Errors
-/// [`Error::Model`] when it is none of them, and as [`open`].
-pub fn find(sha256: &[u8; 32], given: Option<&Path>, limits: &Limits) -> Result<Loaded> {
-    if let Some(built) = known(sha256) {
-        return built_in(built.name);
-    }
-    if let Some(given) = given {
-        let loaded = open(given, limits)?;
-        if loaded.0.sha256() != *sha256 {
-            return Err(Error::Model(format!(
-                "{} is not the model this archive needs (SHA-256 {})",
-                given.display(),
-                hex(sha256)
-            )));
-        }
-        return Ok(loaded);
-    }
-    match installed::by_sha256(sha256)? {
-        Some(model) => open_installed(&model, limits),
-        None => {
-            let wanted = hex(sha256);
-            Err(Error::Model(format!("the model with SHA-256 {wanted} is needed and not here")))
-        }
-    }
 }
 
 /// Lower-case hexadecimal.
@@ -161,6 +97,7 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::{Digest, Sha256};
 
     #[test]
     fn the_table_describes_the_files() {
