@@ -12,9 +12,10 @@ from corpus import DOMAINS, looks_like_wiki
 from data import Batches, Domain
 from export import float_file, int8_file, load
 from gpu import Gpu
-from grow import grown
+from grow import grown, settled
 from loss import _fused, _surprise, head_loss
 from model import RWKV7, Config
+from optim import optimizers
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
 from smooth import loudness, smoothed
 from stage import join, split
@@ -189,6 +190,13 @@ def test_a_grown_model_is_deeper_and_the_same():
 
     with torch.no_grad():
         assert torch.equal(hidden(deeper), hidden(state))
+
+    brought = settled(deeper)
+    assert not any(name.startswith(("blocks.1.", "blocks.3.")) for name in brought)
+    assert len(brought) == len(state) and settled(state) == set(state)
+    rates = {id(p): g["lr"] for o in optimizers(RWKV7(Config.of(deeper)), 1.0, 1.0, brought, 0.25)
+             for g in o.param_groups for p in g["params"]}
+    assert sorted(set(rates.values())) == [0.25, 0.375, 1.0] and len(rates) == len(deeper)
 
 
 def test_straight_rounds_forward_and_not_backward():
