@@ -17,7 +17,7 @@ use llz::Limits;
 use llz::codec::spell::spell;
 use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
-use llz::model::{Frequencies, Loaded, Pass, State, open};
+use llz::model::{Frequencies, Lead, Loaded, Pass, State, open};
 use llz::vocab::{Child, Node, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -72,7 +72,7 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
     let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
     let mut frequencies = Frequencies::new(model, path);
-    let mut pass = Pass::new(model, 16, path);
+    let mut pass = Pass::new(Lead::alone(model, path), 16);
     let mut out = BufWriter::new(std::fs::File::create(cache)?);
     for file in files {
         let mut raw = Vec::new();
@@ -83,7 +83,7 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
         let mut states = [State::new(&model.shape())];
         let (mut odds, mut vectors) = (Vec::new(), Vec::new());
         for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
-            let outputs = pass.run(model, block, &[0; 16][..block.len()], &mut states);
+            let outputs = pass.run(block, &[0; 16][..block.len()], &mut states);
             for ((hidden, logits), &token) in outputs.each().zip(targets) {
                 frequencies.take(logits);
                 vectors.extend_from_slice(hidden);

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::kernel::{NUMERIC_PROFILE, Path};
 use crate::mixer::{self, Mixer, Prior};
-use crate::model::{self, Loaded, Model};
+use crate::model::{self, Crew, Loaded, Model};
 use crate::progress::Progress;
 
 use super::choose::{Kind, kind};
@@ -203,13 +203,15 @@ impl Engine {
     /// # Errors
     /// [`Error::Interrupted`] when `progress` was asked to stop.
     pub fn encode(&self, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Coded>> {
+        // Where there are two threads for each chunk, the model takes the second.
+        let ahead = 2 * chunks.len() <= self.pool.current_num_threads();
         self.pool.install(|| {
             chunks
                 .par_iter()
                 .with_max_len(1)
                 .map_init(
                     || self.model.as_ref().map(|l| Writer::new(&l.0, &l.1, self.path)),
-                    |writer, raw| self.encode_one(raw, writer.as_mut(), progress),
+                    |writer, raw| self.encode_one(raw, writer.as_mut(), ahead, progress),
                 )
                 .collect()
         })
@@ -219,6 +221,7 @@ impl Engine {
         &self,
         raw: &[u8],
         writer: Option<&mut Writer<'_>>,
+        ahead: bool,
         progress: &Progress,
     ) -> Result<Coded> {
         progress.check()?;
@@ -240,7 +243,7 @@ impl Engine {
         let (mut progress, uncounted) = (progress, Progress::default());
         if let Some(writer) = writer.filter(|_| kind == Kind::Text || short) {
             let mut mixer = self.mixer_around(writer.model(), raw.len());
-            offer(CodecId::Neural, writer.encode(raw, &mut mixer, progress)?);
+            offer(CodecId::Neural, writer.encode(raw, &mut mixer, ahead, progress)?);
             if kind == Kind::Text {
                 return Ok(best);
             }
@@ -292,12 +295,17 @@ impl Engine {
                 if self.profile.alone.is_none() {
                     return Err(Error::corrupt("a neural chunk in an archive of contexts alone"));
                 }
-                let (hands, rest) = deal(neural, jobs, self.pool.current_num_threads());
+                let threads = self.pool.current_num_threads();
+                let (hands, rest) = deal(neural, jobs, threads);
+                // Threads without a chunk of their own help those that have one.
+                let helpers = threads / hands.len() - 1;
                 let taken = AtomicUsize::new(0);
                 hands.par_iter().with_max_len(1).try_for_each(|hand| {
                     let next = || rest.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
                     let new_mixer = |len| self.mixer_around(&loaded.0, len);
-                    decode_queue(&loaded.0, self.path, jobs, hand, next, new_mixer, progress, put)
+                    Crew::with(&loaded.0, self.path, LANES, helpers, |lead| {
+                        decode_queue(lead, jobs, hand, next, new_mixer, progress, put)
+                    })
                 })?;
             }
             plain.par_iter().with_max_len(1).try_for_each(|&index| {
@@ -330,6 +338,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Level;
     use super::*;
 
     #[test]
@@ -339,5 +348,45 @@ mod tests {
             let prior = loaded.0.prior().expect(built.name);
             assert_eq!(Prior::from_bytes(&mixer::NEURAL, prior).err(), None, "{}", built.name);
         }
+    }
+
+    /// More threads than chunks share the work within a chunk, in packing by one way and in unpacking by another.
+    #[test]
+    fn any_number_of_threads_gives_the_same_bytes_and_takes_them_back() {
+        let text = include_str!("engine.rs").as_bytes();
+        let chunks = [&text[..5000], &text[5000..6000], &text[6000..9000]];
+        let level = Level::new(4).unwrap();
+        let mut expected: Option<Vec<Coded>> = None;
+        for threads in [1, 2, 3, 7] {
+            let options = EngineOptions { level, threads, ..EngineOptions::default() };
+            let engine = Engine::for_packing(options).unwrap();
+            for few in 1..=chunks.len() {
+                let coded = engine.encode(&chunks[..few], &Progress::default()).unwrap();
+                let jobs: Vec<Job<'_>> = (coded.iter().zip(chunks))
+                    .map(|(c, raw)| Job { codec: c.codec, coded: &c.bytes, raw_len: raw.len() })
+                    .collect();
+                assert!(jobs.iter().all(|job| job.codec == CodecId::Neural));
+                assert_eq!(engine.decode(&jobs, &Progress::default()).unwrap(), chunks[..few]);
+                if few == chunks.len() {
+                    let expected = expected.get_or_insert(coded.clone());
+                    assert_eq!(coded, *expected, "{threads} threads");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_two_threads_encode_can_be_interrupted() {
+        let options = EngineOptions { threads: 2, ..EngineOptions::default() };
+        let engine = Engine::for_packing(options).unwrap();
+        let progress = Progress::default();
+        let text = include_bytes!("engine.rs");
+        let stopped = std::thread::scope(|scope| {
+            let work = scope.spawn(|| engine.encode(&[&text.repeat(50)], &progress));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            progress.stop();
+            work.join().unwrap()
+        });
+        assert!(matches!(stopped, Err(Error::Interrupted)));
     }
 }

@@ -3,13 +3,16 @@
 //! Encoding knows all tokens beforehand and runs many positions of one chunk through the
 //! matrices at once; decoding runs many chunks (lanes) in lockstep. Both give the same bits.
 
+use std::sync::mpsc;
+use std::thread;
+
 use crate::coder::{Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::kernel::Path;
 use crate::mixer::Mixer;
-use crate::model::{Frequencies, Model, Pass, State};
+use crate::model::{Frequencies, Lead, Model, Outputs, Pass, State, Unembedding};
 use crate::progress::Progress;
-use crate::vocab::{Node, Tokenizer};
+use crate::vocab::{Node, Tokenizer, Vocabulary};
 
 use super::Job;
 use super::spell::spell;
@@ -24,12 +27,18 @@ fn first_token(model: &Model) -> u32 {
     model.vocabulary().rank(b"\n").unwrap_or(0)
 }
 
+/// Blocks of positions that the model may be ahead of the mixer.
+const AHEAD: usize = 2;
+/// The slot of each position of a chunk that is encoded: all have one state.
+const ONE_SLOT: [usize; POSITIONS] = [0; POSITIONS];
+
 /// A worker's memory for encoding, used for chunk after chunk.
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     model: &'a Model,
     tokenizer: &'a Tokenizer,
-    pass: Pass,
+    path: Path,
+    pass: Pass<'a, 'a>,
     states: [State; 1],
     frequencies: Frequencies,
 }
@@ -39,7 +48,8 @@ impl<'a> Writer<'a> {
         Writer {
             model,
             tokenizer,
-            pass: Pass::new(model, POSITIONS, path),
+            path,
+            pass: Pass::new(Lead::alone(model, path), POSITIONS),
             states: [State::new(&model.shape())],
             frequencies: Frequencies::new(model, path),
         }
@@ -50,38 +60,85 @@ impl<'a> Writer<'a> {
         self.model
     }
 
-    /// Codes `raw`.
+    /// Codes `raw`. With `ahead`, all of the model but its head has a thread of its own, which takes about half of the time.
     pub(super) fn encode(
         &mut self,
         raw: &[u8],
         mixer: &mut Mixer,
+        ahead: bool,
         progress: &Progress,
     ) -> Result<Vec<u8>> {
-        let vocabulary = self.model.vocabulary();
+        let (model, path) = (self.model, self.path);
+        let vocabulary = model.vocabulary();
         // One token before the first, so that `tokens[i]` predicts `tokens[i + 1]`.
-        let mut tokens = vec![first_token(self.model)];
+        let mut tokens = vec![first_token(model)];
         self.tokenizer.cut(vocabulary, raw, &mut tokens);
         self.states[0].clear();
-        let mut encoder = Encoder::default();
-        let inputs = &tokens[..tokens.len() - 1];
-        for (block, targets) in inputs.chunks(POSITIONS).zip(tokens[1..].chunks(POSITIONS)) {
-            progress.check()?;
-            let before = mixer.bytes().len();
-            let slots = &[0; POSITIONS][..block.len()];
-            let outputs = self.pass.run(self.model, block, slots, &mut self.states);
-            for ((hidden, logits), &token) in outputs.each().zip(targets) {
-                mixer.begin_token(hidden);
-                self.frequencies.take(logits);
-                let logit = |node: &Node| self.frequencies.log_odds(node);
-                spell(vocabulary, mixer, logit, |node, p| {
-                    let one = node.answer(token);
-                    encoder.encode(one, p);
-                    one
-                });
+        let Writer { pass, states, frequencies, .. } = self;
+        let inputs = tokens[..tokens.len() - 1].chunks(POSITIONS);
+        let targets = tokens[1..].chunks(POSITIONS);
+        let mut scribe =
+            Scribe { vocabulary, mixer, frequencies, encoder: Encoder::default(), progress };
+        if !ahead {
+            for (block, targets) in inputs.zip(targets) {
+                scribe.write(pass.run(block, &ONE_SLOT[..block.len()], states), targets)?;
             }
-            progress.add((mixer.bytes().len() - before) as u64);
+            return Ok(scribe.encoder.finish());
         }
-        Ok(encoder.finish())
+        thread::scope(|scope| {
+            let (full, ready) = mpsc::sync_channel::<Vec<f32>>(AHEAD);
+            let (back, empty) = mpsc::channel::<Vec<f32>>();
+            let (mut lead, mut head) =
+                (Lead::alone(model, path), Unembedding::new(model, POSITIONS));
+            let read = move || {
+                for block in inputs {
+                    let mut hidden = empty.try_recv().unwrap_or_default();
+                    hidden.clear();
+                    hidden.extend_from_slice(pass.read(block, &ONE_SLOT[..block.len()], states));
+                    // Nobody takes it any more where coding was interrupted.
+                    if full.send(hidden).is_err() {
+                        return;
+                    }
+                }
+            };
+            let reader = thread::Builder::new().name("llz model".into());
+            reader.spawn_scoped(scope, read).map_err(|e| Error::io("-", e))?;
+            // It ends early only where that thread panics, which the end of the scope passes on.
+            for (hidden, targets) in ready.iter().zip(targets) {
+                scribe.write(head.run(&mut lead, &hidden), targets)?;
+                _ = back.send(hidden);
+            }
+            Ok(scribe.encoder.finish())
+        })
+    }
+}
+
+/// Codes tokens by what the model expected and the mixer makes of it.
+struct Scribe<'a> {
+    vocabulary: &'a Vocabulary,
+    mixer: &'a mut Mixer,
+    frequencies: &'a mut Frequencies,
+    encoder: Encoder,
+    progress: &'a Progress,
+}
+
+impl Scribe<'_> {
+    /// Codes `targets`, each with its prediction.
+    fn write(&mut self, outputs: Outputs<'_>, targets: &[u32]) -> Result<()> {
+        self.progress.check()?;
+        let before = self.mixer.bytes().len();
+        for ((hidden, logits), &token) in outputs.each().zip(targets) {
+            self.mixer.begin_token(hidden);
+            self.frequencies.take(logits);
+            let logit = |node: &Node| self.frequencies.log_odds(node);
+            spell(self.vocabulary, self.mixer, logit, |node, p| {
+                let one = node.answer(token);
+                self.encoder.encode(one, p);
+                one
+            });
+        }
+        self.progress.add((self.mixer.bytes().len() - before) as u64);
+        Ok(())
     }
 }
 
@@ -99,8 +156,7 @@ struct Lane<'a> {
 /// gives, several in lockstep, until there are none. `done` receives each job's index and bytes.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn decode_queue(
-    model: &Model,
-    path: Path,
+    lead: Lead<'_, '_>,
     jobs: &[Job<'_>],
     first: &[usize],
     next: impl Fn() -> Option<usize>,
@@ -108,10 +164,11 @@ pub(super) fn decode_queue(
     progress: &Progress,
     done: impl Fn(usize, Vec<u8>),
 ) -> Result<()> {
+    let (model, path) = (lead.model(), lead.path());
     let vocabulary = model.vocabulary();
     let lanes = first.len();
     let mut first = first.iter().copied();
-    let mut pass = Pass::new(model, lanes, path);
+    let mut pass = Pass::new(lead, lanes);
     let mut states = vec![State::new(&model.shape()); lanes];
     let mut frequencies = Frequencies::new(model, path);
     let mut active: Vec<Lane<'_>> = Vec::with_capacity(lanes);
@@ -142,7 +199,7 @@ pub(super) fn decode_queue(
         tokens.extend(active.iter().map(|l| l.token));
         slots.clear();
         slots.extend(active.iter().map(|l| l.slot));
-        let outputs = pass.run(model, &tokens, &slots, &mut states);
+        let outputs = pass.run(&tokens, &slots, &mut states);
         let mut finished = false;
         for (lane, (hidden, logits)) in active.iter_mut().zip(outputs.each()) {
             let before = lane.mixer.bytes().len();

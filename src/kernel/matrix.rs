@@ -9,6 +9,8 @@
 //! eighth would add is worth less than what it costs: with it, `maddubs` could saturate and AVX2
 //! would have to widen every product on its own.
 
+use std::ops::Range;
+
 use super::scalar::{recip, round_to_i32};
 use super::{Path, dispatched_lanes};
 
@@ -83,33 +85,60 @@ impl Matrix {
         self.blocks.len() * size_of::<Block>() + self.scales.len() * 8
     }
 
+    /// Number of blocks of [`ROWS`] rows; the last one may be broken.
+    pub fn blocks(&self) -> usize {
+        self.rows.div_ceil(ROWS)
+    }
+
+    /// The rows of these blocks.
+    pub fn rows_of(&self, blocks: Range<usize>) -> Range<usize> {
+        (blocks.start * ROWS).min(self.rows)..(blocks.end * ROWS).min(self.rows)
+    }
+
     /// `y[i·stride + row] = Σ_col weight[row, col] · x[i, col]` for the first `n` vectors.
     ///
     /// # Panics
     /// If `x` or `y` is too short for `n` vectors.
     pub fn apply(&self, path: Path, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
+        self.apply_blocks(path, 0..self.blocks(), x, n, y, stride);
+    }
+
+    /// [`apply`](Self::apply) for the rows of some blocks alone; `y` begins with the first of them.
+    ///
+    /// # Panics
+    /// If `x` or `y` is too short for `n` vectors, or there are no such blocks.
+    pub fn apply_blocks(
+        &self,
+        path: Path,
+        blocks: Range<usize>,
+        x: &Quantised,
+        n: usize,
+        y: &mut [f32],
+        stride: usize,
+    ) {
+        let height = self.rows_of(blocks.clone()).len();
         assert!(x.cols == self.cols.next_multiple_of(QUAD) && n <= x.scales.len());
-        assert!(n == 0 || (stride >= self.rows && y.len() >= (n - 1) * stride + self.rows));
+        assert!(n == 0 || (stride >= height && y.len() >= (n - 1) * stride + height));
         let x = Vectors { data: &x.data[..n * x.cols], cols: x.cols, scales: &x.scales[..n] };
         // Whole blocks of rows go straight to `y`; what a last broken one gives is copied.
-        let whole = self.rows / ROWS;
+        let whole = blocks.start..blocks.start + height / ROWS;
         if n > 0 {
-            self.some_rows(0..whole).apply(path, x, y, stride);
+            self.some_rows(whole.clone()).apply(path, x, y, stride);
         }
-        if whole * ROWS < self.rows {
-            let last = self.some_rows(whole..whole + 1);
+        if whole.len() * ROWS < height {
+            let last = self.some_rows(whole.end..whole.end + 1);
             let mut part = [0.0; ROWS];
             for (i, (data, scale)) in x.each().enumerate() {
                 let one = Vectors { data, cols: x.cols, scales: &[scale] };
                 last.apply(path, one, &mut part, ROWS);
-                let to = &mut y[i * stride..][whole * ROWS..self.rows];
-                to.copy_from_slice(&part[..self.rows % ROWS]);
+                let to = &mut y[i * stride..][whole.len() * ROWS..height];
+                to.copy_from_slice(&part[..height % ROWS]);
             }
         }
     }
 
     /// These blocks of rows.
-    fn some_rows(&self, blocks: std::ops::Range<usize>) -> Rows<'_> {
+    fn some_rows(&self, blocks: Range<usize>) -> Rows<'_> {
         let quads = self.cols.div_ceil(QUAD);
         let values = blocks.start * ROWS..blocks.end * ROWS;
         Rows {
@@ -252,6 +281,17 @@ impl Quantised {
         self.cols = cols;
     }
 
+    /// Takes over the first `n` vectors of another.
+    ///
+    /// # Panics
+    /// If they do not fit the memory given by [`Quantised::new`].
+    pub fn copy_from(&mut self, other: &Quantised, n: usize) {
+        self.resize(other.cols);
+        let used = n * other.cols;
+        self.data[..used].copy_from_slice(&other.data[..used]);
+        self.scales[..n].copy_from_slice(&other.scales[..n]);
+    }
+
     /// Quantises `x` into place `i`: `s = max|x| · (1/63)`, `q = round_half_even(x · recip(s))`.
     ///
     /// # Panics
@@ -324,7 +364,14 @@ mod tests {
                 let mut q = Quantised::new(n, cols);
                 for (i, x) in xs.iter().enumerate() { q.set(path, i, x); }
                 let mut y = vec![0.0; n * rows];
-                m.apply(path, &q, n, &mut y, rows);
+                // In two parts, the blocks before some place and those from it on.
+                let cut = next() as usize % (m.blocks() + 1);
+                let below = m.rows_of(cut..m.blocks()).start;
+                m.apply_blocks(path, 0..cut, &q, n, &mut y, rows);
+                m.apply_blocks(path, cut..m.blocks(), &q, n, &mut y[below..], rows);
+                let mut whole = vec![0.0; n * rows];
+                m.apply(path, &q, n, &mut whole, rows);
+                prop_assert_eq!(&y, &whole);
                 for i in 0..n {
                     let ints: Vec<i32> = q.data[i * q.cols..][..cols].iter().map(|&b| i32::from(b) - BIAS).collect();
                     prop_assert!(ints.iter().all(|v| v.abs() <= 63));

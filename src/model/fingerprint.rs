@@ -5,6 +5,7 @@
 
 use crate::kernel::Path;
 
+use super::crew::Lead;
 use super::forward::Pass;
 use super::frequencies::Frequencies;
 use super::state::State;
@@ -17,14 +18,14 @@ impl Model {
     /// FNV-1a (64 bits) over the cumulative frequencies, as little-endian u64, after each of
     /// sixteen tokens: position i reads the token of rank (i · 2,654,435,761 mod 2³²) mod V.
     pub fn fingerprint(&self, path: Path) -> u64 {
-        let mut pass = Pass::new(self, 1, path);
+        let mut pass = Pass::new(Lead::alone(self, path), 1);
         let mut states = [State::new(&self.shape)];
         let size = self.shape.vocabulary as u32;
         let mut frequencies = Frequencies::new(self, path);
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for i in 0..LENGTH {
             let token = i.wrapping_mul(2_654_435_761) % size;
-            let outputs = pass.run(self, &[token], &[0], &mut states);
+            let outputs = pass.run(&[token], &[0], &mut states);
             for (_, logits) in outputs.each() {
                 frequencies.take(logits);
             }

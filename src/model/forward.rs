@@ -12,6 +12,8 @@ use crate::kernel::sparse::Sparse;
 use crate::kernel::wkv::{self, HEAD, Head, Memory};
 use crate::kernel::{Path, vector};
 
+use super::crew::Lead;
+use super::stage::{INPUTS, PRODUCTS, Stage};
 use super::state::State;
 use super::weights::{ChannelMix, LowRank, Model, Norm, Shape, TimeMix};
 
@@ -33,11 +35,41 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// Working memory of a forward pass over up to `capacity` items; allocated once.
+/// The last step of a forward pass: from hidden vectors to logits.
 #[derive(Debug)]
-pub struct Pass {
+pub struct Unembedding {
+    quantised: [Quantised; 1],
+    logits: Vec<f32>,
+}
+
+impl Unembedding {
+    /// Room for up to `capacity` items.
+    pub fn new(model: &Model, capacity: usize) -> Self {
+        let Shape { width, vocabulary, .. } = model.shape;
+        let quantised = [Quantised::new(capacity, width)];
+        Unembedding { quantised, logits: vec![0.0; capacity * vocabulary] }
+    }
+
+    /// What follows from the hidden vectors that [`Pass::read`] gave.
+    ///
+    /// # Panics
+    /// If there are more of them than the capacity.
+    pub fn run<'a>(&'a mut self, lead: &mut Lead<'_, '_>, hidden: &'a [f32]) -> Outputs<'a> {
+        let Shape { width, vocabulary, .. } = lead.model.shape;
+        let n = hidden.len() / width;
+        for (i, hidden) in hidden.chunks_exact(width).enumerate() {
+            self.quantised[0].set(lead.path, i, hidden);
+        }
+        lead.multiply(Stage::Head, &self.quantised, n, [&mut self.logits]);
+        Outputs { width, hidden, logits: &self.logits[..n * vocabulary] }
+    }
+}
+
+/// A model and the working memory of its forward pass over up to `capacity` items; allocated once.
+#[derive(Debug)]
+pub struct Pass<'m, 'c> {
+    lead: Lead<'m, 'c>,
     capacity: usize,
-    path: Path,
     /// Residual stream, items × width.
     x: Vec<f32>,
     /// Six vectors of items × width: r, w, k, v, a, g; `r` doubles as the mixes' output.
@@ -50,24 +82,26 @@ pub struct Pass {
     first: Vec<f32>,
     normed: Vec<f32>,
     shifted: Vec<f32>,
-    low: Vec<f32>,
+    /// The low-rank pairs between their two matrices: decay, rate, gate, residual.
+    low: [Vec<f32>; 4],
     inner: Vec<f32>,
     /// Quantised inputs: six of the width, one of the ranks, one of the inner width.
-    wide: [Quantised; 6],
+    wide: [Quantised; INPUTS],
     low_wide: Quantised,
     deep: Sparse,
     hidden: Vec<f32>,
-    logits: Vec<f32>,
+    head: Unembedding,
 }
 
-impl Pass {
-    /// Working memory for `model`.
-    pub fn new(model: &Model, capacity: usize, path: Path) -> Self {
-        let Shape { width, inner, vocabulary, .. } = model.shape;
+impl<'m, 'c> Pass<'m, 'c> {
+    /// A forward pass on the thread of `lead`, with its helpers if it has any.
+    pub fn new(lead: Lead<'m, 'c>, capacity: usize) -> Self {
+        let model = lead.model;
+        let Shape { width, inner, .. } = model.shape;
         let row = || vec![0.0; capacity * width];
         Pass {
+            lead,
             capacity,
-            path,
             x: row(),
             r: row(),
             w: row(),
@@ -78,13 +112,13 @@ impl Pass {
             first: row(),
             normed: vec![0.0; width],
             shifted: vec![0.0; width],
-            low: vec![0.0; capacity * model.max_rank()],
+            low: std::array::from_fn(|_| vec![0.0; capacity * model.max_rank()]),
             inner: vec![0.0; capacity * inner],
             wide: std::array::from_fn(|_| Quantised::new(capacity, width)),
             low_wide: Quantised::new(capacity, model.max_rank()),
             deep: Sparse::new(inner),
             hidden: vec![0.0; capacity * width],
-            logits: vec![0.0; capacity * vocabulary],
+            head: Unembedding::new(model, capacity),
         }
     }
 
@@ -93,23 +127,23 @@ impl Pass {
         self.capacity
     }
 
-    /// The path its kernels take.
-    pub fn path(&self) -> Path {
-        self.path
+    /// [`read`](Self::read), and what follows from it.
+    ///
+    /// # Panics
+    /// As `read`.
+    pub fn run(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> Outputs<'_> {
+        self.read(tokens, slots, states);
+        let hidden = &self.hidden[..tokens.len() * self.lead.model.shape.width];
+        self.head.run(&mut self.lead, hidden)
     }
 
-    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order.
+    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order. Gives the hidden vectors, items ×
+    /// width.
     ///
     /// # Panics
     /// If there are more items than the capacity, or a token or slot does not exist.
-    pub fn run(
-        &mut self,
-        model: &Model,
-        tokens: &[u32],
-        slots: &[usize],
-        states: &mut [State],
-    ) -> Outputs<'_> {
-        let n = tokens.len();
+    pub fn read(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> &[f32] {
+        let (model, path, n) = (self.lead.model, self.lead.path, tokens.len());
         assert!(n <= self.capacity && slots.len() == n);
         let width = model.shape.width;
         for (x, &token) in self.x.chunks_exact_mut(width).zip(tokens) {
@@ -119,47 +153,44 @@ impl Pass {
                 *e = f32::from(q) * scale;
             }
             let Norm { weight, bias } = &model.input_norm;
-            vector::layer_norm(self.path, &self.normed, weight, bias, model.inverse_width, x);
+            vector::layer_norm(path, &self.normed, weight, bias, model.inverse_width, x);
         }
         for (index, layer) in model.layers.iter().enumerate() {
-            self.time_mix(model, index, &layer.time_norm, &layer.time, slots, states);
-            self.channel_mix(model, index, &layer.channel_norm, &layer.channel, slots, states);
+            self.time_mix(index, &layer.time_norm, &layer.time, slots, states);
+            self.channel_mix(index, &layer.channel_norm, &layer.channel, slots, states);
         }
         let hidden = self.hidden.chunks_exact_mut(width);
-        for (i, (x, hidden)) in self.x.chunks_exact(width).zip(hidden).take(n).enumerate() {
+        for (x, hidden) in self.x.chunks_exact(width).zip(hidden).take(n) {
             let Norm { weight, bias } = &model.output_norm;
-            vector::layer_norm(self.path, x, weight, bias, model.inverse_width, hidden);
-            self.wide[0].set(self.path, i, hidden);
+            vector::layer_norm(path, x, weight, bias, model.inverse_width, hidden);
         }
-        let stride = model.shape.vocabulary;
-        model.head.apply(self.path, &self.wide[0], n, &mut self.logits, stride);
-        Outputs { width, hidden: &self.hidden[..n * width], logits: &self.logits[..n * stride] }
+        &self.hidden[..n * width]
     }
 
     fn time_mix(
         &mut self,
-        model: &Model,
         index: usize,
         norm: &Norm,
         mix: &TimeMix,
         slots: &[usize],
         states: &mut [State],
     ) {
-        let (path, n, width) = (self.path, slots.len(), model.shape.width);
+        let Lead { model, path, .. } = self.lead;
+        let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].time_shift[index * width..][..width];
             self.shift(i, norm, model.inverse_width, previous, &mix.mix);
         }
-        let [xr, xw, xk, xv, xa, xg] = &self.wide;
-        mix.receptance.apply(path, xr, n, &mut self.r, width);
-        mix.key.apply(path, xk, n, &mut self.k, width);
-        mix.value.apply(path, xv, n, &mut self.v, width);
+        let [decay, rate, gate, residual] = &mut self.low;
+        let (r, k, v) = (&mut self.r, &mut self.k, &mut self.v);
+        let outputs: [&mut [f32]; PRODUCTS] = [r, k, v, decay, rate, gate, residual];
+        self.lead.multiply(Stage::TimeIn(index), &self.wide, n, outputs);
         let used = n * width;
 
-        let low = &mut self.low;
-        low_rank(path, &mix.decay, xw, n, low, &mut self.low_wide, &mut self.w, vector::tanh_all);
-        low_rank(path, &mix.rate, xa, n, low, &mut self.low_wide, &mut self.a, |_, _| {});
-        low_rank(path, &mix.gate, xg, n, low, &mut self.low_wide, &mut self.g, vector::sigmoid_all);
+        let low_wide = &mut self.low_wide;
+        expand(path, &mix.decay, n, decay, low_wide, &mut self.w, vector::tanh_all);
+        expand(path, &mix.rate, n, rate, low_wide, &mut self.a, |_, _| {});
+        expand(path, &mix.gate, n, gate, low_wide, &mut self.g, vector::sigmoid_all);
         for w in self.w[..used].chunks_exact_mut(width) {
             vector::decay(path, w, &mix.decay.bias);
         }
@@ -168,16 +199,16 @@ impl Pass {
         }
         match &mix.residual {
             None => self.first[..used].copy_from_slice(&self.v[..used]),
-            Some(residual) => {
+            Some(pair) => {
                 // `inner` is free until the channel mix.
                 let mixed = &mut self.inner[..used];
-                low_rank(path, residual, xv, n, low, &mut self.low_wide, mixed, |_, _| {});
+                expand(path, pair, n, residual, low_wide, mixed, |_, _| {});
                 for ((v, first), mixed) in self.v[..used]
                     .chunks_exact_mut(width)
                     .zip(self.first.chunks_exact(width))
                     .zip(mixed.chunks_exact(width))
                 {
-                    vector::value_residual(path, v, first, mixed, &residual.bias);
+                    vector::value_residual(path, v, first, mixed, &pair.bias);
                 }
             }
         }
@@ -205,7 +236,7 @@ impl Pass {
         for (i, y) in self.g[..used].chunks_exact(width).enumerate() {
             self.wide[0].set(path, i, y);
         }
-        mix.output.apply(path, &self.wide[0], n, &mut self.r, width);
+        self.lead.multiply(Stage::TimeOut(index), &self.wide[..1], n, [&mut self.r]);
         vector::add(path, &mut self.x[..used], &self.r[..used]);
     }
 
@@ -219,7 +250,7 @@ impl Pass {
         previous: &mut [f32],
         mixes: &[Vec<f32>],
     ) {
-        let (path, width) = (self.path, previous.len());
+        let (path, width) = (self.lead.path, previous.len());
         let x = &self.x[i * width..][..width];
         vector::layer_norm(path, x, &norm.weight, &norm.bias, inverse_width, &mut self.normed);
         for (quantised, weight) in self.wide.iter_mut().zip(mixes) {
@@ -231,20 +262,20 @@ impl Pass {
 
     fn channel_mix(
         &mut self,
-        model: &Model,
         index: usize,
         norm: &Norm,
         mix: &ChannelMix,
         slots: &[usize],
         states: &mut [State],
     ) {
-        let (path, n, width) = (self.path, slots.len(), model.shape.width);
+        let Lead { model, path, .. } = self.lead;
+        let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].channel_shift[index * width..][..width];
             self.shift(i, norm, model.inverse_width, previous, std::slice::from_ref(&mix.mix));
         }
         let inner = model.shape.inner;
-        mix.key.apply(path, &self.wide[0], n, &mut self.inner, inner);
+        self.lead.multiply(Stage::ChannelIn(index), &self.wide[..1], n, [&mut self.inner]);
         let outputs = self.r.chunks_exact_mut(width);
         for (x, y) in self.inner.chunks_exact_mut(inner).zip(outputs).take(n) {
             vector::relu_squared(path, x);
@@ -255,12 +286,10 @@ impl Pass {
     }
 }
 
-/// `y = up · f(down · x)`.
-#[allow(clippy::too_many_arguments)]
-fn low_rank(
+/// The second half of a low-rank pair: `y = up · f(low)`.
+fn expand(
     path: Path,
     pair: &LowRank,
-    x: &Quantised,
     n: usize,
     low: &mut [f32],
     quantised: &mut Quantised,
@@ -268,7 +297,6 @@ fn low_rank(
     activate: impl Fn(Path, &mut [f32]),
 ) {
     let rank = pair.down.rows();
-    pair.down.apply(path, x, n, low, rank);
     activate(path, &mut low[..n * rank]);
     quantised.resize(rank);
     for (i, low) in low.chunks_exact(rank).take(n).enumerate() {
