@@ -5,7 +5,8 @@
 #   bench/speed.sh [DIR]       default: ../shared/eval-public
 #
 # The text is one tar of four of DIR's text folders (5 MB). Times are medians of RUNS runs (default 3), wall clock.
-# Every output is decoded and compared. LLZ=PROGRAM chooses the llz, LEVELS its levels.
+# Every output is decoded and compared. LLZ=PROGRAM chooses the llz, LEVELS its levels; BYTES=N takes the first N
+# bytes of the text alone.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -15,7 +16,8 @@ prepare
 cd "$scratch"
 
 texts "$data" text
-plain_tar text text.tar
+plain_tar text whole.tar
+head -c "${BYTES:-$(size whole.tar)}" whole.tar >text.tar
 raw=$(size text.tar)
 
 # Runs a command several times; sets `seconds` (median) and `memory` (greatest, in MB).
