@@ -7,11 +7,15 @@
 //! `mix-4.prior`, for contexts alone.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
+//! `train_prior costs FILE OUT PIECE` writes, for each byte of FILE, what it costs by contexts alone (the profile of
+//! levels 2 and 3), in sixteenths of a bit up to 255, beginning anew every PIECE bytes.
 //! `train_prior ablate MODEL CACHE` prints what it costs to leave out each context and each weight
 //! set of the neural profile, from plain starting values.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
+
+use rayon::prelude::*;
 
 use llz::Limits;
 use llz::codec::spell::spell;
@@ -207,6 +211,32 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
     (bits / 8.0, mixer)
 }
 
+/// What every byte costs by contexts alone.
+fn costs(file: &str, out: &str, piece: usize) -> Result<()> {
+    let bytes = std::fs::read(file)?;
+    let (v, prior) = (Vocabulary::of_bytes(), Prior::built_in(&FULL));
+    let of_piece = |bytes: &[u8]| -> Vec<u8> {
+        let mut mixer = Mixer::new(kernel::Path::detect(), &FULL, &prior, bytes.len(), 24);
+        let code = |&byte: &u8| {
+            let mut bits = 0.0;
+            spell(
+                &v,
+                &mut mixer,
+                |_| 0.0,
+                |node, p| {
+                    let one = node.answer(u32::from(byte));
+                    bits += cost(p, one);
+                    one
+                },
+            );
+            (bits * 16.0).round().min(255.0) as u8
+        };
+        bytes.iter().map(code).collect()
+    };
+    let pieces: Vec<Vec<u8>> = bytes.par_chunks(piece).map(of_piece).collect();
+    Ok(std::fs::write(out, pieces.concat())?)
+}
+
 /// Coding a run of items one after the other, each from what the ones before taught.
 fn learn(
     profile: &'static Profile,
@@ -349,6 +379,7 @@ fn main() -> Result<()> {
         ["contexts", model, cache, out] => contexts(model, cache, out),
         ["eval", model, cache] => eval(model, cache, None),
         ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
+        ["costs", file, out, piece] => costs(file, out, piece.parse()?),
         ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
                   train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | ablate MODEL CACHE"

@@ -2,9 +2,10 @@
 
     python train/build.py small --minutes 100
 
-tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> models/small.safetensors, mixer prior
-included -> what rounding costs, and what llz makes of eval-public with it.  Steps whose output exists are not repeated; everything but the shipped file
-lies in `../training/`, beside the repository.  Flags after `--` go to train.py as they are.
+tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> with --finish, more of it on what contexts
+leave to say -> models/small.safetensors, mixer prior included -> what rounding costs, and what llz makes of eval-public
+with it.  Steps whose output exists are not repeated; everything but the shipped file lies in `../training/`, beside the
+repository.  Flags after `--` go to train.py as they are.
 """
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ MODELS = {
     "base": dict(tokenizer=None, muon_lr=0.02, adam_lr=1.5e-3, smooth=True,
                  shape=dict(vocab=8192, width=384, layers=6, ffn=1536)),
 }
+# A model that has learned is to move, not to begin again: a tenth of the rates, falling from the start.
+FINISH = ["--muon-lr", 0.003, "--adam-lr", 3e-4, "--warm", 0.02, "--decay", 0.98]
 
 
 def main() -> None:
@@ -36,6 +39,8 @@ def main() -> None:
     length.add_argument("--steps", type=int)
     length.add_argument("--minutes", type=float)
     length.add_argument("--end-time")
+    ap.add_argument("--finish", type=float, metavar="MINUTES",
+                    help="train on for so long with every token weighed by what contexts leave of it (weigh.py)")
     ap.add_argument("--work", type=Path, default=REPOSITORY.parent / "training")
     ap.add_argument("--limit", type=int, help="bytes to take of each corpus file (default: all)")
     # argparse gives what follows -- to the positional argument before the flags.
@@ -71,15 +76,23 @@ def main() -> None:
     run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
         "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
         *shape, *rest)
+    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
+    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
+    trained = out / "last.pt"
+    if a.finish:
+        weighed = a.work / f"pack-{vocab}-weighed"
+        if not (weighed / "pack.json").exists():
+            run("weigh.py", pack, weighed, "--tokenizer", tokenizer, "--contexts", train_prior)
+        run("train.py", "--pack", weighed, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out / "finish",
+            "--init", trained, "--minutes", a.finish, *FINISH, *rest)
+        trained = out / "finish" / "last.pt"
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
-    run("export.py", out / "last.pt", "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
+    run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", floats, "--int8", model)
 
     excerpts, cache = a.work / "excerpts", out / "cache"
     if not excerpts.exists():
         run("prior_sample.py", corpus, excerpts)
-    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
-    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
     call(train_prior, "collect", model, cache, 100_000, *sorted(excerpts.iterdir()))
     call(train_prior, "train", model, cache, out)
     cache.unlink()

@@ -5,6 +5,8 @@ visited in a shuffled order; the domains take turns so that their shares follow 
 exactly, not just on average.  All of it is a function of the seed and of how many windows each domain
 has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
 other weights if it likes.
+
+A pack may have a weight for each token beside it (`weigh.py`). In a batch they lie above the token: `split_weights`.
 """
 from __future__ import annotations
 
@@ -16,9 +18,20 @@ import torch
 from corpus import DOMAINS
 
 
+FULL = 15  # a weight of one
+ABOVE = 16  # bits of a token
+
+
+def split_weights(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens and their weights, from what `Batches` gives."""
+    return rows & (1 << ABOVE) - 1, 1 - (rows >> ABOVE) / FULL
+
+
 class Domain:
     def __init__(self, path: Path, window: int, seed: int):
         self.ids = np.memmap(path, np.uint16, "r")
+        weights = path.with_suffix(".weight")
+        self.weights = np.memmap(weights, np.uint8, "r") if weights.exists() else None
         self.window, self.seed = window, seed
         self.given = 0
         self.per_epoch = (len(self.ids) - 1) // window - 1
@@ -34,7 +47,11 @@ class Domain:
             self._offset = int(rng.integers(self.window))
         self.given += 1
         at = self._offset + int(self._order[i]) * self.window
-        return self.ids[at:at + self.window + 1]
+        window = self.ids[at:at + self.window + 1].astype(np.int64)
+        if self.weights is not None:
+            # What is missing from a weight of one: a pack without weights needs nothing.
+            window += FULL - self.weights[at:at + self.window + 1].astype(np.int64) << ABOVE
+        return window
 
 
 class Batches:
@@ -56,7 +73,7 @@ class Batches:
                 self.credit[d] += w * n
             d = max(self.credit, key=self.credit.get)  # the one furthest behind its share
             self.credit[d] -= n
-            rows.append(torch.from_numpy(self.domains[f"{d} {n}"].next().astype(np.int64)))
+            rows.append(torch.from_numpy(self.domains[f"{d} {n}"].next()))
         return rows
 
     def state_dict(self) -> dict:

@@ -95,6 +95,7 @@ def main() -> None:
     ap.add_argument("checkpoint", type=Path, help="OUT/last.pt of train.py, or a float safetensors file")
     ap.add_argument("--tokenizer", type=Path, required=True)
     ap.add_argument("--average", type=Path, help="another point of the run, to export the mean with")
+    ap.add_argument("--share", type=float, default=0.5, help="how much of the mean is that other point")
     ap.add_argument("--smooth", type=Path, metavar="PACK", help="make it easier to round first, by what it does on this packed text")
     ap.add_argument("--name", default="small")
     ap.add_argument("--float", dest="float_path", type=Path)
@@ -102,7 +103,7 @@ def main() -> None:
     a = ap.parse_args()
     state = load(a.checkpoint)
     if a.average:
-        state = average(state, load(a.average))
+        state = average(state, load(a.average), a.share)
     if a.smooth:
         state = smoothed(state, sample(a.smooth))
     if a.float_path:

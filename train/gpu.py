@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from data import split_weights
 from loss import head_loss
 from model import RWKV7
 
@@ -40,11 +41,12 @@ class Gpu:
         total = torch.zeros((), device=self.device)
         for n in sorted(set(self.windows)):
             ids = torch.stack([row for row in rows if len(row) == n + 1])
-            ids = ids.pin_memory().to(self.device, non_blocking=True)
+            ids, weights = split_weights(ids.pin_memory().to(self.device, non_blocking=True))
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
                 hidden = self._hidden(ids[:, :-1])
             hidden = hidden.bfloat16() if self.bf16 else hidden
-            loss = head_loss(hidden, self.model.head.weight, ids[:, 1:]) * (len(ids) * n / sum(self.windows))
+            loss = head_loss(hidden, self.model.head.weight, ids[:, 1:], weights[:, 1:])
+            loss = loss * (len(ids) * n / sum(self.windows))
             loss.backward()
             total += loss.detach()
         for p in self.model.parameters():

@@ -9,7 +9,7 @@ import torch
 
 from contamination import DROP, WORDS, EvalNgrams, _Hasher
 from corpus import DOMAINS, looks_like_wiki
-from data import Batches, Domain
+from data import Batches, Domain, split_weights
 from export import float_file, int8_file, load
 from gpu import Gpu
 from grow import grown, settled
@@ -83,6 +83,22 @@ def test_fused_loss_and_its_gradient():
     assert torch.allclose(ours, plain, atol=1e-5)
     for p, q in zip(torch.autograd.grad(ours, (x, w)), expected):
         assert torch.allclose(p, q, atol=1e-6)
+
+    counts = torch.rand(3, 700)
+    each = torch.nn.functional.cross_entropy((x @ w.T).reshape(-1, 50), t.reshape(-1), reduction="none")
+    expected = torch.autograd.grad((each * counts.reshape(-1)).mean(), (x, w))
+    for p, q in zip(torch.autograd.grad(head_loss(x, w, t, counts), (x, w)), expected):
+        assert torch.allclose(p, q, atol=1e-6)
+
+
+def test_weights_stay_with_their_tokens(tmp_path):
+    ids = np.arange(1000, dtype=np.uint16)
+    ids.tofile(tmp_path / "prose.u16")
+    plain, counts = split_weights(Batches(tmp_path, {"prose": 1}, [64], seed=3).next()[0])
+    assert (counts == 1).all()
+    (ids % 16).astype(np.uint8).tofile(tmp_path / "prose.weight")
+    tokens, counts = split_weights(Batches(tmp_path, {"prose": 1}, [64], seed=3).next()[0])
+    assert torch.equal(tokens, plain) and torch.allclose(counts, (tokens % 16) / 15)
 
 
 def test_quantised_rows():
@@ -244,5 +260,6 @@ def test_the_gpus_way_gives_the_same_gradient(monkeypatch):
     assert torch.allclose(loss, want)
     assert all(torch.allclose(a, p.grad, rtol=1e-3, atol=1e-6) for a, p in zip(ours, model.parameters()))
     logits, targets = torch.randn(8, 300), torch.randint(0, 300, (8, 1))
-    for a, b in zip(_fused(logits, targets), _surprise(logits, targets)):
+    counts = torch.rand(targets.shape)
+    for a, b in zip(_fused(logits, targets, counts), _surprise(logits, targets, counts)):
         assert torch.allclose(a, b, atol=1e-6)

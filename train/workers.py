@@ -13,6 +13,7 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
+from data import split_weights
 from loss import head_loss
 from model import RWKV7, Config
 from quantise import Straight
@@ -46,14 +47,16 @@ class _Job:
         self.forward = torch.compile(model, dynamic=False) if self.compiled else model
         self.linear = Straight(model) if self.rounded else None
 
-    def loss(self, ids: Tensor) -> Tensor:
+    def loss(self, rows: Tensor) -> Tensor:
+        ids, weights = split_weights(rows)
+        targets, weights = ids[:, 1:], weights[:, 1:]
         weight = self.model.head.weight
         if self.linear:
             hidden = self.linear.activations(self.forward(ids[:, :-1], self.linear))
-            return head_loss(hidden, self.linear.weight(weight), ids[:, 1:])
+            return head_loss(hidden, self.linear.weight(weight), targets, weights)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             hidden = self.forward(ids[:, :-1])
-        return head_loss(hidden.float(), weight, ids[:, 1:])
+        return head_loss(hidden.float(), weight, targets, weights)
 
     def work(self) -> None:
         if self.linear:
