@@ -29,18 +29,18 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "012c185ec34b66dd159630e94e57c94ffbafbc23011176f24493ce156287bdfe",
+    sha256: "5f4db7d6046fcfbe1d8cad942e0ebc0d3e398d864b4c02f7add34cea4673dc80",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x9976_bff5_58eb_3292,
+    fingerprint: 0x40a3_0898_bb5a_ffe9,
 };
 
 /// The default.
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "1d03acb2d30c31afd18148e2de3c247f31530a30f74c90597cc5d27fa3339f42",
+    sha256: "cf4d851fa901fb371e39a685948118138323a958c490c084c54bd923a6524287",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0xf793_20fe_bdbb_c006,
+    fingerprint: 0x7643_1d14_e7c3_be50,
 };
 
 /// The shipped models, best last.
