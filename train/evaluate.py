@@ -4,7 +4,8 @@
 
 `float` is the f32 model; `int8` has the shipped 7-bit weights and rounds the input of every matrix to
 int8 as inference does; `cost` is the difference.  The model alone: the archiver mixes it with what
-it learns from the archive itself.  Exits with 1 if quantisation costs more than 0.3 %.
+it learns from the archive itself, and a third of the cost remains.  Exits with 1 above 0.5 %; the limit that counts is
+0.3 % of the coded bytes (`float_cache.py`).
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from quantise import linear, simulated
 from tokens import Encoder
 from validate import Slices
 
-ALLOWED = 0.003
+ALLOWED = 0.005
 
 
 def build(state: dict[str, torch.Tensor]) -> RWKV7:
