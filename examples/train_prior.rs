@@ -191,12 +191,17 @@ fn neural(
     (bits / 8.0, mixer)
 }
 
-/// The same for the contexts alone.
-fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
+/// Codes bytes by contexts alone and tells `each` the bits of every byte; returns the mixer after.
+fn spelled(
+    bytes: &[u8],
+    profile: &'static Profile,
+    prior: &Prior,
+    mut each: impl FnMut(f64),
+) -> Mixer {
     let v = Vocabulary::of_bytes();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
-    let mut bits = 0.0;
     for &byte in bytes {
+        let mut bits = 0.0;
         spell(
             &v,
             &mut mixer,
@@ -207,31 +212,26 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
                 one
             },
         );
+        each(bits);
     }
-    (bits / 8.0, mixer)
+    mixer
+}
+
+/// The same as [`neural`] for the contexts alone.
+fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
+    let mut total = 0.0;
+    let mixer = spelled(bytes, profile, prior, |bits| total += bits);
+    (total / 8.0, mixer)
 }
 
 /// What every byte costs by contexts alone.
 fn costs(file: &str, out: &str, piece: usize) -> Result<()> {
     let bytes = std::fs::read(file)?;
-    let (v, prior) = (Vocabulary::of_bytes(), Prior::built_in(&FULL));
+    let prior = Prior::built_in(&FULL);
     let of_piece = |bytes: &[u8]| -> Vec<u8> {
-        let mut mixer = Mixer::new(kernel::Path::detect(), &FULL, &prior, bytes.len(), 24);
-        let code = |&byte: &u8| {
-            let mut bits = 0.0;
-            spell(
-                &v,
-                &mut mixer,
-                |_| 0.0,
-                |node, p| {
-                    let one = node.answer(u32::from(byte));
-                    bits += cost(p, one);
-                    one
-                },
-            );
-            (bits * 16.0).round().min(255.0) as u8
-        };
-        bytes.iter().map(code).collect()
+        let mut costs = Vec::with_capacity(bytes.len());
+        spelled(bytes, &FULL, &prior, |bits| costs.push((bits * 16.0).round().min(255.0) as u8));
+        costs
     };
     let pieces: Vec<Vec<u8>> = bytes.par_chunks(piece).map(of_piece).collect();
     Ok(std::fs::write(out, pieces.concat())?)
