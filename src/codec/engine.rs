@@ -32,6 +32,10 @@ pub struct Engine {
 /// short look at them says little and the trials cost little.
 const SHORT: usize = 8 << 10;
 
+/// Multiply-adds per token from which on a model, at a byte each, is more than a core's own cache holds. The rows of
+/// a smaller one are sooner multiplied than shared out.
+const WORTH_A_CREW: usize = 2_000_000;
+
 /// What a level means.
 struct Effort {
     profile: &'static mixer::Profile,
@@ -298,7 +302,8 @@ impl Engine {
                 let threads = self.pool.current_num_threads();
                 let (hands, rest) = deal(neural, jobs, threads);
                 // Threads without a chunk of their own help those that have one.
-                let helpers = threads / hands.len() - 1;
+                let worth_it = loaded.0.multiply_adds() >= WORTH_A_CREW;
+                let helpers = if worth_it { threads / hands.len() - 1 } else { 0 };
                 let taken = AtomicUsize::new(0);
                 hands.par_iter().with_max_len(1).try_for_each(|hand| {
                     let next = || rest.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
@@ -355,7 +360,7 @@ mod tests {
     fn any_number_of_threads_gives_the_same_bytes_and_takes_them_back() {
         let text = include_str!("engine.rs").as_bytes();
         let chunks = [&text[..5000], &text[5000..6000], &text[6000..9000]];
-        let level = Level::new(4).unwrap();
+        let level = Level::DEFAULT;
         let mut expected: Option<Vec<Coded>> = None;
         for threads in [1, 2, 3, 7] {
             let options = EngineOptions { level, threads, ..EngineOptions::default() };
