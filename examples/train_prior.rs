@@ -382,7 +382,8 @@ fn main() -> Result<()> {
         ["costs", file, out, piece] => costs(file, out, piece.parse()?),
         ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
-                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | ablate MODEL CACHE"
+                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | costs FILE OUT PIECE | \
+                  ablate MODEL CACHE"
             .into()),
     }
 }

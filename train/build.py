@@ -84,7 +84,7 @@ def main() -> None:
         if not (weighed / "pack.json").exists():
             run("weigh.py", pack, weighed, "--tokenizer", tokenizer, "--contexts", train_prior)
         run("train.py", "--pack", weighed, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out / "finish",
-            "--init", trained, "--minutes", a.finish, *FINISH, *rest)
+            *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever the first run began from
         trained = out / "finish" / "last.pt"
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),

@@ -38,9 +38,10 @@ def main() -> None:
     lengths = np.array([len(t) for t in spelled])
     for domain, share in WEIGHTS.items():
         ids = np.memmap(a.pack / f"{domain}.u16", np.uint16, "r")
-        wanted = min(len(ids) // RUN, max(2, round(share * a.tokens * 1e6 / RUN)))
-        starts = (np.arange(wanted) * (len(ids) - RUN) // max(1, wanted - 1)).astype(int)
-        ids = np.concatenate([ids[s:s + RUN] for s in starts])
+        run = min(RUN, len(ids))
+        wanted = min(len(ids) // run, max(2, round(share * a.tokens * 1e6 / run)))
+        starts = (np.arange(wanted) * (len(ids) - run) // max(1, wanted - 1)).astype(int)
+        ids = np.concatenate([ids[s:s + run] for s in starts])
         with tempfile.TemporaryDirectory() as scratch:
             raw, costs = Path(scratch) / "raw", Path(scratch) / "costs"
             raw.write_bytes(b"".join(spelled[i] for i in ids))
