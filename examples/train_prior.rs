@@ -7,8 +7,9 @@
 //! `mix-4.prior`, for contexts alone.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
-//! `train_prior costs FILE OUT PIECE` writes, for each byte of FILE, what it costs by contexts alone (the profile of
-//! levels 2 and 3), in sixteenths of a bit up to 255, beginning anew every PIECE bytes.
+//! `train_prior odds MODEL RANKS OUT PIECE` writes, for each decision on the way to each token of RANKS (u16, numbered in
+//! byte order), what contexts alone make of the answer that is right: its log odds, in eighths, as i8. The contexts are those
+//! beside a model, beginning anew every PIECE tokens, knowing how to mix from some of them.
 //! `train_prior ablate MODEL CACHE` prints what it costs to leave out each context and each weight
 //! set of the neural profile, from plain starting values.
 
@@ -191,17 +192,12 @@ fn neural(
     (bits / 8.0, mixer)
 }
 
-/// Codes bytes by contexts alone and tells `each` the bits of every byte; returns the mixer after.
-fn spelled(
-    bytes: &[u8],
-    profile: &'static Profile,
-    prior: &Prior,
-    mut each: impl FnMut(f64),
-) -> Mixer {
+/// The same as [`neural`] for the contexts alone.
+fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
+    let mut bits = 0.0;
     for &byte in bytes {
-        let mut bits = 0.0;
         spell(
             &v,
             &mut mixer,
@@ -212,29 +208,52 @@ fn spelled(
                 one
             },
         );
-        each(bits);
     }
-    mixer
+    (bits / 8.0, mixer)
 }
 
-/// The same as [`neural`] for the contexts alone.
-fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
-    let mut total = 0.0;
-    let mixer = spelled(bytes, profile, prior, |bits| total += bits);
-    (total / 8.0, mixer)
-}
-
-/// What every byte costs by contexts alone.
-fn costs(file: &str, out: &str, piece: usize) -> Result<()> {
+/// What contexts alone make of the right answers, decision by decision.
+fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
+    const UNIT: f32 = 8.0;
+    /// Tokens from which the network learns to mix, about.
+    const LESSONS: usize = 500_000;
+    let loaded = load(model)?;
+    let v = loaded.0.vocabulary();
     let bytes = std::fs::read(file)?;
-    let prior = Prior::built_in(&FULL);
-    let of_piece = |bytes: &[u8]| -> Vec<u8> {
-        let mut costs = Vec::with_capacity(bytes.len());
-        spelled(bytes, &FULL, &prior, |bits| costs.push((bits * 16.0).round().min(255.0) as u8));
-        costs
+    let ranks: Vec<u32> =
+        bytes.as_chunks::<2>().0.iter().map(|r| u16::from_le_bytes(*r).into()).collect();
+    if ranks.iter().any(|&rank| rank as usize >= v.len()) {
+        return Err(format!("{file} holds tokens that {model} does not have").into());
+    }
+    let profile: &Profile = Box::leak(Box::new(Profile { alone: None, sure: false, ..NEURAL }));
+    let of_piece = |ranks: &[u32], prior: &Prior| {
+        let len = ranks.iter().map(|&t| v.token(t).len()).sum();
+        let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
+        let mut odds = Vec::with_capacity(16 * ranks.len());
+        for &rank in ranks {
+            mixer.begin_token(&[]);
+            spell(
+                v,
+                &mut mixer,
+                |_| 0.0,
+                |node, p| {
+                    let one = node.answer(rank);
+                    let p = p as f32 / llz::coder::ONE as f32;
+                    let x = (p / (1.0 - p)).ln() * if one { UNIT } else { -UNIT };
+                    odds.push(x.round().clamp(-127.0, 127.0) as i8 as u8);
+                    one
+                },
+            );
+        }
+        (odds, mixer)
     };
-    let pieces: Vec<Vec<u8>> = bytes.par_chunks(piece).map(of_piece).collect();
-    Ok(std::fs::write(out, pieces.concat())?)
+    let (piece, step) = (piece.max(1), ranks.len().div_ceil(LESSONS).max(1));
+    let prior = ranks
+        .chunks(piece)
+        .step_by(step)
+        .fold(Prior::plain(profile), |prior, piece| Prior::of(&of_piece(piece, &prior).1));
+    let odds: Vec<_> = ranks.par_chunks(piece).map(|piece| of_piece(piece, &prior).0).collect();
+    Ok(std::fs::write(out, odds.concat())?)
 }
 
 /// Coding a run of items one after the other, each from what the ones before taught.
@@ -379,11 +398,11 @@ fn main() -> Result<()> {
         ["contexts", model, cache, out] => contexts(model, cache, out),
         ["eval", model, cache] => eval(model, cache, None),
         ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
-        ["costs", file, out, piece] => costs(file, out, piece.parse()?),
+        ["odds", model, ranks, out, piece] => odds(model, ranks, out, piece.parse()?),
         ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
-                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | costs FILE OUT PIECE | \
-                  ablate MODEL CACHE"
+                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | \
+                  odds MODEL RANKS OUT PIECE | ablate MODEL CACHE"
             .into()),
     }
 }

@@ -2,8 +2,8 @@
 
     python train/build.py small --minutes 100
 
-tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> with --finish, more of it on what contexts
-leave to say -> models/small.safetensors, mixer prior included -> what rounding costs, and what llz makes of eval-public
+tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> with --finish, more of it inside the
+mixer -> models/small.safetensors, mixer prior included -> what rounding costs, and what llz makes of eval-public
 with it.  Steps whose output exists are not repeated; everything but the shipped file lies in `../training/`, beside the
 repository.  Flags after `--` go to train.py as they are.
 """
@@ -40,7 +40,7 @@ def main() -> None:
     length.add_argument("--minutes", type=float)
     length.add_argument("--end-time")
     ap.add_argument("--finish", type=float, metavar="MINUTES",
-                    help="train on for so long with every token weighed by what contexts leave of it (weigh.py)")
+                    help="train on for so long with the loss of a model inside the mixer (mixed.py)")
     ap.add_argument("--work", type=Path, default=REPOSITORY.parent / "training")
     ap.add_argument("--limit", type=int, help="bytes to take of each corpus file (default: all)")
     # argparse gives what follows -- to the positional argument before the flags.
@@ -80,10 +80,13 @@ def main() -> None:
     train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
     trained = out / "last.pt"
     if a.finish:
-        weighed = a.work / f"pack-{vocab}-weighed"
-        if not (weighed / "pack.json").exists():
-            run("weigh.py", pack, weighed, "--tokenizer", tokenizer, "--contexts", train_prior)
-        run("train.py", "--pack", weighed, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out / "finish",
+        odds = a.work / f"pack-{vocab}-odds"
+        if not (odds / "pack.json").exists():
+            # Any model file of this vocabulary will do.
+            run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "vocabulary.safetensors")
+            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", out / "vocabulary.safetensors",
+                "--contexts", train_prior)
+        run("train.py", "--pack", odds, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out / "finish",
             *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever the first run began from
         trained = out / "finish" / "last.pt"
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"

@@ -6,40 +6,50 @@ exactly, not just on average.  All of it is a function of the seed and of how ma
 has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
 other weights if it likes.
 
-A pack may have a weight for each token beside it (`weigh.py`). In a batch they lie above the token: `split_weights`.
+A pack may have beside it what contexts make of every decision (`odds.py`): then a window brings that too.
 """
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from corpus import DOMAINS
+from decisions import Decisions
+
+STRIDE = 4096  # tokens
 
 
-FULL = 15  # a weight of one
-ABOVE = 16  # bits of a token
-
-
-def split_weights(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens and their weights, from what `Batches` gives."""
-    return rows & (1 << ABOVE) - 1, 1 - (rows >> ABOVE) / FULL
+class Window(NamedTuple):
+    """Tokens and the one after them, [n + 1]; and for each but the first what contexts make of the right answers on the
+    way to it, [n, most], where it has fewer decisions zero."""
+    ids: Tensor
+    odds: Tensor | None = None
 
 
 class Domain:
-    def __init__(self, path: Path, window: int, seed: int):
+    def __init__(self, path: Path, window: int, seed: int, decisions: Decisions | None = None):
         self.ids = np.memmap(path, np.uint16, "r")
-        weights = path.with_suffix(".weight")
-        self.weights = np.memmap(weights, np.uint8, "r") if weights.exists() else None
         self.window, self.seed = window, seed
         self.given = 0
         self.per_epoch = (len(self.ids) - 1) // window - 1
         self._epoch = -1
         if self.per_epoch < 1:
             raise ValueError(f"{path}: shorter than two windows")
+        self.decisions = decisions
+        if decisions:
+            odds = path.with_suffix(".odds")
+            self.odds = np.memmap(odds, np.int8, "r")
+            # Where every STRIDEth token's decisions begin.
+            counts = [int(decisions.count[self.ids[at:at + STRIDE]].sum()) for at in range(0, len(self.ids), STRIDE)]
+            self._begins = np.cumsum([0] + counts)
+            if self._begins[-1] != len(self.odds):
+                raise ValueError(f"{odds}: {len(self.odds)} log odds, not {self._begins[-1]}")
 
-    def next(self) -> np.ndarray:
+    def next(self) -> Window:
         epoch, i = divmod(self.given, self.per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng((self.seed, epoch))
@@ -47,34 +57,40 @@ class Domain:
             self._offset = int(rng.integers(self.window))
         self.given += 1
         at = self._offset + int(self._order[i]) * self.window
-        window = self.ids[at:at + self.window + 1].astype(np.int64)
-        if self.weights is not None:
-            # What is missing from a weight of one: a pack without weights needs nothing.
-            window += FULL - self.weights[at:at + self.window + 1].astype(np.int64) << ABOVE
-        return window
+        ids = torch.from_numpy(self.ids[at:at + self.window + 1].astype(np.int64))
+        return Window(ids, self._odds(at) if self.decisions else None)
+
+    def _odds(self, at: int) -> Tensor:
+        count, most = self.decisions.count, self.decisions.most
+        stride = at // STRIDE
+        begin = self._begins[stride] + count[self.ids[stride * STRIDE:at + 1]].sum()
+        counts = count[self.ids[at + 1:at + self.window + 1]]
+        odds = np.zeros((self.window, most), np.int8)
+        odds[np.arange(most) < counts[:, None]] = self.odds[begin:begin + counts.sum()]
+        return torch.from_numpy(odds)
 
 
 class Batches:
     """Batches of one window of each of these lengths."""
 
-    def __init__(self, pack: Path, weights: dict[str, float], windows: list[int], seed: int):
+    def __init__(self, pack: Path, weights: dict[str, float], windows: list[int], seed: int,
+                 decisions: Decisions | None = None):
         total = sum(weights.values())
         self.weights = {d: w / total for d, w in weights.items() if w > 0}
         self.windows = windows
-        self.domains = {f"{d} {n}": Domain(pack / f"{d}.u16", n, seed * 1000 + n + DOMAINS.index(d))
+        self.domains = {f"{d} {n}": Domain(pack / f"{d}.u16", n, seed * 1000 + n + DOMAINS.index(d), decisions)
                         for d in self.weights for n in sorted(set(windows))}
         self.credit = dict.fromkeys(self.weights, 0.0)
 
-    def next(self) -> list[torch.Tensor]:
-        """Each window's tokens and the one after them."""
-        rows = []
+    def next(self) -> list[Window]:
+        batch = []
         for n in self.windows:
             for d, w in self.weights.items():
                 self.credit[d] += w * n
             d = max(self.credit, key=self.credit.get)  # the one furthest behind its share
             self.credit[d] -= n
-            rows.append(torch.from_numpy(self.domains[f"{d} {n}"].next()))
-        return rows
+            batch.append(self.domains[f"{d} {n}"].next())
+        return batch
 
     def state_dict(self) -> dict:
         return {"credit": self.credit, "given": {d: s.given for d, s in self.domains.items()}}

@@ -9,21 +9,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from data import split_weights
+from data import Window
+from decisions import Decisions
 from loss import head_loss
+from mixed import Mixing, mixed_loss
 from model import RWKV7
 
 
 class Gpu:
     """What `workers.Workers` is for a CPU."""
 
-    def __init__(self, model: RWKV7, windows: list[int], compiled: bool, bf16: bool, device: str):
+    def __init__(self, model: RWKV7, windows: list[int], compiled: bool, bf16: bool, device: str,
+                 decisions: Decisions | None = None):
         self.model, self.windows, self.bf16, self.device = model, windows, bf16, device
         if compiled:
             torch._dynamo.config.recompile_limit = 4 * len(model.blocks)  # each length, each layer
         self.blocks = [torch.compile(b, dynamic=False) if compiled else b for b in model.blocks]
+        self.mixing = Mixing(decisions, device) if decisions else None
         # Compiling takes a while: it is done before the schedule begins.
-        self.gradient([torch.zeros(n + 1, dtype=torch.int64) for n in windows])
+        nothing = lambda *shape: torch.zeros(shape, dtype=torch.int8)  # noqa: E731
+        self.gradient([Window(nothing(n + 1).long(), nothing(n, decisions.most) if decisions else None) for n in windows])
         for p in model.parameters():
             p.grad = None
 
@@ -33,19 +38,24 @@ class Gpu:
             x, v_first = block(x, v_first)
         return self.model.ln_out(x)
 
-    def gradient(self, rows: list[Tensor]) -> Tensor:
+    def gradient(self, batch: list[Window]) -> Tensor:
         """The mean loss of the batch's tokens; its gradient goes into the parameters' `.grad`.
 
         A gradient that is not finite becomes zero, so that one bad step does not cost the run.
         """
         total = torch.zeros((), device=self.device)
+        carried = lambda rows: torch.stack(rows).pin_memory().to(self.device, non_blocking=True)  # noqa: E731
         for n in sorted(set(self.windows)):
-            ids = torch.stack([row for row in rows if len(row) == n + 1])
-            ids, weights = split_weights(ids.pin_memory().to(self.device, non_blocking=True))
+            some = [window for window in batch if len(window.ids) == n + 1]
+            ids = carried([window.ids for window in some])
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
                 hidden = self._hidden(ids[:, :-1])
             hidden = hidden.bfloat16() if self.bf16 else hidden
-            loss = head_loss(hidden, self.model.head.weight, ids[:, 1:], weights[:, 1:])
+            weight, targets = self.model.head.weight, ids[:, 1:]
+            if self.mixing:
+                loss = mixed_loss(hidden, weight, targets, carried([window.odds for window in some]), self.mixing)
+            else:
+                loss = head_loss(hidden, weight, targets)
             loss = loss * (len(ids) * n / sum(self.windows))
             loss.backward()
             total += loss.detach()

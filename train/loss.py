@@ -13,34 +13,32 @@ from torch import Tensor
 CHUNK = {"cpu": 512, "cuda": 16384}  # the CPU's cache; the GPU's need of work per launch
 
 
-def _surprise(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The nats of `targets` [n, 1], each times its weight [n, 1], summed, and their gradient by `logits` [n, V], in
-    the logits' precision."""
+def _surprise(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The nats of `targets` [n, 1], summed, and their gradient by `logits` [n, V], in the logits' precision."""
     log = torch.log_softmax(logits.float(), -1)
-    nats = -(log.gather(1, targets) * weights).sum()
-    grad = log.exp_().mul_(weights)
-    return nats, grad.scatter_add_(1, targets, -weights).to(logits.dtype)
+    nats = -log.gather(1, targets).sum()
+    return nats, log.exp_().scatter_add_(1, targets, -torch.ones_like(targets, dtype=log.dtype)).to(logits.dtype)
 
 
 @torch.compile(dynamic=False)
-def _fused(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _fused(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """The same for a GPU: the logits are read twice and written once."""
     log = torch.log_softmax(logits.float(), -1)
     hit = torch.arange(logits.shape[1], device=logits.device) == targets
-    return -(log.gather(1, targets) * weights).sum(), ((log.exp() - hit.float()) * weights).to(logits.dtype)
+    return -log.gather(1, targets).sum(), (log.exp() - hit.float()).to(logits.dtype)
 
 
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         n, chunk, w = x.shape[0], CHUNK[x.device.type], weight.to(x.dtype)
         need = ctx.needs_input_grad[0]
         dx = torch.empty_like(x) if need else None
         dw = torch.zeros_like(weight) if need else None
         total = x.new_zeros((), dtype=torch.float32)
         for s in range(0, n, chunk):
-            xs, t, some = x[s:s + chunk], targets[s:s + chunk, None], weights[s:s + chunk, None]
-            nats, grad = (_fused if x.is_cuda and need else _surprise)(xs @ w.T, t, some)
+            xs, t = x[s:s + chunk], targets[s:s + chunk, None]
+            nats, grad = (_fused if x.is_cuda and need else _surprise)(xs @ w.T, t)
             total += nats
             if need:
                 torch.mm(grad, w, out=dx[s:s + chunk])
@@ -55,15 +53,12 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g: Tensor):
         dx, dw = ctx.saved_tensors
-        return dx * g, dw * g, None, None
+        return dx * g, dw * g, None
 
 
-def head_loss(x: Tensor, weight: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean nats per token; x [.., C], weight [V, C], targets [..] and how much each counts [..].  Computed in x's
-    precision."""
-    if weights is None:
-        weights = torch.ones(targets.shape, device=x.device)
-    return _HeadLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1), weights.reshape(-1))
+def head_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Mean nats per token; x [.., C], weight [V, C], targets [..].  Computed in x's precision."""
+    return _HeadLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1))
 
 
 @torch.no_grad()

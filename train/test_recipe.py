@@ -1,6 +1,7 @@
 """The parts of the recipe that must be exact."""
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import torch
 
 from contamination import DROP, WORDS, EvalNgrams, _Hasher
 from corpus import DOMAINS, looks_like_wiki
-from data import Batches, Domain, split_weights
+from data import Batches, Domain, Window
+from decisions import Decisions
 from export import float_file, int8_file, load
 from gpu import Gpu
 from grow import grown, settled
 from loss import _fused, _surprise, head_loss
+from mixed import CLIP, CONTEXTS, EDGES, MODEL, UNIT, Mixing, _anywhere, _on_cpu, mixed_loss
 from model import RWKV7, Config
 from optim import optimizers
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
@@ -21,6 +24,7 @@ from smooth import loudness, smoothed
 from stage import join, split
 from tokens import Encoder, train
 from train import windows
+from workers import Workers
 
 TINY = Config(vocab=300, width=64, layers=2, ffn=128, rank_w=8, rank_a=8, rank_v=8, rank_g=8)
 WARM = Path(__file__).resolve().parents[2] / "shared" / "warmstart"
@@ -49,11 +53,11 @@ def test_any_bytes_round_trip(tokenizer):
 def test_windows_are_seen_once_per_epoch(tmp_path):
     np.arange(1000, dtype=np.uint16).tofile(tmp_path / "x.u16")
     d = Domain(tmp_path / "x.u16", 32, 7)
-    firsts = [int(d.next()[0]) for _ in range(d.per_epoch)]
+    firsts = [int(d.next().ids[0]) for _ in range(d.per_epoch)]
     assert len(set(firsts)) == d.per_epoch and all((f - firsts[0]) % 32 == 0 for f in firsts)
     resumed = Domain(tmp_path / "x.u16", 32, 7)
     resumed.given = d.given
-    assert (resumed.next() == d.next()).all()
+    assert torch.equal(resumed.next().ids, d.next().ids)
 
 
 def test_batches_mix_windows_and_resume(tmp_path):
@@ -62,12 +66,12 @@ def test_batches_mix_windows_and_resume(tmp_path):
     assert windows("64 2*32") == [64, 32, 32]
     make = lambda: Batches(tmp_path, {"prose": 3, "code": 1}, windows("64 2*32"), 1)
     batches = make()
-    rows = [row for _ in range(8) for row in batches.next()]
+    rows = [window.ids for _ in range(8) for window in batches.next()]
     assert [len(row) - 1 for row in rows] == [64, 32, 32] * 8
     assert all((row[1:] - row[:-1] == 1).all() for row in rows)
     resumed = make()
     resumed.load_state_dict(batches.state_dict())
-    assert all((a == b).all() for a, b in zip(resumed.next(), batches.next()))
+    assert all(torch.equal(a.ids, b.ids) for a, b in zip(resumed.next(), batches.next()))
     tokens = {d: sum(n * s.given for k, s in batches.domains.items() for n in [s.window] if k.startswith(d))
               for d in batches.weights}
     assert abs(tokens["prose"] - 3 * tokens["code"]) <= 4 * 64
@@ -84,21 +88,79 @@ def test_fused_loss_and_its_gradient():
     for p, q in zip(torch.autograd.grad(ours, (x, w)), expected):
         assert torch.allclose(p, q, atol=1e-6)
 
-    counts = torch.rand(3, 700)
-    each = torch.nn.functional.cross_entropy((x @ w.T).reshape(-1, 50), t.reshape(-1), reduction="none")
-    expected = torch.autograd.grad((each * counts.reshape(-1)).mean(), (x, w))
-    for p, q in zip(torch.autograd.grad(head_loss(x, w, t, counts), (x, w)), expected):
-        assert torch.allclose(p, q, atol=1e-6)
+
+def test_a_token_is_a_row_of_decisions(tokenizer):
+    tokens = Encoder(tokenizer).bytes
+    d = Decisions(tokens)
+    splits = set()
+    for token, (first, count) in enumerate(zip(d.first, d.count)):
+        before = (0, len(tokens))
+        for lo, hi in zip(d.lo[first:first + count], d.hi[first:first + count]):
+            assert before[0] == lo < hi < before[1] or before[0] < lo < hi == before[1]
+            splits.add(before)
+            before = (lo, hi)
+        assert before == (d.rank[token], d.rank[token] + 1) and d.order[d.rank[token]] == token
+    assert len(splits) == len(tokens) - 1
 
 
-def test_weights_stay_with_their_tokens(tmp_path):
-    ids = np.arange(1000, dtype=np.uint16)
+def mixing_and_more(tokenizer, n, **weights):
+    mixing = Mixing(Decisions(Encoder(tokenizer).bytes), **weights)
+    vocab = len(mixing.order)
+    torch.manual_seed(1)
+    x, w = torch.randn(n, 64, requires_grad=True), (torch.randn(vocab, 64) * 0.2).requires_grad_()
+    return mixing, x, w, torch.randint(0, vocab, (n,)), torch.randint(-60, 90, (n, mixing.most), dtype=torch.int8)
+
+
+def test_mixed_loss_is_cross_entropy_where_only_the_model_counts(tokenizer):
+    alone = dict(model=[1.0] * (len(EDGES) + 1), contexts=[0.0] * (len(EDGES) + 1))
+    mixing, x, w, targets, odds = mixing_and_more(tokenizer, 200, **alone)
+    ours, plain = mixed_loss(0.1 * x, w, targets, odds, mixing), head_loss(0.1 * x, w, targets)
+    assert torch.allclose(ours, plain, rtol=1e-5)
+    for a, b in zip(torch.autograd.grad(ours, (x, w)), torch.autograd.grad(plain, (x, w))):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_mixed_loss_and_its_gradient(tokenizer):
+    mixing, x, w, targets, odds = mixing_and_more(tokenizer, 200)
+    ours = mixed_loss(x, w, targets, odds, mixing)
+    exact_x, exact_w = x.detach().double().requires_grad_(), w.detach().double().requires_grad_()
+    expected = 0
+    for i, target in enumerate(targets.tolist()):  # as it is defined, decision by decision
+        p = torch.softmax(exact_w @ exact_x[i], 0)[mixing.order]
+        before, first = (0, len(p)), mixing.first[target]
+        for k in range(mixing.count[target]):
+            lo, hi = mixing.lo[first + k].item(), mixing.hi[first + k].item()
+            right, whole = p[lo:hi].sum(), p[before[0]:before[1]].sum()
+            c = odds[i, k] / UNIT
+            degree = sum(abs(c) > e for e in EDGES)
+            x_k = MODEL[degree] * (right / (whole - right)).log().clamp(-CLIP, CLIP) + CONTEXTS[degree] * c
+            expected = expected + torch.nn.functional.softplus(-x_k) / len(targets)
+            before = (lo, hi)
+    assert torch.allclose(ours.double(), expected, rtol=1e-5)
+    for a, b in zip(torch.autograd.grad(ours, (x, w)), torch.autograd.grad(expected, (exact_x, exact_w))):
+        assert torch.allclose(a.double(), b, atol=1e-5)
+
+
+def test_the_cpus_way_of_mixing_is_the_gpus(tokenizer):
+    mixing, x, w, targets, odds = mixing_and_more(tokenizer, 50)
+    logits = (x @ w[mixing.order].T).detach()
+    for ours, theirs in zip(_on_cpu(logits.clone(), targets, odds, mixing), _anywhere(logits, targets, odds, mixing)):
+        assert torch.allclose(torch.as_tensor(ours, dtype=torch.float64), theirs.double(), rtol=1e-4, atol=1e-6)
+
+
+def test_odds_stay_with_their_tokens(tmp_path, tokenizer):
+    d = Decisions(Encoder(tokenizer).bytes)
+    ids = np.random.default_rng(0).integers(0, len(d.order), 9000).astype(np.uint16)
     ids.tofile(tmp_path / "prose.u16")
-    plain, counts = split_weights(Batches(tmp_path, {"prose": 1}, [64], seed=3).next()[0])
-    assert (counts == 1).all()
-    (ids % 16).astype(np.uint8).tofile(tmp_path / "prose.weight")
-    tokens, counts = split_weights(Batches(tmp_path, {"prose": 1}, [64], seed=3).next()[0])
-    assert torch.equal(tokens, plain) and torch.allclose(counts, (tokens % 16) / 15)
+    every = np.concatenate([np.full(d.count[t], t % 128, np.int8) for t in ids])  # every decision says its token
+    every.tofile(tmp_path / "prose.odds")
+    batches = Batches(tmp_path, {"prose": 1}, [64, 1024], 3, d)
+    for window in [w for _ in range(5) for w in batches.next()]:
+        for token, says in zip(window.ids[1:].tolist(), window.odds.numpy()):
+            assert (says[:d.count[token]] == token % 128).all() and not says[d.count[token]:].any()
+    every[1:].tofile(tmp_path / "prose.odds")
+    with pytest.raises(ValueError):
+        Batches(tmp_path, {"prose": 1}, [64], 3, d)
 
 
 def test_quantised_rows():
@@ -246,20 +308,27 @@ def test_parts_make_the_pack_again(tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_the_gpus_way_gives_the_same_gradient(monkeypatch):
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_gpus_way_gives_the_same_gradient(monkeypatch, tokenizer, mixed):
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda t: t)
-    model = RWKV7(TINY)
-    model.load_state_dict({k: 0.1 * v for k, v in tiny_state().items()})
-    rows = [torch.randint(0, TINY.vocab, (n + 1,)) for n in (32, 16, 16)]
-    loss = Gpu(model, [32, 16, 16], False, False, "cpu").gradient(rows)
+    decisions = Decisions(Encoder(tokenizer).bytes) if mixed else None
+    vocab = len(decisions.order) if mixed else TINY.vocab
+    model = RWKV7(replace(TINY, vocab=vocab))
+    torch.manual_seed(0)
+    model.load_state_dict({k: 0.1 * torch.randn_like(v) for k, v in model.state_dict().items()})
+    lengths = [32, 16, 16]
+    batch = [Window(torch.randint(0, vocab, (n + 1,)),
+                    torch.randint(-60, 90, (n, decisions.most), dtype=torch.int8) if mixed else None) for n in lengths]
+    loss = Gpu(model, lengths, False, False, "cpu", decisions).gradient(batch)
     ours = [p.grad.clone() for p in model.parameters()]
     for p in model.parameters():
         p.grad = None
-    want = sum(head_loss(model(r[None, :-1]), model.head.weight, r[None, 1:]) * (len(r) - 1) / 64 for r in rows)
-    want.backward()
-    assert torch.allclose(loss, want)
+    other = Workers(model, 1, lengths, False, False, False, decisions)
+    assert torch.allclose(loss, other.gradient(batch))
     assert all(torch.allclose(a, p.grad, rtol=1e-3, atol=1e-6) for a, p in zip(ours, model.parameters()))
+
+
+def test_the_gpus_loss_is_the_cpus():
     logits, targets = torch.randn(8, 300), torch.randint(0, 300, (8, 1))
-    counts = torch.rand(targets.shape)
-    for a, b in zip(_fused(logits, targets, counts), _surprise(logits, targets, counts)):
+    for a, b in zip(_fused(logits, targets), _surprise(logits, targets)):
         assert torch.allclose(a, b, atol=1e-6)

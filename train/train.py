@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from data import Batches
+from decisions import Decisions
 from export import load
 from gpu import Gpu
 from grow import settled
@@ -109,7 +110,8 @@ def main() -> None:
         raise SystemExit(f"{a.pack} holds tokens of a {info['vocab_size']}-token vocabulary")
     if not info.get("contamination"):
         log("WARNING: this pack was never checked for evaluation text")
-    batches = Batches(a.pack, a.weights, a.windows, a.seed)
+    decisions = Decisions(Encoder(a.tokenizer).bytes) if any(a.pack.glob("*.odds")) else None
+    batches = Batches(a.pack, a.weights, a.windows, a.seed, decisions)
     slices = Slices(a.eval, Encoder(a.tokenizer)) if a.eval else None
 
     step, tokens, seconds, began = 0, 0, 0.0, None
@@ -140,8 +142,8 @@ def main() -> None:
     log(" ".join(f"{k}={v}" for k, v in vars(a).items()))
     if a.rounded and (a.device != "cpu" or a.compile or a.bf16):
         raise SystemExit("--rounded is for a CPU, without --compile and --bf16")
-    gradient = (Workers(model, a.workers, a.windows, a.compile, a.bf16, a.rounded) if a.device == "cpu" else
-                Gpu(model, a.windows, a.compile, a.bf16, a.device)).gradient
+    gradient = (Workers(model, a.workers, a.windows, a.compile, a.bf16, a.rounded, decisions) if a.device == "cpu" else
+                Gpu(model, a.windows, a.compile, a.bf16, a.device, decisions)).gradient
     clock = Clock(a, began)
 
     if step == 0:

@@ -6,29 +6,17 @@ it whole.  The CPU kernel is C++, the CUDA kernel CUDA C; both keep the state ev
 """
 from __future__ import annotations
 
-import functools
-import os
-import sys
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
+from native import kernel
+
 HEAD = 64
 BLOCK = 16
-_HERE = Path(__file__).parent
-# A virtual environment's ninja is beside its python, on the PATH or not.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
-@functools.cache
 def _kernel(device: str):
-    """Compiled at first use, for this machine, into torch's extension cache."""
-    from torch.utils.cpp_extension import load
-    if device == "cuda":
-        return load("llz_wkv7_cuda", [str(_HERE / "wkv7_cuda.cu")], extra_cuda_cflags=["-O3", "--use_fast_math"])
-    return load("llz_wkv7_cpu", [str(_HERE / "wkv7_cpu.cpp")],
-                extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"], extra_ldflags=["-lgomp"])
+    return kernel("wkv7_cuda.cu" if device == "cuda" else "wkv7_cpu.cpp")
 
 
 @torch.library.custom_op("llz::wkv7", mutates_args=())

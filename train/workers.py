@@ -13,8 +13,10 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from data import split_weights
+from data import Window
+from decisions import Decisions
 from loss import head_loss
+from mixed import Mixing, mixed_loss
 from model import RWKV7, Config
 from quantise import Straight
 
@@ -30,7 +32,8 @@ def flatten(model: nn.Module, flat: Tensor) -> None:
 class _Job:
     """What every process shares."""
 
-    def __init__(self, config: Config, windows: list[int], compiled: bool, bf16: bool, rounded: bool):
+    def __init__(self, config: Config, windows: list[int], compiled: bool, bf16: bool, rounded: bool,
+                 decisions: Decisions | None):
         n = sum(p.numel() for p in RWKV7(config).parameters())
         self.config, self.compiled, self.bf16, self.rounded = config, compiled, bf16, rounded
         self.flat = torch.zeros(n).share_memory_()
@@ -38,6 +41,9 @@ class _Job:
         self.windows = sorted(windows, reverse=True)
         self.grads = torch.zeros(len(windows), n).share_memory_()
         self.ids = torch.zeros(len(windows), max(windows) + 1, dtype=torch.int64).share_memory_()
+        self.decisions, self.odds = decisions, None
+        if decisions:
+            self.odds = torch.zeros(len(windows), max(windows), decisions.most, dtype=torch.int8).share_memory_()
         self.losses = torch.zeros(len(windows)).share_memory_()
         self.next = mp.get_context("spawn").Value("i", 0)
 
@@ -46,17 +52,19 @@ class _Job:
         # One graph for each length: one for all lengths is slower.
         self.forward = torch.compile(model, dynamic=False) if self.compiled else model
         self.linear = Straight(model) if self.rounded else None
+        self.mixing = Mixing(self.decisions) if self.decisions else None
 
-    def loss(self, rows: Tensor) -> Tensor:
-        ids, weights = split_weights(rows)
-        targets, weights = ids[:, 1:], weights[:, 1:]
-        weight = self.model.head.weight
+    def loss(self, ids: Tensor, odds: Tensor | None) -> Tensor:
+        targets, weight = ids[:, 1:], self.model.head.weight
         if self.linear:
             hidden = self.linear.activations(self.forward(ids[:, :-1], self.linear))
-            return head_loss(hidden, self.linear.weight(weight), targets, weights)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            hidden = self.forward(ids[:, :-1])
-        return head_loss(hidden.float(), weight, targets, weights)
+            weight = self.linear.weight(weight)
+        else:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+                hidden = self.forward(ids[:, :-1])
+        if odds is None:
+            return head_loss(hidden.float(), weight, targets)
+        return mixed_loss(hidden.float(), weight, targets, odds, self.mixing)
 
     def work(self) -> None:
         if self.linear:
@@ -68,7 +76,8 @@ class _Job:
             if i >= len(self.ids):
                 return
             window = self.windows[i]
-            loss = self.loss(self.ids[i:i + 1, :window + 1]) * (window / sum(self.windows))
+            odds = None if self.odds is None else self.odds[i:i + 1, :window]
+            loss = self.loss(self.ids[i:i + 1, :window + 1], odds) * (window / sum(self.windows))
             loss.backward()
             self.losses[i] = loss.detach()
             torch.cat([p.grad.flatten() for p in self.model.parameters()], out=self.grads[i])
@@ -94,9 +103,9 @@ class Workers:
     """`count` processes, this one among them, behind one call."""
 
     def __init__(self, model: RWKV7, count: int, windows: list[int], compiled: bool, bf16: bool,
-                 rounded: bool = False):
+                 rounded: bool = False, decisions: Decisions | None = None):
         self.count = count
-        self.job = _Job(model.config, windows, compiled, bf16, rounded)
+        self.job = _Job(model.config, windows, compiled, bf16, rounded, decisions)
         torch.cat([p.detach().flatten() for p in model.parameters()], out=self.job.flat)
         flatten(model, self.job.flat)
         torch.set_num_threads(1)
@@ -109,11 +118,13 @@ class Workers:
             self.pipes.append(ours)
         self.job.prepare(model)
 
-    def gradient(self, rows: list[Tensor]) -> Tensor:
+    def gradient(self, batch: list[Window]) -> Tensor:
         """The mean loss of the batch's tokens; its gradient goes into the parameters' `.grad`."""
         job = self.job
-        for slot, row in zip(job.ids, sorted(rows, key=len, reverse=True)):
-            slot[:len(row)] = row
+        for i, window in enumerate(sorted(batch, key=lambda w: len(w.ids), reverse=True)):
+            job.ids[i, :len(window.ids)] = window.ids
+            if window.odds is not None:
+                job.odds[i, :len(window.odds)] = window.odds
         job.next.value = 0
         for p in self.pipes:
             p.send(None)

@@ -1,0 +1,111 @@
+"""The loss of a model inside the mixer: llz stores what model and contexts together do not expect.
+
+For every binary decision on the way to a token (decisions.py) contexts alone say C, their log odds of the right answer
+(odds.py); the model says L; and the mixer adds them up: here x = a L + b C, with an a and a b for each degree of the contexts'
+certainty (fit_mixing.py). The loss is the sum of ln(1 + exp(-x)). Where contexts know the answer, there is nothing to learn;
+where they are wrong, the model learns to object.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from decisions import Decisions
+from native import kernel
+
+UNIT = 8.0  # of the stored log odds
+CLIP = 12.0  # where the mixer clips a model's
+EDGES = (0.25, 0.75, 1.5, 2.5, 4.0, 6.0, 9.0)  # between degrees of |C|
+MODEL = (0.90, 0.89, 0.83, 0.75, 0.68, 0.58, 0.50, 0.50)  # a
+CONTEXTS = (0.21, 0.23, 0.29, 0.39, 0.45, 0.54, 0.58, 0.57)  # b
+CHUNK = {"cpu": 512, "cuda": 4096}  # the CPU's cache; the GPU's memory
+
+
+class Mixing:
+    """The decisions of a vocabulary and the weights of the mix, as tensors."""
+
+    def __init__(self, d: Decisions, device="cpu", model=MODEL, contexts=CONTEXTS):
+        tensor = lambda x: torch.as_tensor(x, device=device)  # noqa: E731
+        self.order, self.count, self.first, self.lo, self.hi = map(tensor, (d.order, d.count, d.first, d.lo, d.hi))
+        self.most, self.edges = d.most, tensor(EDGES)
+        self.model, self.contexts = tensor(model), tensor(contexts)
+
+    def weights(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        degree = torch.bucketize(contexts.abs(), self.edges)
+        return self.model[degree], self.contexts[degree]
+
+
+def right_and_wrong(logits: Tensor, targets: Tensor, known: Tensor, mixing: Mixing) -> tuple[Tensor, ...]:
+    """For logits [n, V] in order of ranks and targets [n]: at each decision (`known` [n, most] says which there are) what
+    the right answer and the wrong one are worth, and for the gradient exp(logits), and where in a table of n x (V + 1)
+    sums the ranges after and before the answer begin and end, [4, decisions].
+
+    Sums in double precision: ranges are differences of sums, and a rare token is a small one.
+    """
+    row, step = known.nonzero(as_tuple=True)
+    vocab = logits.shape[1]
+    here = mixing.first[targets][row] + step
+    before = (here - 1).clamp_min(0)
+    bounds = torch.stack([mixing.lo[here], mixing.hi[here],
+                          mixing.lo[before] * (step > 0), torch.where(step > 0, mixing.hi[before], vocab)])
+    e = torch.exp(logits - logits.amax(-1, keepdim=True))
+    at = row * (vocab + 1) + bounds
+    lo, hi, lo_before, hi_before = F.pad(e.double().cumsum(-1), (1, 0)).view(-1)[at]
+    right = (hi - lo).clamp_min(1e-30)
+    return right, (hi_before - lo_before - right).clamp_min(1e-30), e, at
+
+
+def _anywhere(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
+    """The sum of the losses and their gradient by the logits, operator by operator."""
+    known = torch.arange(mixing.most, device=targets.device) < mixing.count[targets][:, None]
+    right, wrong, e, at = right_and_wrong(logits.float(), targets, known, mixing)
+    contexts = odds[known].float() / UNIT
+    model = (right / wrong).log()
+    a, b = mixing.weights(contexts)
+    x = a * model.clamp(-CLIP, CLIP) + b * contexts
+    g = -torch.sigmoid(-x) * a * (model.abs() < CLIP)
+    by_after, by_before = g * (1 / right + 1 / wrong), -g / wrong
+    n, vocab = logits.shape
+    by_sums = torch.zeros(n * (vocab + 1), dtype=torch.float64, device=logits.device)
+    by_sums.index_add_(0, at.flatten(), torch.cat([-by_after, by_after, -by_before, by_before]))
+    summed = by_sums.view(n, -1).cumsum(-1)
+    return F.softplus(-x).sum(), (e * (summed[:, -1:] - summed[:, :-1])).to(logits.dtype)
+
+
+def _on_cpu(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> tuple[float, Tensor]:
+    """The same in one pass; the gradient takes the logits' place."""
+    m = mixing
+    total = kernel("mixed_cpu.cpp").mixed(logits, targets, odds, m.first, m.count, m.lo, m.hi, m.model, m.contexts,
+                                          list(EDGES), UNIT, CLIP)
+    return total, logits
+
+
+class _MixedLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> Tensor:
+        n, chunk = x.shape[0], CHUNK[x.device.type]
+        w = weight[mixing.order].to(x.dtype)
+        dx, dw = torch.empty_like(x), torch.zeros_like(weight)
+        total = torch.zeros((), dtype=torch.float64, device=x.device)
+        step = _on_cpu if x.device.type == "cpu" and x.dtype == torch.float32 else _anywhere
+        for s in range(0, n, chunk):
+            xs = x[s:s + chunk]
+            nats, grad = step(xs @ w.T, targets[s:s + chunk], odds[s:s + chunk], mixing)
+            total += nats
+            torch.mm(grad, w, out=dx[s:s + chunk])
+            dw += grad.T @ xs
+        by_id = torch.empty_like(dw)
+        by_id[mixing.order] = dw
+        ctx.save_for_backward(dx.div_(n), by_id.div_(n))
+        return (total / n).float()
+
+    @staticmethod
+    def backward(ctx, g: Tensor):
+        dx, dw = ctx.saved_tensors
+        return dx * g, dw * g, None, None, None
+
+
+def mixed_loss(x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> Tensor:
+    """Mean nats per token; x [.., C], weight [V, C], targets [..], odds [.., most] (see data.Window)."""
+    return _MixedLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1), odds.reshape(-1, mixing.most), mixing)
