@@ -29,18 +29,18 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "5f4db7d6046fcfbe1d8cad942e0ebc0d3e398d864b4c02f7add34cea4673dc80",
+    sha256: "883ee7305aa3992678ee5f204ed6da463de0b3a9bce44357d1f0348778ed4eee",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x40a3_0898_bb5a_ffe9,
+    fingerprint: 0x43a8_fdef_4c8b_b823,
 };
 
 /// The default.
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "cf4d851fa901fb371e39a685948118138323a958c490c084c54bd923a6524287",
+    sha256: "3f60fb9475784e97624b784cf74fe4444c41420402011a176fabe2b33618171c",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x7643_1d14_e7c3_be50,
+    fingerprint: 0x0eaa_758b_5be8_7597,
 };
 
 /// The shipped models, best last.
