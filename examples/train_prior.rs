@@ -192,23 +192,34 @@ fn neural(
     (bits / 8.0, mixer)
 }
 
+/// Codes tokens by contexts alone and tells `each` every answer and the probability of a one.
+fn by_contexts(
+    v: &Vocabulary,
+    ranks: impl Iterator<Item = u32>,
+    mixer: &mut Mixer,
+    mut each: impl FnMut(bool, u32),
+) {
+    for rank in ranks {
+        spell(
+            v,
+            mixer,
+            |_| 0.0,
+            |node, p| {
+                let one = node.answer(rank);
+                each(one, p);
+                one
+            },
+        );
+    }
+}
+
 /// The same as [`neural`] for the contexts alone.
 fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
-    for &byte in bytes {
-        spell(
-            &v,
-            &mut mixer,
-            |_| 0.0,
-            |node, p| {
-                let one = node.answer(u32::from(byte));
-                bits += cost(p, one);
-                one
-            },
-        );
-    }
+    let ranks = bytes.iter().map(|&byte| u32::from(byte));
+    by_contexts(&v, ranks, &mut mixer, |one, p| bits += cost(p, one));
     (bits / 8.0, mixer)
 }
 
@@ -230,21 +241,11 @@ fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
         let len = ranks.iter().map(|&t| v.token(t).len()).sum();
         let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
         let mut odds = Vec::with_capacity(16 * ranks.len());
-        for &rank in ranks {
-            mixer.begin_token(&[]);
-            spell(
-                v,
-                &mut mixer,
-                |_| 0.0,
-                |node, p| {
-                    let one = node.answer(rank);
-                    let p = p as f32 / llz::coder::ONE as f32;
-                    let x = (p / (1.0 - p)).ln() * if one { UNIT } else { -UNIT };
-                    odds.push(x.round().clamp(-127.0, 127.0) as i8 as u8);
-                    one
-                },
-            );
-        }
+        by_contexts(v, ranks.iter().copied(), &mut mixer, |one, p| {
+            let p = p as f32 / llz::coder::ONE as f32;
+            let x = (p / (1.0 - p)).ln() * if one { UNIT } else { -UNIT };
+            odds.push(x.round().clamp(-127.0, 127.0) as i8 as u8);
+        });
         (odds, mixer)
     };
     let (piece, step) = (piece.max(1), ranks.len().div_ceil(LESSONS).max(1));

@@ -11,6 +11,7 @@ set -euo pipefail
 work=$(realpath "$1") out=$(realpath "$2") plain=$4 mixed=$5
 init=() && [[ $3 == - ]] || init=(--init "$(realpath "$3")")
 shift 5
+mkdir -p "$out"
 python=${PYTHON:-python3}
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 cd "$repository/train"
@@ -21,6 +22,7 @@ shares='{"prose":0.26,"code":0.23,"structured":0.18,"docs":0.13,"multilingual":0
 nice "$python" odds.py "$work/pack" "$work/odds" --tokenizer "$tokenizer" --model "$model" --contexts "$work/train_prior" \
     --tokens "${TOKENS:-60}" >"$out/odds.log" 2>&1 &
 odds=$!
+trap 'kill $odds 2>/dev/null || true' EXIT
 
 common=(--tokenizer "$tokenizer" --weights "$shares" --compile)
 "$python" train.py --pack "$work/pack" --out "$work/plain" --minutes "$plain" "${common[@]}" --warm 0.02 --decay 0.8 "${init[@]}" "$@"

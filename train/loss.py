@@ -6,11 +6,16 @@ their own gradient and multiplied back while they are still in the cache.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK = {"cpu": 512, "cuda": 16384}  # the CPU's cache; the GPU's need of work per launch
+
+# From the logits of some rows to their nats, summed, and the gradient of those by the logits, in the logits' precision.
+Step = Callable[[Tensor, slice], tuple[Tensor | float, Tensor]]
 
 
 def _surprise(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,20 +33,21 @@ def _fused(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return -log.gather(1, targets).sum(), (log.exp() - hit.float()).to(logits.dtype)
 
 
-class _HeadLoss(torch.autograd.Function):
+class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        n, chunk, w = x.shape[0], CHUNK[x.device.type], weight.to(x.dtype)
+    def forward(ctx, x: Tensor, weight: Tensor, step: Step, chunk: int) -> Tensor:
+        n, w = x.shape[0], weight.to(x.dtype)
         need = ctx.needs_input_grad[0]
         dx = torch.empty_like(x) if need else None
         dw = torch.zeros_like(weight) if need else None
         total = x.new_zeros((), dtype=torch.float32)
         for s in range(0, n, chunk):
-            xs, t = x[s:s + chunk], targets[s:s + chunk, None]
-            nats, grad = (_fused if x.is_cuda and need else _surprise)(xs @ w.T, t)
+            rows = slice(s, s + chunk)
+            xs = x[rows]
+            nats, grad = step(xs @ w.T, rows)
             total += nats
             if need:
-                torch.mm(grad, w, out=dx[s:s + chunk])
+                torch.mm(grad, w, out=dx[rows])
                 if grad.dtype == dw.dtype:
                     dw.addmm_(grad.T, xs)
                 else:
@@ -53,12 +59,20 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g: Tensor):
         dx, dw = ctx.saved_tensors
-        return dx * g, dw * g, None
+        return dx * g, dw * g, None, None
+
+
+def chunked_loss(x: Tensor, weight: Tensor, step: Step, chunk: int) -> Tensor:
+    """Mean nats per token of x [n, C] and weight [V, C], computed in x's precision, `chunk` tokens at a time."""
+    return _ChunkedLoss.apply(x, weight, step, chunk)
 
 
 def head_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Mean nats per token; x [.., C], weight [V, C], targets [..].  Computed in x's precision."""
-    return _HeadLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1))
+    targets = targets.reshape(-1, 1)
+    surprise = _fused if x.is_cuda and x.requires_grad else _surprise
+    return chunked_loss(x.reshape(-1, x.shape[-1]), weight, lambda logits, rows: surprise(logits, targets[rows]),
+                        CHUNK[x.device.type])
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from decisions import Decisions
+from loss import chunked_loss
 from native import kernel
 
 UNIT = 8.0  # of the stored log odds
@@ -81,31 +82,9 @@ def _on_cpu(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> tu
     return total, logits
 
 
-class _MixedLoss(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> Tensor:
-        n, chunk = x.shape[0], CHUNK[x.device.type]
-        w = weight[mixing.order].to(x.dtype)
-        dx, dw = torch.empty_like(x), torch.zeros_like(weight)
-        total = torch.zeros((), dtype=torch.float64, device=x.device)
-        step = _on_cpu if x.device.type == "cpu" and x.dtype == torch.float32 else _anywhere
-        for s in range(0, n, chunk):
-            xs = x[s:s + chunk]
-            nats, grad = step(xs @ w.T, targets[s:s + chunk], odds[s:s + chunk], mixing)
-            total += nats
-            torch.mm(grad, w, out=dx[s:s + chunk])
-            dw += grad.T @ xs
-        by_id = torch.empty_like(dw)
-        by_id[mixing.order] = dw
-        ctx.save_for_backward(dx.div_(n), by_id.div_(n))
-        return (total / n).float()
-
-    @staticmethod
-    def backward(ctx, g: Tensor):
-        dx, dw = ctx.saved_tensors
-        return dx * g, dw * g, None, None, None
-
-
 def mixed_loss(x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> Tensor:
     """Mean nats per token; x [.., C], weight [V, C], targets [..], odds [.., most] (see data.Window)."""
-    return _MixedLoss.apply(x.reshape(-1, x.shape[-1]), weight, targets.reshape(-1), odds.reshape(-1, mixing.most), mixing)
+    targets, odds = targets.reshape(-1), odds.reshape(-1, mixing.most)
+    step = _on_cpu if x.device.type == "cpu" and x.dtype == torch.float32 else _anywhere
+    return chunked_loss(x.reshape(-1, x.shape[-1]), weight[mixing.order],
+                        lambda logits, rows: step(logits, targets[rows], odds[rows], mixing), CHUNK[x.device.type])

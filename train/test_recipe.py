@@ -323,9 +323,19 @@ def test_the_gpus_way_gives_the_same_gradient(monkeypatch, tokenizer, mixed):
     ours = [p.grad.clone() for p in model.parameters()]
     for p in model.parameters():
         p.grad = None
-    other = Workers(model, 1, lengths, False, False, False, decisions)
-    assert torch.allclose(loss, other.gradient(batch))
-    assert all(torch.allclose(a, p.grad, rtol=1e-3, atol=1e-6) for a, p in zip(ours, model.parameters()))
+    weight = model.head.weight
+    of_window = lambda ids, odds: (  # noqa: E731
+        mixed_loss(model(ids[None, :-1]), weight, ids[None, 1:], odds, Mixing(decisions)) if mixed else
+        head_loss(model(ids[None, :-1]), weight, ids[None, 1:]))
+    want = sum(of_window(*window) * n / 64 for n, window in zip(lengths, batch))
+    want.backward()
+    assert torch.allclose(loss, want)
+    same = lambda: all(torch.allclose(a, p.grad, rtol=1e-3, atol=1e-6) for a, p in zip(ours, model.parameters()))  # noqa: E731
+    assert same()
+    for p in model.parameters():
+        p.grad = None
+    assert torch.allclose(loss, Workers(model, 1, lengths, False, False, False, decisions).gradient(batch))
+    assert same()
 
 
 def test_the_gpus_loss_is_the_cpus():
