@@ -1,7 +1,7 @@
 """Batches: windows of the packed domains, each seen once before any is seen twice.
 
 Every domain is cut, once for each length of window, into windows of T+1 tokens at an offset that changes from epoch to epoch and
-visited in a shuffled order; the domains take turns so that their shares follow the weights
+visited in a shuffled order; among the windows of one length the domains take turns so that their shares follow the weights
 exactly, not just on average.  All of it is a function of the seed and of how many windows each domain
 has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
 other weights if it likes.
@@ -80,16 +80,17 @@ class Batches:
         self.windows = windows
         self.domains = {f"{d} {n}": Domain(pack / f"{d}.u16", n, seed * 1000 + n + DOMAINS.index(d), decisions)
                         for d in self.weights for n in sorted(set(windows))}
-        self.credit = dict.fromkeys(self.weights, 0.0)
+        self.credit = dict.fromkeys(self.domains, 0.0)
 
     def next(self) -> list[Window]:
         batch = []
         for n in self.windows:
+            # Each length has shares of its own: with common ones the largest domains took all long windows of a small batch.
             for d, w in self.weights.items():
-                self.credit[d] += w * n
-            d = max(self.credit, key=self.credit.get)  # the one furthest behind its share
-            self.credit[d] -= n
-            batch.append(self.domains[f"{d} {n}"].next())
+                self.credit[f"{d} {n}"] += w
+            furthest = max((f"{d} {n}" for d in self.weights), key=self.credit.get)  # behind its share
+            self.credit[furthest] -= 1
+            batch.append(self.domains[furthest].next())
         return batch
 
     def state_dict(self) -> dict:

@@ -6,10 +6,11 @@
 //     y_i  = sum_j S_ij r_j
 // Tensors are [B, T, H, 64]; w is the decay itself, in (0, 1).
 //
-// The rows of S never meet in the forward pass, so a row stays in eight vector registers for a whole
-// block of steps.  Keeping every state for the backward pass would take 16 kB per token and head:
-// instead the state at each block's start is kept, and the backward pass recomputes one row's history
-// inside a block (4 kB, in L1) just before it walks that row back.
+// The rows of S never meet in the forward pass, so a few rows stay in vector registers for a whole
+// block of steps; a few, because a step begins with the sum over the row that the one before made, and
+// the other rows' arithmetic fills the wait.  Keeping every state for the backward pass would take 16 kB
+// per token and head: instead the state at each block's start is kept, and the backward pass recomputes
+// the rows' history inside a block (16 kB at most, in L1) just before it walks them back.
 #include <torch/extension.h>
 
 #include <vector>
@@ -18,28 +19,30 @@ namespace {
 
 constexpr int N = 64;      // head size
 constexpr int BLOCK = 16;  // steps between two kept states
-constexpr int L = 8;       // floats per vector
-constexpr int R = N / L;   // vectors per row
+#ifdef __AVX512F__
+constexpr int L = 16;    // floats per vector
+constexpr int ROWS = 4;  // rows at a time: as many as the registers hold
+#else
+constexpr int L = 8;
+constexpr int ROWS = 2;
+#endif
+constexpr int R = N / L;  // vectors per row
 
 // A vector type of the compiler's rather than intrinsics: the same source is AVX2, AVX-512 and NEON.
 typedef float vec __attribute__((vector_size(L * sizeof(float)), aligned(4)));
+typedef float eight __attribute__((vector_size(8 * sizeof(float)), aligned(4)));
 
 inline vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
 inline void store(float* p, vec x) { *reinterpret_cast<vec*>(p) = x; }
-inline float sum(vec x) { return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])); }
-
-inline float dot(const vec* s, const float* x) {
-  vec p = s[0] * load(x), q = s[1] * load(x + L);
-  for (int j = 2; j < R; j += 2) {
-    p += s[j] * load(x + j * L);
-    q += s[j + 1] * load(x + (j + 1) * L);
-  }
-  return sum(p + q);
+inline float sum_of_eight(eight x) { return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])); }
+#ifdef __AVX512F__
+inline float sum(vec x) {
+  return sum_of_eight(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
+                      __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15));
 }
-
-inline void update(vec* s, float sa, float v, const float* w, const float* b, const float* k) {
-  for (int j = 0; j < R; j++) s[j] = s[j] * load(w + j * L) + sa * load(b + j * L) + v * load(k + j * L);
-}
+#else
+inline float sum(vec x) { return sum_of_eight(x); }
+#endif
 
 const float* ptr(const at::Tensor& t) { return t.const_data_ptr<float>(); }
 
@@ -66,17 +69,32 @@ std::vector<at::Tensor> forward(at::Tensor r, at::Tensor w, at::Tensor k, at::Te
       alignas(64) float S[N * N] = {0};
       for (int64_t c = 0; c < T / BLOCK; c++) {
         float* keep = pkept + ((n * H + h) * (T / BLOCK) + c) * N * N;
-        for (int i = 0; i < N; i++) {
-          vec s[R];
-          for (int j = 0; j < R; j++) store(keep + i * N + j * L, s[j] = load(S + i * N + j * L));
+        for (int i = 0; i < N; i += ROWS) {
+          vec s[ROWS][R];
+          for (int m = 0; m < ROWS; m++)
+            for (int j = 0; j < R; j++) store(keep + (i + m) * N + j * L, s[m][j] = load(S + (i + m) * N + j * L));
           for (int q = 0; q < BLOCK; q++) {
             const int64_t o = ((n * T + c * BLOCK + q) * H + h) * N;
-            const float x = dot(s, pa + o);
-            psa[o + i] = x;
-            update(s, x, pv[o + i], pw + o, pb + o, pk + o);
-            py[o + i] = dot(s, pr + o);
+            vec x[ROWS] = {}, z[ROWS] = {};
+            for (int j = 0; j < R; j++)
+              for (int m = 0; m < ROWS; m++) x[m] += s[m][j] * load(pa + o + j * L);
+            float xs[ROWS], vs[ROWS];
+            for (int m = 0; m < ROWS; m++) {
+              psa[o + i + m] = xs[m] = sum(x[m]);
+              vs[m] = pv[o + i + m];
+            }
+            for (int j = 0; j < R; j++) {
+              const vec wj = load(pw + o + j * L), bj = load(pb + o + j * L), kj = load(pk + o + j * L);
+              const vec rj = load(pr + o + j * L);
+              for (int m = 0; m < ROWS; m++) {
+                s[m][j] = s[m][j] * wj + xs[m] * bj + vs[m] * kj;
+                z[m] += s[m][j] * rj;
+              }
+            }
+            for (int m = 0; m < ROWS; m++) py[o + i + m] = sum(z[m]);
           }
-          for (int j = 0; j < R; j++) store(S + i * N + j * L, s[j]);
+          for (int m = 0; m < ROWS; m++)
+            for (int j = 0; j < R; j++) store(S + (i + m) * N + j * L, s[m][j]);
         }
       }
     }
@@ -99,45 +117,70 @@ std::vector<at::Tensor> backward(at::Tensor dy, at::Tensor r, at::Tensor w, at::
     for (int64_t h = 0; h < H; h++) {
       alignas(64) float dS[N * N] = {0};
       alignas(64) float acc[BLOCK][5][N];  // what the rows add up to: dr dw dk da db
-      alignas(64) float past[BLOCK + 1][N];
+      alignas(64) float past[BLOCK + 1][ROWS][N];
       for (int64_t c = T / BLOCK - 1; c >= 0; c--) {
         const float* keep = pkept + ((n * H + h) * (T / BLOCK) + c) * N * N;
         std::fill(&acc[0][0][0], &acc[0][0][0] + BLOCK * 5 * N, 0.f);
-        for (int i = 0; i < N; i++) {
-          vec s[R];
-          for (int j = 0; j < R; j++) store(past[0] + j * L, s[j] = load(keep + i * N + j * L));
-          for (int q = 0; q < BLOCK; q++) {
-            const int64_t o = ((n * T + c * BLOCK + q) * H + h) * N;
-            update(s, psa[o + i], pv[o + i], pw + o, pb + o, pk + o);
-            for (int j = 0; j < R; j++) store(past[q + 1] + j * L, s[j]);
+        for (int i = 0; i < N; i += ROWS) {
+          {
+            vec s[ROWS][R];
+            for (int m = 0; m < ROWS; m++)
+              for (int j = 0; j < R; j++) store(past[0][m] + j * L, s[m][j] = load(keep + (i + m) * N + j * L));
+            for (int q = 0; q < BLOCK; q++) {
+              const int64_t o = ((n * T + c * BLOCK + q) * H + h) * N;
+              for (int j = 0; j < R; j++) {
+                const vec wj = load(pw + o + j * L), bj = load(pb + o + j * L), kj = load(pk + o + j * L);
+                for (int m = 0; m < ROWS; m++) {
+                  s[m][j] = s[m][j] * wj + psa[o + i + m] * bj + pv[o + i + m] * kj;
+                  store(past[q + 1][m] + j * L, s[m][j]);
+                }
+              }
+            }
           }
-          vec ds[R];
-          for (int j = 0; j < R; j++) ds[j] = load(dS + i * N + j * L);
+          vec ds[ROWS][R];
+          for (int m = 0; m < ROWS; m++)
+            for (int j = 0; j < R; j++) ds[m][j] = load(dS + (i + m) * N + j * L);
           for (int q = BLOCK - 1; q >= 0; q--) {
             const int64_t o = ((n * T + c * BLOCK + q) * H + h) * N;
-            const float d = pdy[o + i], vi = pv[o + i], sai = psa[o + i];
-            vec dvi = {}, dsa = {};
+            vec dvi[ROWS] = {}, dsa[ROWS] = {};
             for (int j = 0; j < R; j++) {
               float *p = &acc[q][0][j * L];
-              const vec before = load(past[q] + j * L), after = load(past[q + 1] + j * L);
-              const vec g = ds[j] + d * load(pr + o + j * L);
-              store(p, load(p) + d * after);
-              store(p + N, load(p + N) + g * before);
-              store(p + 2 * N, load(p + 2 * N) + g * vi);
-              store(p + 4 * N, load(p + 4 * N) + g * sai);
-              dvi += g * load(pk + o + j * L);
-              dsa += g * load(pb + o + j * L);
-              ds[j] = g;
+              vec gr = load(p), gw = load(p + N), gk = load(p + 2 * N), gb = load(p + 4 * N);
+              const vec rj = load(pr + o + j * L), kj = load(pk + o + j * L), bj = load(pb + o + j * L);
+              for (int m = 0; m < ROWS; m++) {
+                const float d = pdy[o + i + m];
+                const vec g = ds[m][j] + d * rj;
+                gr += d * load(past[q + 1][m] + j * L);
+                gw += g * load(past[q][m] + j * L);
+                gk += g * pv[o + i + m];
+                gb += g * psa[o + i + m];
+                dvi[m] += g * kj;
+                dsa[m] += g * bj;
+                ds[m][j] = g;
+              }
+              store(p, gr);
+              store(p + N, gw);
+              store(p + 2 * N, gk);
+              store(p + 4 * N, gb);
             }
-            dv[o + i] = sum(dvi);
-            const float x = sum(dsa);
+            float x[ROWS];
+            for (int m = 0; m < ROWS; m++) {
+              dv[o + i + m] = sum(dvi[m]);
+              x[m] = sum(dsa[m]);
+            }
             for (int j = 0; j < R; j++) {
               float* p = &acc[q][3][j * L];
-              store(p, load(p) + x * load(past[q] + j * L));
-              ds[j] = ds[j] * load(pw + o + j * L) + x * load(pa + o + j * L);
+              vec ga = load(p);
+              const vec wj = load(pw + o + j * L), aj = load(pa + o + j * L);
+              for (int m = 0; m < ROWS; m++) {
+                ga += x[m] * load(past[q][m] + j * L);
+                ds[m][j] = ds[m][j] * wj + x[m] * aj;
+              }
+              store(p, ga);
             }
           }
-          for (int j = 0; j < R; j++) store(dS + i * N + j * L, ds[j]);
+          for (int m = 0; m < ROWS; m++)
+            for (int j = 0; j < R; j++) store(dS + (i + m) * N + j * L, ds[m][j]);
         }
         for (int q = 0; q < BLOCK; q++) {
           const int64_t o = ((n * T + c * BLOCK + q) * H + h) * N;
