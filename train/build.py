@@ -4,7 +4,7 @@
 
 tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> with --finish, more of it inside the
 mixer -> models/small.safetensors, mixer prior included -> what rounding costs, and what llz makes of eval-public
-with it.  Steps whose output exists are not repeated; everything but the shipped file lies in `../training/`, beside the
+with it.  A model that grows out of another begins as that one and learns inside the mixer throughout.  Steps whose output exists are not repeated; everything but the shipped file lies in `../training/`, beside the
 repository.  Flags after `--` go to train.py as they are.
 """
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 SHARED = REPOSITORY.parent / "shared"
-WARM = SHARED / "warmstart"
 
-# `tokenizer`: None trains one.  Rates: from scratch; half for more of the same.
+VOCAB = 4096
+# Rates: from scratch; half for more of the same.
 MODELS = {
-    "nano": dict(tokenizer=WARM / "tokenizer.json", muon_lr=0.02, adam_lr=3e-3, smooth=False,
-                 shape=dict(vocab=4096, width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
-    "small": dict(tokenizer=WARM / "tokenizer.json", muon_lr=0.02, adam_lr=3e-3, smooth=True,
-                  shape=dict(vocab=4096, width=256, layers=3, ffn=512)),
-    "base": dict(tokenizer=None, muon_lr=0.02, adam_lr=1.5e-3, smooth=True,
-                 shape=dict(vocab=8192, width=384, layers=6, ffn=1536)),
+    "nano": dict(smooth=False, muon_lr=0.02, adam_lr=3e-3,
+                 shape=dict(width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
+    "small": dict(smooth=True, muon_lr=0.02, adam_lr=3e-3, shape=dict(width=256, layers=3, ffn=512)),
+    "base": dict(smooth=True, grows_from="small"),
 }
 # A model that has learned is to move, not to begin again: a tenth of the rates, falling from the start.
 FINISH = ["--muon-lr", 0.003, "--adam-lr", 3e-4, "--warm", 0.02, "--decay", 0.98]
+# What a model grows out of moves as slowly, its new layers four times as fast.
+GROW = ["--muon-lr", 0.012, "--adam-lr", 1.2e-3, "--settled-rate", 0.25, "--warm", 0.02, "--decay", 0.98]
 
 
 def main() -> None:
@@ -61,34 +61,44 @@ def main() -> None:
 
     a.work.mkdir(parents=True, exist_ok=True)
     corpus, evaluation = SHARED / "corpus", SHARED / "eval-public"
-    vocab = m["shape"]["vocab"]
-    tokenizer = m["tokenizer"] or a.work / f"tokenizer-{vocab}.json"
+    out = a.work / a.model
+    out.mkdir(exist_ok=True)
+    span = next([flag, value] for flag, value in (("--steps", a.steps), ("--minutes", a.minutes), ("--end-time", a.end_time)) if value)
+    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
+    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
+
+    tokenizer = SHARED / "warmstart" / "tokenizer.json"  # that of the models so far
     if not tokenizer.exists():
-        run("tokens.py", "--corpus", corpus, "--vocab", vocab, "--out", tokenizer)
-    pack = a.work / f"pack-{vocab}"
+        tokenizer = a.work / f"tokenizer-{VOCAB}.json"
+    if not tokenizer.exists():
+        run("tokens.py", "--corpus", corpus, "--vocab", VOCAB, "--out", tokenizer)
+    pack, odds = a.work / f"pack-{VOCAB}", a.work / f"pack-{VOCAB}-odds"
     if not (pack / "pack.json").exists():
         run("pack.py", "--corpus", corpus, "--tokenizer", tokenizer, "--eval", evaluation, "--out", pack,
             *(["--limit", a.limit] if a.limit else []))
-    out = a.work / a.model
-    flag = lambda name: "--" + name.replace("_", "-")  # noqa: E731
-    span = next([flag(k), getattr(a, k)] for k in ("steps", "minutes", "end_time") if getattr(a, k))
-    shape = [word for name, value in m["shape"].items() for word in (flag(name), value)]
-    run("train.py", "--pack", pack, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out, *span,
-        "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"],
-        *shape, *rest)
-    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
-    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
-    trained = out / "last.pt"
-    if a.finish:
-        odds = a.work / f"pack-{vocab}-odds"
+
+    def train(data: Path, to: Path, *arguments) -> Path:
+        run("train.py", "--pack", data, "--tokenizer", tokenizer, "--eval", evaluation, "--out", to, *arguments)
+        return to / "last.pt"
+
+    def listen(model: Path) -> None:
+        """The packed text with what contexts make of it; any model file of the vocabulary will do."""
         if not (odds / "pack.json").exists():
-            # Any model file of this vocabulary will do.
-            run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "vocabulary.safetensors")
-            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", out / "vocabulary.safetensors",
-                "--contexts", train_prior)
-        run("train.py", "--pack", odds, "--tokenizer", tokenizer, "--eval", evaluation, "--out", out / "finish",
-            *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever the first run began from
-        trained = out / "finish" / "last.pt"
+            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--contexts", train_prior)
+
+    if "grows_from" in m:
+        parent, grown = REPOSITORY / "models" / f"{m['grows_from']}.safetensors", out / "grown.safetensors"
+        if not grown.exists():
+            run("grow.py", parent, grown)
+        listen(parent)
+        trained = train(odds, out, *span, *GROW, "--init", grown, *rest)
+    else:
+        shape = [word for name, value in m["shape"].items() for word in (f"--{name.replace('_', '-')}", value)]
+        trained = train(pack, out, *span, "--vocab", VOCAB, "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"], *shape, *rest)
+    if a.finish:
+        run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "vocabulary.safetensors")
+        listen(out / "vocabulary.safetensors")
+        trained = train(odds, out / "finish", *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever it began from
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", floats, "--int8", model)
