@@ -18,6 +18,7 @@ from decisions import Decisions
 from loss import head_loss
 from mixed import Mixing, mixed_loss
 from model import RWKV7, Config
+from native import kernel
 from quantise import Straight
 
 
@@ -109,6 +110,8 @@ class Workers:
         torch.cat([p.detach().flatten() for p in model.parameters()], out=self.job.flat)
         flatten(model, self.job.flat)
         torch.set_num_threads(1)
+        for source in ("wkv7_cpu.cpp", *(["mixed_cpu.cpp"] if decisions else [])):
+            kernel(source)  # once, before every process does
         self.pipes = []
         context = mp.get_context("spawn")
         for _ in range(count - 1):
