@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Size against time for every level of llz and its peers: a Markdown table and a plot.
 
-  bench/levels.py [--bytes N] [--levels 1,2,…] [--svg OUT.svg] [DIR]     default DIR: ../shared/eval-public
+  bench/levels.py [--bytes N] [--levels 1,2,…] [--model FILE]… [--svg OUT.svg] [DIR]     default DIR: ../shared/eval-public
 
 The data is one file: the first N bytes (default 2,000,000) of DIR's text folders, an equal share from
 each, file after file. Every program codes it with as many threads as there are cores, where it can
-use them; every output is decoded and compared. LLZ=PROGRAM chooses the llz.
+use them; every output is decoded and compared. Each --model is measured at level 9. LLZ=PROGRAM chooses the llz.
 """
 
 import argparse
 import math
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -32,11 +33,14 @@ def sample(data: Path, size: int) -> bytes:
     return b"".join(parts)
 
 
-def points(levels):
+def points(levels, models):
     """(program, level, how to code `in` to `out`, how to decode `out` to `back`)."""
     llz = program.llz()
     for level in levels:
         yield "llz", f"-{level}", f"{llz} pack -q -{level} -o out in", f"{llz} unpack -q -C d out && mv d/in back"
+    for model in models:
+        chosen = f"--model {shlex.quote(str(model.resolve()))}"
+        yield "llz", f"-9 {model.stem}", f"{llz} pack -q -9 {chosen} -o out in", f"{llz} unpack -q {chosen} -C d out && mv d/in back"
     for level in (3, 19):
         yield "zstd", f"-{level}", f"zstd -q -T0 -{level} -o out in", "zstd -q -d -o back out"
     for level in ("6", "9e"):
@@ -48,11 +52,11 @@ def points(levels):
         yield "zpaq", f"-m{level}", f"zpaq add out.zpaq in -m{level} && mv out.zpaq out", "mv out out.zpaq && zpaq extract out.zpaq in -to back && mv out.zpaq out"
 
 
-def measure(raw: bytes, levels):
+def measure(raw: bytes, levels, models):
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         (work / "in").write_bytes(raw)
-        for name, level, code, decode in points(levels):
+        for name, level, code, decode in points(levels, models):
             if name != "llz" and not shutil.which(name):
                 print(f"<!-- {name} is not installed, so not measured -->")
                 continue
@@ -108,6 +112,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bytes", type=int, default=2_000_000)
     parser.add_argument("--levels", default="1,2,3,4,5,6,7,8,9")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="a model file")
     parser.add_argument("--svg", type=Path)
     parser.add_argument("data", nargs="?", type=Path, default=program.DEFAULT_DATA)
     options = parser.parse_args()
@@ -116,7 +121,7 @@ def main():
     print(f"{len(raw):,} bytes of text, {os.cpu_count()} cores.\n")
     print("| program | bytes | bits/byte | pack s | unpack s |")
     print("|---|---:|---:|---:|---:|")
-    for row in measure(raw, options.levels.split(",")):
+    for row in measure(raw, options.levels.split(","), options.model):
         rows.append(row)
         name, level, size, packing, unpacking = row
         print(f"| {name} {level} | {size} | {8 * size / len(raw):.3f} | {packing:.2f} | {unpacking:.2f} |", flush=True)

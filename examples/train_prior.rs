@@ -7,9 +7,10 @@
 //! `mix-4.prior`, for contexts alone.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
-//! `train_prior odds MODEL RANKS OUT PIECE` writes, for each decision on the way to each token of RANKS (u16, numbered in
-//! byte order), what contexts alone make of the answer that is right: its log odds, in eighths, as i8. The contexts are those
-//! beside a model, beginning anew every PIECE tokens, knowing how to mix from some of them.
+//! `train_prior odds MODEL RANKS OUT PIECE` codes the tokens of RANKS (u16, numbered in byte order), everything beginning anew
+//! every PIECE tokens, and writes for each decision what else than the model speaks for the answer that is right and how
+//! much the model counts: the mixer's log odds less the model's share of them, in eighths, and the derivative of the former
+//! by the model's, in 64ths, both as i8.
 //! `train_prior ablate MODEL CACHE` prints what it costs to leave out each context and each weight
 //! set of the neural profile, from plain starting values.
 
@@ -22,7 +23,7 @@ use llz::Limits;
 use llz::codec::spell::spell;
 use llz::kernel;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
-use llz::model::{Frequencies, Lead, Loaded, Pass, State, open};
+use llz::model::{Frequencies, Lead, Loaded, Model, Pass, State, open};
 use llz::vocab::{Child, Node, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -192,42 +193,31 @@ fn neural(
     (bits / 8.0, mixer)
 }
 
-/// Codes tokens by contexts alone and tells `each` every answer and the probability of a one.
-fn by_contexts(
-    v: &Vocabulary,
-    ranks: impl Iterator<Item = u32>,
-    mixer: &mut Mixer,
-    mut each: impl FnMut(bool, u32),
-) {
-    for rank in ranks {
-        spell(
-            v,
-            mixer,
-            |_| 0.0,
-            |node, p| {
-                let one = node.answer(rank);
-                each(one, p);
-                one
-            },
-        );
-    }
-}
-
 /// The same as [`neural`] for the contexts alone.
 fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
     let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
-    let ranks = bytes.iter().map(|&byte| u32::from(byte));
-    by_contexts(&v, ranks, &mut mixer, |one, p| bits += cost(p, one));
+    for &byte in bytes {
+        spell(
+            &v,
+            &mut mixer,
+            |_| 0.0,
+            |node, p| {
+                let one = node.answer(byte.into());
+                bits += cost(p, one);
+                one
+            },
+        );
+    }
     (bits / 8.0, mixer)
 }
 
-/// What contexts alone make of the right answers, decision by decision.
+/// Positions that the model reads at once.
+const POSITIONS: usize = 16;
+
+/// What the mixer makes of the right answers beside the model, decision by decision.
 fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
-    const UNIT: f32 = 8.0;
-    /// Tokens from which the network learns to mix, about.
-    const LESSONS: usize = 500_000;
     let loaded = load(model)?;
     let v = loaded.0.vocabulary();
     let bytes = std::fs::read(file)?;
@@ -236,25 +226,76 @@ fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
     if ranks.iter().any(|&rank| rank as usize >= v.len()) {
         return Err(format!("{file} holds tokens that {model} does not have").into());
     }
-    let profile: &Profile = Box::leak(Box::new(Profile { alone: None, sure: false, ..NEURAL }));
-    let of_piece = |ranks: &[u32], prior: &Prior| {
-        let len = ranks.iter().map(|&t| v.token(t).len()).sum();
-        let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
-        let mut odds = Vec::with_capacity(16 * ranks.len());
-        by_contexts(v, ranks.iter().copied(), &mut mixer, |one, p| {
-            let p = p as f32 / llz::coder::ONE as f32;
-            let x = (p / (1.0 - p)).ln() * if one { UNIT } else { -UNIT };
-            odds.push(x.round().clamp(-127.0, 127.0) as i8 as u8);
-        });
-        (odds, mixer)
+    let prior = match loaded.0.prior() {
+        Some(bytes) => Prior::from_bytes(&NEURAL, bytes)?,
+        None => Prior::plain(&NEURAL),
     };
-    let (piece, step) = (piece.max(1), ranks.len().div_ceil(LESSONS).max(1));
-    let prior = ranks
-        .chunks(piece)
-        .step_by(step)
-        .fold(Prior::plain(profile), |prior, piece| Prior::of(&of_piece(piece, &prior).1));
-    let odds: Vec<_> = ranks.par_chunks(piece).map(|piece| of_piece(piece, &prior).0).collect();
+    let odds: Vec<_> =
+        ranks.par_chunks(piece.max(1)).map(|piece| odds_of(&loaded.0, &prior, piece)).collect();
     Ok(std::fs::write(out, odds.concat())?)
+}
+
+/// The same for one piece.
+fn odds_of(model: &Model, prior: &Prior, ranks: &[u32]) -> Vec<u8> {
+    const UNITS: [f32; 2] = [8.0, 64.0];
+    /// Where the mixer clips the model's log odds.
+    const CLIP: f32 = 12.0;
+    let (v, path) = (model.vocabulary(), kernel::Path::detect());
+    let len = ranks.iter().map(|&t| v.token(t).len()).sum();
+    let mut mixer =
+        Mixer::new(path, &NEURAL, prior, len, 24).with_readout(v.len(), model.shape().width);
+    let mut frequencies = Frequencies::new(model, path);
+    let mut pass = Pass::new(Lead::alone(model, path), POSITIONS);
+    let mut states = [State::new(&model.shape())];
+    let mut before = vec![v.rank(b"\n").unwrap_or(0)];
+    before.extend(&ranks[..ranks.len() - 1]);
+    let mut said = Vec::with_capacity(32 * ranks.len());
+    for (block, targets) in before.chunks(POSITIONS).zip(ranks.chunks(POSITIONS)) {
+        let outputs = pass.run(block, &[0; POSITIONS][..block.len()], &mut states);
+        for ((hidden, logits), &token) in outputs.each().zip(targets) {
+            mixer.begin_token(hidden);
+            frequencies.take(logits);
+            spell_with(
+                v,
+                &mut mixer,
+                token,
+                |node| frequencies.log_odds(node),
+                |logit, pull, one| {
+                    // A sure decision follows the model alone.
+                    let (x, by_model) = pull.unwrap_or((logit, 1.0));
+                    let rest = x - by_model * logit.clamp(-CLIP, CLIP);
+                    let right = if one { rest } else { -rest };
+                    said.extend(
+                        [right * UNITS[0], by_model * UNITS[1]]
+                            .map(|x| x.round().clamp(-127.0, 127.0) as i8 as u8),
+                    );
+                },
+            );
+        }
+    }
+    said
+}
+
+/// [`spell`] for a token that is known; tells `each` decision's log odds by the model, what the mixer made of them, and the answer.
+fn spell_with(
+    v: &Vocabulary,
+    mixer: &mut Mixer,
+    token: u32,
+    logit: impl Fn(&Node) -> f32,
+    mut each: impl FnMut(f32, Option<(f32, f32)>, bool),
+) {
+    let mut known = 0;
+    decisions(v, token, |node, one| {
+        let depth = usize::from(node.depth);
+        v.token(token)[known..depth].iter().for_each(|&byte| mixer.push(byte));
+        known = depth;
+        let logit = logit(node);
+        mixer.predict(node, logit);
+        each(logit, mixer.pull(), one);
+        mixer.update(one);
+    });
+    v.token(token)[known..].iter().for_each(|&byte| mixer.push(byte));
+    mixer.end_token();
 }
 
 /// Coding a run of items one after the other, each from what the ones before taught.

@@ -12,11 +12,10 @@ hash() { sha256sum <"$1" | cut -d' ' -f1; }
 field() {
     sed -n "/name: \"$1\"/,/^};/s/^ *$2: \"\?\([0-9a-fx_]*\)\"\?,\$/\1/p" src/model/registry.rs
 }
-hexadecimal() { tr -d _ <<<"${1#0x}" | tr a-f A-F; }
 
 step "checksums"
 for model in $(sed -n 's/^    name: "\(.*\)",$/\1/p' src/model/registry.rs); do
-    replace "$(field "$model" sha256)" "$(hash "models/$model.safetensors")" src/model/registry.rs FORMAT.md
+    replace "$(field "$model" sha256)" "$(hash "models/$model.safetensors")" src/model/registry.rs
 done
 for prior in models/mix-*.prior; do
     row=$(grep -F "\`$prior\`" FORMAT.md) || fail "FORMAT.md does not list $prior"
@@ -27,13 +26,20 @@ done
 
 step "fingerprints"
 # The test names the first model whose fingerprint is another.
-until said=$(cargo test --lib --release registry 2>&1); do
+until said=$(cargo test --lib --release the_table_describes 2>&1); do
     model=$(sed -n 's/.*write fingerprint of \([a-z]*\): .*/\1/p' <<<"$said")
     new=$(sed -n 's/.*write fingerprint of [a-z]*: \(0x[0-9a-f]*\).*/\1/p' <<<"$said")
     [[ -n $model && -n $new ]] || fail "$said"
     old=$(field "$model" fingerprint)
     replace "$old" "0x$(sed 's/..../&_/g; s/_$//' <<<"${new#0x}")" src/model/registry.rs
-    replace "$(hexadecimal "$old")" "$(hexadecimal "$new")" FORMAT.md
+done
+# Another names the first model in models/ whose row in FORMAT.md is another.
+until said=$(cargo test --lib --release format_md_lists 2>&1); do
+    row=$(sed -n 's/.*write row: \(| `.* |\)$/\1/p' <<<"$said")
+    [[ -n $row ]] || fail "$said"
+    name=$(cut -d'`' -f2 <<<"$row")
+    grep -q "^| \`$name\` | \`[0-9a-f]*\` |" FORMAT.md || fail "FORMAT.md has no row for $name"
+    sed -i "s/^| \`$name\` | \`[0-9a-f]*\` |.*/$row/" FORMAT.md
 done
 cargo test --lib --release registry
 

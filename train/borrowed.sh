@@ -4,8 +4,8 @@
 #   train/borrowed.sh WORK OUT INIT PLAIN MIXED [flag of train.py ...]
 #
 # WORK/stage holds what stage.py split (any of its parts, from the first on) and WORK/train_prior the program of that name.
-# Trains INIT (a float file, or - for random weights) for PLAIN minutes on cross entropy, while the machine's cores make the log
-# odds of contexts (odds.py, TOKENS millions), and then for MIXED minutes inside the mixer, at a tenth of the rates. OUT gets both models
+# Trains INIT (a float file, or - for random weights) for PLAIN minutes on cross entropy, while the machine's cores let the mixer
+# code text with models/small.safetensors (odds.py, TOKENS millions), and then for MIXED minutes inside it, at a tenth of the rates. OUT gets both models
 # as float files, and the logs. The minutes are those of the schedules; compiling takes one or two more.
 set -euo pipefail
 work=$(realpath "$1") out=$(realpath "$2") plain=$4 mixed=$5
@@ -19,7 +19,7 @@ tokenizer=${TOKENIZER:-$work/tokenizer.json} model=$repository/models/small.safe
 shares='{"prose":0.26,"code":0.23,"structured":0.18,"docs":0.13,"multilingual":0.11,"wiki":0.03,"misc":0.06}'
 
 [[ -e $work/pack/pack.json ]] || "$python" stage.py join "$work/pack" "$work"/stage/*
-nice "$python" odds.py "$work/pack" "$work/odds" --tokenizer "$tokenizer" --model "$model" --contexts "$work/train_prior" \
+nice "$python" odds.py "$work/pack" "$work/odds" --tokenizer "$tokenizer" --model "$model" --mixer "$work/train_prior" \
     --tokens "${TOKENS:-60}" >"$out/odds.log" 2>&1 &
 odds=$!
 trap 'kill $odds 2>/dev/null || true' EXIT

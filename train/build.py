@@ -72,7 +72,7 @@ def main() -> None:
         tokenizer = a.work / f"tokenizer-{VOCAB}.json"
     if not tokenizer.exists():
         run("tokens.py", "--corpus", corpus, "--vocab", VOCAB, "--out", tokenizer)
-    pack, odds = a.work / f"pack-{VOCAB}", a.work / f"pack-{VOCAB}-odds"
+    pack, odds = a.work / f"pack-{VOCAB}", out / "odds"
     if not (pack / "pack.json").exists():
         run("pack.py", "--corpus", corpus, "--tokenizer", tokenizer, "--eval", evaluation, "--out", pack,
             *(["--limit", a.limit] if a.limit else []))
@@ -82,9 +82,9 @@ def main() -> None:
         return to / "last.pt"
 
     def listen(model: Path) -> None:
-        """The packed text with what contexts make of it; any model file of the vocabulary will do."""
+        """Packed text with what llz's mixer makes of it beside this model."""
         if not (odds / "pack.json").exists():
-            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--contexts", train_prior)
+            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--mixer", train_prior)
 
     if "grows_from" in m:
         parent, grown = REPOSITORY / "models" / f"{m['grows_from']}.safetensors", out / "grown.safetensors"
@@ -96,8 +96,8 @@ def main() -> None:
         shape = [word for name, value in m["shape"].items() for word in (f"--{name.replace('_', '-')}", value)]
         trained = train(pack, out, *span, "--vocab", VOCAB, "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"], *shape, *rest)
     if a.finish:
-        run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "vocabulary.safetensors")
-        listen(out / "vocabulary.safetensors")
+        run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "trained.safetensors")
+        listen(out / "trained.safetensors")
         trained = train(odds, out / "finish", *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever it began from
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),

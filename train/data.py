@@ -6,7 +6,7 @@ exactly, not just on average.  All of it is a function of the seed and of how ma
 has given, so `state_dict` is a handful of numbers and a resumed run reads on where it stopped, with
 other weights if it likes.
 
-A pack may have beside it what contexts make of every decision (`odds.py`): then a window brings that too.
+A pack may have beside it what the mixer makes of every decision (`odds.py`): then a window brings that too.
 """
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ STRIDE = 4096  # tokens
 
 
 class Window(NamedTuple):
-    """Tokens and the one after them, [n + 1]; and for each but the first what contexts make of the right answers on the
-    way to it, [n, most], where it has fewer decisions zero."""
+    """Tokens and the one after them, [n + 1]; and for each but the first what the mixer makes of the right answers on the
+    way to it, [n, most, 2], where it has fewer decisions zero."""
     ids: Tensor
     odds: Tensor | None = None
 
@@ -42,12 +42,12 @@ class Domain:
         self.decisions = decisions
         if decisions:
             odds = path.with_suffix(".odds")
-            self.odds = np.memmap(odds, np.int8, "r")
+            self.odds = np.memmap(odds, np.dtype((np.int8, 2)), "r")
             # Where every STRIDEth token's decisions begin.
             counts = [int(decisions.count[self.ids[at:at + STRIDE]].sum()) for at in range(0, len(self.ids), STRIDE)]
             self._begins = np.cumsum([0] + counts)
             if self._begins[-1] != len(self.odds):
-                raise ValueError(f"{odds}: {len(self.odds)} log odds, not {self._begins[-1]}")
+                raise ValueError(f"{odds}: {len(self.odds)} decisions, not {self._begins[-1]}")
 
     def next(self) -> Window:
         epoch, i = divmod(self.given, self.per_epoch)
@@ -65,7 +65,7 @@ class Domain:
         stride = at // STRIDE
         begin = self._begins[stride] + count[self.ids[stride * STRIDE:at + 1]].sum()
         counts = count[self.ids[at + 1:at + self.window + 1]]
-        odds = np.zeros((self.window, most), np.int8)
+        odds = np.zeros((self.window, most, 2), np.int8)
         odds[np.arange(most) < counts[:, None]] = self.odds[begin:begin + counts.sum()]
         return torch.from_numpy(odds)
 

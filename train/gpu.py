@@ -28,7 +28,7 @@ class Gpu:
         self.mixing = Mixing(decisions, device) if decisions else None
         # Compiling takes a while: it is done before the schedule begins.
         nothing = lambda *shape: torch.zeros(shape, dtype=torch.int8)  # noqa: E731
-        self.gradient([Window(nothing(n + 1).long(), nothing(n, decisions.most) if decisions else None) for n in windows])
+        self.gradient([Window(nothing(n + 1).long(), nothing(n, decisions.most, 2) if decisions else None) for n in windows])
         for p in model.parameters():
             p.grad = None
 

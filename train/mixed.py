@@ -1,9 +1,9 @@
 """The loss of a model inside the mixer: llz stores what model and contexts together do not expect.
 
-For every binary decision on the way to a token (decisions.py) contexts alone say C, their log odds of the right answer
-(odds.py); the model says L; and the mixer adds them up: here x = a L + b C, with an a and a b for each degree of the contexts'
-certainty (fit_mixing.py). The loss is the sum of ln(1 + exp(-x)). Where contexts know the answer, there is nothing to learn;
-where they are wrong, the model learns to object.
+For every binary decision on the way to a token (decisions.py) the model says L, its log odds of the right answer, and the mixer
+makes a L + R of it: how much the model counts, a, and what else there is, R, are what llz's own mixer said when it coded this text
+with the model as it was (odds.py). The loss is the sum of ln(1 + exp(-a L - R)). Where contexts know the answer, there is nothing
+to learn; where they are wrong, the model learns to object.
 """
 from __future__ import annotations
 
@@ -15,26 +15,18 @@ from decisions import Decisions
 from loss import chunked_loss
 from native import kernel
 
-UNIT = 8.0  # of the stored log odds
-CLIP = 12.0  # where the mixer clips a model's
-EDGES = (0.25, 0.75, 1.5, 2.5, 4.0, 6.0, 9.0)  # between degrees of |C|
-MODEL = (0.90, 0.89, 0.83, 0.75, 0.68, 0.58, 0.50, 0.50)  # a
-CONTEXTS = (0.21, 0.23, 0.29, 0.39, 0.45, 0.54, 0.58, 0.57)  # b
+UNITS = (8.0, 64.0)  # of the stored R and a
+CLIP = 12.0  # where the mixer clips a model's log odds
 CHUNK = {"cpu": 512, "cuda": 4096}  # the CPU's cache; the GPU's memory
 
 
 class Mixing:
-    """The decisions of a vocabulary and the weights of the mix, as tensors."""
+    """The decisions of a vocabulary, as tensors."""
 
-    def __init__(self, d: Decisions, device="cpu", model=MODEL, contexts=CONTEXTS):
+    def __init__(self, d: Decisions, device="cpu"):
         tensor = lambda x: torch.as_tensor(x, device=device)  # noqa: E731
         self.order, self.count, self.first, self.lo, self.hi = map(tensor, (d.order, d.count, d.first, d.lo, d.hi))
-        self.most, self.edges = d.most, tensor(EDGES)
-        self.model, self.contexts = tensor(model), tensor(contexts)
-
-    def weights(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
-        degree = torch.bucketize(contexts.abs(), self.edges)
-        return self.model[degree], self.contexts[degree]
+        self.most = d.most
 
 
 def right_and_wrong(logits: Tensor, targets: Tensor, known: Tensor, mixing: Mixing) -> tuple[Tensor, ...]:
@@ -61,10 +53,9 @@ def _anywhere(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> 
     """The sum of the losses and their gradient by the logits, operator by operator."""
     known = torch.arange(mixing.most, device=targets.device) < mixing.count[targets][:, None]
     right, wrong, e, at = right_and_wrong(logits.float(), targets, known, mixing)
-    contexts = odds[known].float() / UNIT
+    rest, a = (odds[known].float() / torch.tensor(UNITS, device=odds.device)).unbind(-1)
     model = (right / wrong).log()
-    a, b = mixing.weights(contexts)
-    x = a * model.clamp(-CLIP, CLIP) + b * contexts
+    x = a * model.clamp(-CLIP, CLIP) + rest
     g = -torch.sigmoid(-x) * a * (model.abs() < CLIP)
     by_after, by_before = g * (1 / right + 1 / wrong), -g / wrong
     n, vocab = logits.shape
@@ -77,14 +68,13 @@ def _anywhere(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> 
 def _on_cpu(logits: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> tuple[float, Tensor]:
     """The same in one pass; the gradient takes the logits' place."""
     m = mixing
-    total = kernel("mixed_cpu.cpp").mixed(logits, targets, odds, m.first, m.count, m.lo, m.hi, m.model, m.contexts,
-                                          list(EDGES), UNIT, CLIP)
+    total = kernel("mixed_cpu.cpp").mixed(logits, targets, odds, m.first, m.count, m.lo, m.hi, *UNITS, CLIP)
     return total, logits
 
 
 def mixed_loss(x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing: Mixing) -> Tensor:
-    """Mean nats per token; x [.., C], weight [V, C], targets [..], odds [.., most] (see data.Window)."""
-    targets, odds = targets.reshape(-1), odds.reshape(-1, mixing.most)
+    """Mean nats per token; x [.., C], weight [V, C], targets [..], odds [.., most, 2] (see data.Window)."""
+    targets, odds = targets.reshape(-1), odds.reshape(-1, mixing.most, 2)
     step = _on_cpu if x.device.type == "cpu" and x.dtype == torch.float32 else _anywhere
     return chunked_loss(x.reshape(-1, x.shape[-1]), weight[mixing.order],
                         lambda logits, rows: step(logits, targets[rows], odds[rows], mixing), CHUNK[x.device.type])

@@ -29,20 +29,19 @@ const T* ptr(const at::Tensor& t) {
 
 }  // namespace
 
-// logits [n, V] in order of ranks; targets [n] ids; contexts [n, most] as stored; first and count by id; lo and hi by
-// decision; a and b by bucket. Returns the sum of the losses.
-double mixed(at::Tensor logits, at::Tensor targets, at::Tensor contexts, at::Tensor first, at::Tensor count, at::Tensor lo,
-             at::Tensor hi, at::Tensor a, at::Tensor b, const std::vector<float>& edges, float unit, float clip) {
-  const int64_t n = logits.size(0), V = logits.size(1), most = contexts.size(1);
+// logits [n, V] in order of ranks; targets [n] ids; mixed [n, most, 2] as stored: R and a; first and count by id; lo and hi by
+// decision. Returns the sum of the losses.
+double mixed(at::Tensor logits, at::Tensor targets, at::Tensor mixed, at::Tensor first, at::Tensor count, at::Tensor lo,
+             at::Tensor hi, float rest_unit, float share_unit, float clip) {
+  const int64_t n = logits.size(0), V = logits.size(1), most = mixed.size(1);
   ptr<float>(logits);
   float* z = logits.data_ptr<float>();
   const int64_t *target = ptr<int64_t>(targets), *begin = ptr<int64_t>(first), *counts = ptr<int64_t>(count);
   const int64_t *los = ptr<int64_t>(lo), *his = ptr<int64_t>(hi);
-  const int8_t* odds = ptr<int8_t>(contexts);
-  const float *as = ptr<float>(a), *bs = ptr<float>(b);
+  const int8_t* odds = ptr<int8_t>(mixed);
   std::vector<float> right(most), wrong(most), by(most + 1);
   double total = 0;
-  for (int64_t i = 0; i < n; i++, z += V, odds += most) {
+  for (int64_t i = 0; i < n; i++, z += V, odds += 2 * most) {
     float top = z[0];
     for (int64_t j = 0; j < V; j++) top = std::max(top, z[j]);
     for (int64_t j = 0; j < V; j++) z[j] = std::exp(z[j] - top);
@@ -57,12 +56,11 @@ double mixed(at::Tensor logits, at::Tensor targets, at::Tensor contexts, at::Ten
     // What each range's sum gains: as the right answer of one decision, and as all there is of the next.
     std::fill(by.begin(), by.end(), 0.f);
     for (int64_t k = 0; k < steps; k++) {
-      const float c = odds[k] / unit, x = std::log(right[k] / wrong[k]);
-      const size_t bucket = std::lower_bound(edges.begin(), edges.end(), std::abs(c)) - edges.begin();
-      const float y = as[bucket] * std::clamp(x, -clip, clip) + bs[bucket] * c;
+      const float rest = odds[2 * k] / rest_unit, share = odds[2 * k + 1] / share_unit;
+      const float x = std::log(right[k] / wrong[k]), y = share * std::clamp(x, -clip, clip) + rest;
       total += y > 0 ? std::log1p(std::exp(-y)) : std::log1p(std::exp(y)) - y;
       if (std::abs(x) >= clip) continue;
-      const float g = -as[bucket] / (1 + std::exp(y));
+      const float g = -share / (1 + std::exp(y));
       by[k + 1] += g / right[k] + g / wrong[k];
       by[k] -= g / wrong[k];
     }

@@ -16,7 +16,7 @@ from export import float_file, int8_file, load
 from gpu import Gpu
 from grow import grown, settled
 from loss import _fused, _surprise, head_loss
-from mixed import CLIP, CONTEXTS, EDGES, MODEL, UNIT, Mixing, _anywhere, _on_cpu, mixed_loss
+from mixed import CLIP, UNITS, Mixing, _anywhere, _on_cpu, mixed_loss
 from model import RWKV7, Config
 from optim import optimizers
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
@@ -102,17 +102,17 @@ def test_a_token_is_a_row_of_decisions(tokenizer):
     assert len(splits) == len(tokens) - 1
 
 
-def mixing_and_more(tokenizer, n, **weights):
-    mixing = Mixing(Decisions(Encoder(tokenizer).bytes), **weights)
+def mixing_and_more(tokenizer, n):
+    mixing = Mixing(Decisions(Encoder(tokenizer).bytes))
     vocab = len(mixing.order)
     torch.manual_seed(1)
     x, w = torch.randn(n, 64, requires_grad=True), (torch.randn(vocab, 64) * 0.2).requires_grad_()
-    return mixing, x, w, torch.randint(0, vocab, (n,)), torch.randint(-60, 90, (n, mixing.most), dtype=torch.int8)
+    return mixing, x, w, torch.randint(0, vocab, (n,)), torch.randint(-60, 90, (n, mixing.most, 2), dtype=torch.int8)
 
 
 def test_mixed_loss_is_cross_entropy_where_only_the_model_counts(tokenizer):
-    alone = dict(model=[1.0] * (len(EDGES) + 1), contexts=[0.0] * (len(EDGES) + 1))
-    mixing, x, w, targets, odds = mixing_and_more(tokenizer, 200, **alone)
+    mixing, x, w, targets, odds = mixing_and_more(tokenizer, 200)
+    odds[:] = torch.tensor([0, UNITS[1]])
     ours, plain = mixed_loss(0.1 * x, w, targets, odds, mixing), head_loss(0.1 * x, w, targets)
     assert torch.allclose(ours, plain, rtol=1e-5)
     for a, b in zip(torch.autograd.grad(ours, (x, w)), torch.autograd.grad(plain, (x, w))):
@@ -130,10 +130,10 @@ def test_mixed_loss_and_its_gradient(tokenizer):
         for k in range(mixing.count[target]):
             lo, hi = mixing.lo[first + k].item(), mixing.hi[first + k].item()
             right, whole = p[lo:hi].sum(), p[before[0]:before[1]].sum()
-            c = odds[i, k] / UNIT
-            degree = sum(abs(c) > e for e in EDGES)
-            x_k = MODEL[degree] * (right / (whole - right)).log().clamp(-CLIP, CLIP) + CONTEXTS[degree] * c
-            expected = expected + torch.nn.functional.softplus(-x_k) / len(targets)
+            rest, share = odds[i, k].double() / torch.tensor(UNITS)
+            model = (right / (whole - right)).log()
+            mixed = share * model.clamp(-CLIP, CLIP) + rest
+            expected = expected + torch.nn.functional.softplus(-mixed) / len(targets)
             before = (lo, hi)
     assert torch.allclose(ours.double(), expected, rtol=1e-5)
     for a, b in zip(torch.autograd.grad(ours, (x, w)), torch.autograd.grad(expected, (exact_x, exact_w))):
@@ -151,7 +151,7 @@ def test_odds_stay_with_their_tokens(tmp_path, tokenizer):
     d = Decisions(Encoder(tokenizer).bytes)
     ids = np.random.default_rng(0).integers(0, len(d.order), 9000).astype(np.uint16)
     ids.tofile(tmp_path / "prose.u16")
-    every = np.concatenate([np.full(d.count[t], t % 128, np.int8) for t in ids])  # every decision says its token
+    every = np.concatenate([np.full((d.count[t], 2), t % 128, np.int8) for t in ids])  # every decision says its token
     every.tofile(tmp_path / "prose.odds")
     batches = Batches(tmp_path, {"prose": 1}, [64, 1024], 3, d)
     for window in [w for _ in range(5) for w in batches.next()]:
@@ -317,7 +317,7 @@ def test_the_gpus_way_gives_the_same_gradient(monkeypatch, tokenizer, mixed):
     model.load_state_dict({k: 0.1 * torch.randn_like(v) for k, v in model.state_dict().items()})
     lengths = [32, 16, 16]
     batch = [Window(torch.randint(0, vocab, (n + 1,)),
-                    torch.randint(-60, 90, (n, decisions.most), dtype=torch.int8) if mixed else None) for n in lengths]
+                    torch.randint(-60, 90, (n, decisions.most, 2), dtype=torch.int8) if mixed else None) for n in lengths]
     loss = Gpu(model, lengths, False, False, "cpu", decisions).gradient(batch)
     ours = [p.grad.clone() for p in model.parameters()]
     for p in model.parameters():

@@ -44,7 +44,7 @@ class _Job:
         self.ids = torch.zeros(len(windows), max(windows) + 1, dtype=torch.int64).share_memory_()
         self.decisions, self.odds = decisions, None
         if decisions:
-            self.odds = torch.zeros(len(windows), max(windows), decisions.most, dtype=torch.int8).share_memory_()
+            self.odds = torch.zeros(len(windows), max(windows), decisions.most, 2, dtype=torch.int8).share_memory_()
         self.losses = torch.zeros(len(windows)).share_memory_()
         self.next = mp.get_context("spawn").Value("i", 0)
 

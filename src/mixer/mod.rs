@@ -292,6 +292,25 @@ impl Mixer {
         ((p * ONE as f32) as u32).clamp(4, ONE - 4)
     }
 
+    /// What the network made of the decision last predicted, the model's corrected log odds being among its inputs: the log
+    /// odds of a one before refinement, and their derivative by the model's. `None` where the decision was sure, so not
+    /// mixed. For training models (`train/mixed.py`).
+    pub fn pull(&self) -> Option<(f32, f32)> {
+        if self.sure.as_ref().is_some_and(Sure::is_believed) {
+            return None;
+        }
+        let at = self.profile.fixed_at() + 3;
+        let corrected = self.inputs[at];
+        let inner = if corrected.abs() < 2.0 { 1.0 } else { 0.0 };
+        let (mut x, mut by_model) = (0.0, 0.0);
+        for (set, &from) in self.at[..self.profile.sets.len()].iter().enumerate() {
+            let weight = self.last_weights[self.last_at + set];
+            x += weight * self.outputs[set];
+            by_model += weight * (self.weights[from + at] + inner * self.weights[from + at + 1]);
+        }
+        Some((x, by_model))
+    }
+
     /// Inputs from the contexts: the log odds that each history suggests, then (in some profiles)
     /// how far its probability is from even. Returns a mask of the contexts that were seen before.
     #[inline]
@@ -478,4 +497,29 @@ fn half_hash(hash: u32, half: u32) -> u32 {
 fn table_bits_for(len: usize, most: u8) -> u32 {
     let wanted = (len.max(1) as u64 * 32).next_power_of_two().ilog2();
     wanted.clamp(16, u32::from(most.clamp(16, 28)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::Vocabulary;
+
+    #[test]
+    fn the_pull_of_the_model_is_a_derivative() {
+        let vocabulary = Vocabulary::of_bytes();
+        let first = vocabulary.tree().node(0);
+        // Two mixers that have seen the same are asked with slightly different log odds of the model.
+        let said = |step: f32| {
+            let mut mixer = Mixer::new(Path::Portable, &NEURAL, &Prior::plain(&NEURAL), 100, 24);
+            for i in 0..100 {
+                mixer.predict(first, if i % 3 == 0 { 0.7 } else { -0.4 });
+                mixer.update(i % 3 == 0);
+            }
+            mixer.predict(first, 0.7 + step);
+            mixer.pull().unwrap()
+        };
+        let ((before, slope), (after, _)) = (said(0.0), said(0.01));
+        assert!(slope > 0.1, "{slope}");
+        assert!(((after - before) / 0.01 - slope).abs() < 0.01 * slope, "{before} {after} {slope}");
+    }
 }

@@ -132,6 +132,11 @@ impl Sure {
         claim.sure
     }
 
+    /// Whether the decision last predicted was sure.
+    pub fn is_believed(&self) -> bool {
+        self.claim.is_some_and(|claim| claim.sure)
+    }
+
     /// The probabilities by strength, for a prior.
     pub fn cells(&self) -> &[Cell] {
         &self.by_strength
