@@ -72,40 +72,58 @@ fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Node, bool)) {
     }
 }
 
+/// The token that the first one follows.
+fn newline(v: &Vocabulary) -> Result<u32> {
+    Ok(v.rank(b"\n").ok_or("no newline token")?)
+}
+
+/// Reads `first` and then `tokens`: tells `each` of these, what the model's hidden vector is where it comes, and what the model expects there.
+fn read_along(
+    model: &Model,
+    first: u32,
+    tokens: &[u32],
+    mut each: impl FnMut(u32, &[f32], &Frequencies),
+) {
+    /// Positions that the model reads at once.
+    const POSITIONS: usize = 16;
+    let path = kernel::Path::detect();
+    let mut frequencies = Frequencies::new(model, path);
+    let mut pass = Pass::new(Lead::alone(model, path), POSITIONS);
+    let mut states = [State::new(&model.shape())];
+    let mut before = vec![first];
+    before.extend(tokens);
+    for (block, targets) in before.chunks(POSITIONS).zip(tokens.chunks(POSITIONS)) {
+        let block = &block[..targets.len()];
+        let outputs = pass.run(block, &[0; POSITIONS][..block.len()], &mut states);
+        for ((hidden, logits), &token) in outputs.each().zip(targets) {
+            frequencies.take(logits);
+            each(token, hidden, &frequencies);
+        }
+    }
+}
+
 fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<()> {
     let loaded = load(model)?;
     let (model, tokenizer) = (&loaded.0, &loaded.1);
-    let path = kernel::Path::detect();
     let vocabulary = model.vocabulary();
-    let mut frequencies = Frequencies::new(model, path);
-    let mut pass = Pass::new(Lead::alone(model, path), 16);
+    let first = newline(vocabulary)?;
     let mut out = BufWriter::new(std::fs::File::create(cache)?);
     for file in files {
         let mut raw = Vec::new();
         gather(Path::new(file), &mut raw)?;
         raw.truncate(limit);
-        let mut tokens = vec![vocabulary.rank(b"\n").ok_or("no newline token")?];
+        let mut tokens = Vec::new();
         tokenizer.cut(vocabulary, &raw, &mut tokens);
-        let mut states = [State::new(&model.shape())];
         let (mut odds, mut vectors) = (Vec::new(), Vec::new());
-        for (block, targets) in tokens[..tokens.len() - 1].chunks(16).zip(tokens[1..].chunks(16)) {
-            let outputs = pass.run(block, &[0; 16][..block.len()], &mut states);
-            for ((hidden, logits), &token) in outputs.each().zip(targets) {
-                frequencies.take(logits);
-                vectors.extend_from_slice(hidden);
-                decisions(vocabulary, token, |node, _| odds.push(frequencies.log_odds(node)));
-            }
-        }
+        read_along(model, first, &tokens, |token, hidden, frequencies| {
+            vectors.extend_from_slice(hidden);
+            decisions(vocabulary, token, |node, _| odds.push(frequencies.log_odds(node)));
+        });
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        eprintln!(
-            "{name}: {} bytes, {} tokens, {} decisions",
-            raw.len(),
-            tokens.len() - 1,
-            odds.len()
-        );
+        eprintln!("{name}: {} bytes, {} tokens, {} decisions", raw.len(), tokens.len(), odds.len());
         let parts = [
             name.as_bytes().to_vec(),
-            bytes_of(&tokens[1..]),
+            bytes_of(&tokens),
             bytes_of_f32(&vectors),
             bytes_of_f32(&odds),
         ];
@@ -204,7 +222,7 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
             &mut mixer,
             |_| 0.0,
             |node, p| {
-                let one = node.answer(byte.into());
+                let one = node.answer(u32::from(byte));
                 bits += cost(p, one);
                 one
             },
@@ -212,9 +230,6 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
     }
     (bits / 8.0, mixer)
 }
-
-/// Positions that the model reads at once.
-const POSITIONS: usize = 16;
 
 /// What the mixer makes of the right answers beside the model, decision by decision.
 fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
@@ -226,17 +241,20 @@ fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
     if ranks.iter().any(|&rank| rank as usize >= v.len()) {
         return Err(format!("{file} holds tokens that {model} does not have").into());
     }
+    let first = newline(v)?;
     let prior = match loaded.0.prior() {
         Some(bytes) => Prior::from_bytes(&NEURAL, bytes)?,
         None => Prior::plain(&NEURAL),
     };
-    let odds: Vec<_> =
-        ranks.par_chunks(piece.max(1)).map(|piece| odds_of(&loaded.0, &prior, piece)).collect();
+    let odds: Vec<_> = ranks
+        .par_chunks(piece.max(1))
+        .map(|piece| odds_of(&loaded.0, &prior, first, piece))
+        .collect();
     Ok(std::fs::write(out, odds.concat())?)
 }
 
 /// The same for one piece.
-fn odds_of(model: &Model, prior: &Prior, ranks: &[u32]) -> Vec<u8> {
+fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     const UNITS: [f32; 2] = [8.0, 64.0];
     /// Where the mixer clips the model's log odds.
     const CLIP: f32 = 12.0;
@@ -244,35 +262,19 @@ fn odds_of(model: &Model, prior: &Prior, ranks: &[u32]) -> Vec<u8> {
     let len = ranks.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer =
         Mixer::new(path, &NEURAL, prior, len, 24).with_readout(v.len(), model.shape().width);
-    let mut frequencies = Frequencies::new(model, path);
-    let mut pass = Pass::new(Lead::alone(model, path), POSITIONS);
-    let mut states = [State::new(&model.shape())];
-    let mut before = vec![v.rank(b"\n").unwrap_or(0)];
-    before.extend(&ranks[..ranks.len() - 1]);
     let mut said = Vec::with_capacity(32 * ranks.len());
-    for (block, targets) in before.chunks(POSITIONS).zip(ranks.chunks(POSITIONS)) {
-        let outputs = pass.run(block, &[0; POSITIONS][..block.len()], &mut states);
-        for ((hidden, logits), &token) in outputs.each().zip(targets) {
-            mixer.begin_token(hidden);
-            frequencies.take(logits);
-            spell_with(
-                v,
-                &mut mixer,
-                token,
-                |node| frequencies.log_odds(node),
-                |logit, pull, one| {
-                    // A sure decision follows the model alone.
-                    let (x, by_model) = pull.unwrap_or((logit, 1.0));
-                    let rest = x - by_model * logit.clamp(-CLIP, CLIP);
-                    let right = if one { rest } else { -rest };
-                    said.extend(
-                        [right * UNITS[0], by_model * UNITS[1]]
-                            .map(|x| x.round().clamp(-127.0, 127.0) as i8 as u8),
-                    );
-                },
-            );
-        }
-    }
+    read_along(model, first, ranks, |token, hidden, frequencies| {
+        mixer.begin_token(hidden);
+        let logit = |node: &Node| frequencies.log_odds(node);
+        spell_with(v, &mut mixer, token, logit, |logit, pull, one| {
+            // A sure decision follows the model alone.
+            let (x, by_model) = pull.unwrap_or((logit, 1.0));
+            let rest = x - by_model * logit.clamp(-CLIP, CLIP);
+            let right = if one { rest } else { -rest };
+            let byte = |x: f32| x.round().clamp(-127.0, 127.0) as i8 as u8;
+            said.extend([byte(right * UNITS[0]), byte(by_model * UNITS[1])]);
+        });
+    });
     said
 }
 
