@@ -201,7 +201,7 @@ fn neural(
     for (&token, hidden) in item.tokens.iter().zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
         mixer.begin_token(hidden);
-        spell(v, &mut mixer, logit, |node, p| {
+        spell(v, &mut mixer, logit, |node, p, _| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);
@@ -221,7 +221,7 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
             &v,
             &mut mixer,
             |_| 0.0,
-            |node, p| {
+            |node, p, _| {
                 let one = node.answer(u32::from(byte));
                 bits += cost(p, one);
                 one
@@ -266,38 +266,18 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     read_along(model, first, ranks, |token, hidden, frequencies| {
         mixer.begin_token(hidden);
         let logit = |node: &Node| frequencies.log_odds(node);
-        spell_with(v, &mut mixer, token, logit, |logit, pull, one| {
+        spell(v, &mut mixer, logit, |node, _, mixer| {
             // A sure decision follows the model alone.
-            let (x, by_model) = pull.unwrap_or((logit, 1.0));
-            let rest = x - by_model * logit.clamp(-CLIP, CLIP);
+            let (x, by_model) = mixer.pull().unwrap_or((logit(node), 1.0));
+            let rest = x - by_model * logit(node).clamp(-CLIP, CLIP);
+            let one = node.answer(token);
             let right = if one { rest } else { -rest };
             let byte = |x: f32| x.round().clamp(-127.0, 127.0) as i8 as u8;
             said.extend([byte(right * UNITS[0]), byte(by_model * UNITS[1])]);
+            one
         });
     });
     said
-}
-
-/// [`spell`] for a token that is known; tells `each` decision's log odds by the model, what the mixer made of them, and the answer.
-fn spell_with(
-    v: &Vocabulary,
-    mixer: &mut Mixer,
-    token: u32,
-    logit: impl Fn(&Node) -> f32,
-    mut each: impl FnMut(f32, Option<(f32, f32)>, bool),
-) {
-    let mut known = 0;
-    decisions(v, token, |node, one| {
-        let depth = usize::from(node.depth);
-        v.token(token)[known..depth].iter().for_each(|&byte| mixer.push(byte));
-        known = depth;
-        let logit = logit(node);
-        mixer.predict(node, logit);
-        each(logit, mixer.pull(), one);
-        mixer.update(one);
-    });
-    v.token(token)[known..].iter().for_each(|&byte| mixer.push(byte));
-    mixer.end_token();
 }
 
 /// Coding a run of items one after the other, each from what the ones before taught.

@@ -81,35 +81,42 @@ def main() -> None:
         run("train.py", "--pack", data, "--tokenizer", tokenizer, "--eval", evaluation, "--out", to, *arguments)
         return to / "last.pt"
 
-    def listen(model: Path) -> None:
+    def learn_prior(model: Path) -> None:
+        excerpts, cache = a.work / "excerpts", out / "cache"
+        if not excerpts.exists():
+            run("prior_sample.py", corpus, excerpts)
+        call(train_prior, "collect", model, cache, 100_000, *sorted(excerpts.iterdir()))
+        call(train_prior, "train", model, cache, out)
+        cache.unlink()
+        run("add_prior.py", model, out / f"{a.model}.prior")
+
+    def listen(model: Path, has_prior: bool) -> None:
         """Packed text with what llz's mixer makes of it beside this model."""
-        if not (odds / "pack.json").exists():
-            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--mixer", train_prior)
+        if (odds / "pack.json").exists():
+            return
+        if not has_prior:
+            learn_prior(model)
+        run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--mixer", train_prior)
 
     if "grows_from" in m:
         parent, grown = REPOSITORY / "models" / f"{m['grows_from']}.safetensors", out / "grown.safetensors"
         if not grown.exists():
             run("grow.py", parent, grown)
-        listen(parent)
+        listen(parent, has_prior=True)
         trained = train(odds, out, *span, *GROW, "--init", grown, *rest)
     else:
         shape = [word for name, value in m["shape"].items() for word in (f"--{name.replace('_', '-')}", value)]
         trained = train(pack, out, *span, "--vocab", VOCAB, "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"], *shape, *rest)
     if a.finish:
-        run("export.py", trained, "--tokenizer", tokenizer, "--int8", out / "trained.safetensors")
-        listen(out / "trained.safetensors")
+        plain = out / "plain.safetensors"
+        run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, "--int8", plain)
+        listen(plain, has_prior=False)
         trained = train(odds, out / "finish", *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever it began from
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),
         "--float", floats, "--int8", model)
 
-    excerpts, cache = a.work / "excerpts", out / "cache"
-    if not excerpts.exists():
-        run("prior_sample.py", corpus, excerpts)
-    call(train_prior, "collect", model, cache, 100_000, *sorted(excerpts.iterdir()))
-    call(train_prior, "train", model, cache, out)
-    cache.unlink()
-    run("add_prior.py", model, out / f"{a.model}.prior")
+    learn_prior(model)
 
     run("coded.py", model, "--eval", evaluation)
     # Last, because it fails the run if rounding costs too much.

@@ -26,7 +26,7 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
                 &BYTES,
                 mixer,
                 |_| 0.0,
-                |node, p| {
+                |node, p, _| {
                     let one = node.answer(u32::from(byte));
                     encoder.encode(one, p);
                     one
@@ -50,7 +50,7 @@ pub(super) fn decode(
         progress.check()?;
         let step = STEP.min(len - mixer.bytes().len());
         for _ in 0..step {
-            spell(&BYTES, mixer, |_| 0.0, |_, p| decoder.decode(p));
+            spell(&BYTES, mixer, |_| 0.0, |_, p, _| decoder.decode(p));
         }
         progress.add(step as u64);
     }

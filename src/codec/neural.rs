@@ -131,7 +131,7 @@ impl Scribe<'_> {
             self.mixer.begin_token(hidden);
             self.frequencies.take(logits);
             let logit = |node: &Node| self.frequencies.log_odds(node);
-            spell(self.vocabulary, self.mixer, logit, |node, p| {
+            spell(self.vocabulary, self.mixer, logit, |node, p, _| {
                 let one = node.answer(token);
                 self.encoder.encode(one, p);
                 one
@@ -207,7 +207,7 @@ pub(super) fn decode_queue(
             frequencies.take(logits);
             let (mixer, decoder) = (&mut lane.mixer, &mut lane.decoder);
             let logit = |node: &Node| frequencies.log_odds(node);
-            lane.token = spell(vocabulary, mixer, logit, |_, p| decoder.decode(p));
+            lane.token = spell(vocabulary, mixer, logit, |_, p, _| decoder.decode(p));
             let after = lane.mixer.bytes().len();
             progress.add((after.min(lane.job.raw_len) - before) as u64);
             finished |= after >= lane.job.raw_len;

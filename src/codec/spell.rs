@@ -3,15 +3,15 @@
 use crate::mixer::Mixer;
 use crate::vocab::{Child, Node, Vocabulary};
 
-/// Walks from the first decision to a token and returns its rank. `answer` is told the decision
-/// and the probability of a one, and says (or learns) the answer. `logit` is what a language
-/// model makes of a decision: the log odds of a one, or 0.
+/// Walks from the first decision to a token and returns its rank. `answer` is told the decision,
+/// the probability of a one and the mixer that said so, and says (or learns) the answer. `logit` is
+/// what a language model makes of a decision: the log odds of a one, or 0.
 #[inline]
 pub fn spell(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
     logit: impl Fn(&Node) -> f32,
-    mut answer: impl FnMut(&Node, u32) -> bool,
+    mut answer: impl FnMut(&Node, u32, &Mixer) -> bool,
 ) -> u32 {
     let tree = vocabulary.tree();
     let mut at = Child::Node(0);
@@ -25,7 +25,7 @@ pub fn spell(
                 }
                 known = usize::from(node.depth);
                 let p = mixer.predict(node, logit(node));
-                let one = answer(node, p);
+                let one = answer(node, p, mixer);
                 at = node.child(one);
                 if let Child::Node(next) = at {
                     mixer.expect(tree.node(next));

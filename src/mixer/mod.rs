@@ -299,7 +299,7 @@ impl Mixer {
         if self.sure.as_ref().is_some_and(Sure::is_believed) {
             return None;
         }
-        let at = self.profile.fixed_at() + 3;
+        let at = self.profile.model_at();
         let corrected = self.inputs[at];
         let inner = if corrected.abs() < 2.0 { 1.0 } else { 0.0 };
         let (mut x, mut by_model) = (0.0, 0.0);
@@ -364,7 +364,7 @@ impl Mixer {
         let [slow, fast] = corrections;
         let corrected = wide(logit + (slow + fast) * 0.5);
         let inputs = [corrected, clamp(corrected, -2.0, 2.0), slow, fast];
-        self.inputs[self.profile.fixed_at() + 3..][..4].copy_from_slice(&inputs);
+        self.inputs[self.profile.model_at()..][..4].copy_from_slice(&inputs);
     }
 
     /// Chooses the weight set of each selector.

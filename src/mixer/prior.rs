@@ -43,7 +43,7 @@ impl Prior {
         set[..n].fill(if with_model { 0.06 } else { 0.3 });
         set[profile.fixed_at()] = 0.25;
         if with_model {
-            set[profile.fixed_at() + 3] = 0.8;
+            set[profile.model_at()] = 0.8;
         }
         let mut last = [0.0; FINAL_WIDTH];
         last[..sets].fill(1.0 / sets as f32);

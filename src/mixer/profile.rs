@@ -65,13 +65,18 @@ impl Profile {
     /// Inputs of the network: one or two per context, two of the match, a constant, and four
     /// where there is a model; padded to a multiple of sixteen.
     pub const fn inputs(&self) -> usize {
-        let fixed = if self.alone.is_some() { 7 } else { 3 };
-        (self.fixed_at() + fixed).next_multiple_of(16)
+        let model = if self.alone.is_some() { 4 } else { 0 };
+        (self.model_at() + model).next_multiple_of(16)
     }
 
     /// Where the inputs begin that are not of contexts.
     pub const fn fixed_at(&self) -> usize {
         self.contexts.len() * if self.lean { 2 } else { 1 }
+    }
+
+    /// Where those begin that are of the model, where there is one.
+    pub const fn model_at(&self) -> usize {
+        self.fixed_at() + 3
     }
 }
 
