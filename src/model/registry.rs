@@ -29,9 +29,9 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "ae093c39ba8f72d54286d8228bff88e60656a1799c0041a8d15491603dd3c059",
+    sha256: "f03f5b21299e90f1e3e0c188f87e0b72bdd847b01a61b63f8859a4140b37da3b",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
-    fingerprint: 0x7b62_141a_4d58_7eef,
+    fingerprint: 0xb9d8_5239_fff1_924f,
 };
 
 /// The default.
