@@ -268,8 +268,9 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
         let logit = |node: &Node| frequencies.log_odds(node);
         spell(v, &mut mixer, logit, |node, _, mixer| {
             // A sure decision follows the model alone.
-            let (x, by_model) = mixer.pull().unwrap_or((logit(node), 1.0));
-            let rest = x - by_model * logit(node).clamp(-CLIP, CLIP);
+            let by_itself = logit(node);
+            let (x, by_model) = mixer.pull().unwrap_or((by_itself, 1.0));
+            let rest = x - by_model * by_itself.clamp(-CLIP, CLIP);
             let one = node.answer(token);
             let right = if one { rest } else { -rest };
             let byte = |x: f32| x.round().clamp(-127.0, 127.0) as i8 as u8;

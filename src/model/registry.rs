@@ -115,6 +115,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn format_md_lists_every_model() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
