@@ -17,7 +17,7 @@ from native import kernel
 
 UNITS = (8.0, 64.0)  # of the stored R and a
 CLIP = 12.0  # where the mixer clips a model's log odds
-CHUNK = {"cpu": 512, "cuda": 4096}  # the CPU's cache; the GPU's memory
+CHUNK = {"cpu": 512, "cuda": 16384}  # the CPU's cache; the GPU's memory
 
 
 class Mixing:
