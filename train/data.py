@@ -21,7 +21,7 @@ from corpus import DOMAINS
 from decisions import Decisions
 
 STRIDE = 4096  # tokens
-PAIR = np.uint16  # two int8, as one element: numpy spreads those six times as fast
+PAIR = np.uint16  # two int8, as one element: numpy spreads those seven times as fast
 
 
 class Window(NamedTuple):
