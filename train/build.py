@@ -4,8 +4,8 @@
 
 tokenizer -> packed data (evaluation text kept out) -> training (resumes) -> with --finish, more of it inside the
 mixer -> models/small.safetensors, mixer prior included -> what rounding costs, and what llz makes of eval-public
-with it.  A model that grows out of another begins as that one and learns inside the mixer throughout.  Steps whose output exists are not repeated; everything but the shipped file lies in `../training/`, beside the
-repository.  Flags after `--` go to train.py as they are.
+with it.  `base` begins as `small` does, larger.  Steps whose output exists are not repeated; everything but the
+shipped file lies in `../training/`, beside the repository.  Flags after `--` go to train.py as they are.
 """
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ MODELS = {
     "nano": dict(smooth=False, muon_lr=0.02, adam_lr=3e-3,
                  shape=dict(width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
     "small": dict(smooth=True, muon_lr=0.02, adam_lr=3e-3, shape=dict(width=256, layers=3, ffn=512)),
-    "base": dict(smooth=True, grows_from="small"),
+    # The few minutes of a GPU that there are would not bring anything larger past `small` from random weights.
+    "base": dict(smooth=True, muon_lr=0.015, adam_lr=2.5e-3, grows_from="small", by=["--wider", "--ffn", 1536, "--layers", 4]),
 }
 # A model that has learned is to move, not to begin again: a tenth of the rates, falling from the start.
 FINISH = ["--muon-lr", 0.003, "--adam-lr", 3e-4, "--warm", 0.02, "--decay", 0.98]
-# What a model grows out of moves as slowly, its new layers four times as fast.
-GROW = ["--muon-lr", 0.012, "--adam-lr", 1.2e-3, "--settled-rate", 0.25, "--warm", 0.02, "--decay", 0.98]
 
 
 def main() -> None:
@@ -90,27 +89,20 @@ def main() -> None:
         cache.unlink()
         run("add_prior.py", model, out / f"{a.model}.prior")
 
-    def listen(model: Path, has_prior: bool) -> None:
-        """Packed text with what llz's mixer makes of it beside this model."""
-        if (odds / "pack.json").exists():
-            return
-        if not has_prior:
-            learn_prior(model)
-        run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", model, "--mixer", train_prior)
-
     if "grows_from" in m:
-        parent, grown = REPOSITORY / "models" / f"{m['grows_from']}.safetensors", out / "grown.safetensors"
+        grown = out / "grown.safetensors"
         if not grown.exists():
-            run("grow.py", parent, grown)
-        listen(parent, has_prior=True)
-        trained = train(odds, out, *span, *GROW, "--init", grown, *rest)
+            run("grow.py", REPOSITORY / "models" / f"{m['grows_from']}.safetensors", grown, *m["by"])
+        begin = ["--init", grown]
     else:
-        shape = [word for name, value in m["shape"].items() for word in (f"--{name.replace('_', '-')}", value)]
-        trained = train(pack, out, *span, "--vocab", VOCAB, "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"], *shape, *rest)
+        begin = ["--vocab", VOCAB, *(word for name, value in m["shape"].items() for word in (f"--{name.replace('_', '-')}", value))]
+    trained = train(pack, out, *span, "--muon-lr", m["muon_lr"], "--adam-lr", m["adam_lr"], *begin, *rest)
     if a.finish:
-        plain = out / "plain.safetensors"
-        run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, "--int8", plain)
-        listen(plain, has_prior=False)
+        if not (odds / "pack.json").exists():
+            plain = out / "plain.safetensors"
+            run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, "--int8", plain)
+            learn_prior(plain)
+            run("odds.py", pack, odds, "--tokenizer", tokenizer, "--model", plain, "--mixer", train_prior)
         trained = train(odds, out / "finish", *rest, *FINISH, "--minutes", a.finish, "--init", trained)  # whatever it began from
     model, floats = REPOSITORY / "models" / f"{a.model}.safetensors", out / f"{a.model}-f16.safetensors"
     run("export.py", trained, "--tokenizer", tokenizer, "--name", a.model, *(["--smooth", pack] if m["smooth"] else []),

@@ -92,13 +92,6 @@ def deeper(state: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
     return out
 
 
-def settled(state: dict[str, Tensor]) -> frozenset[str]:
-    """The names of what a grown model brings along: everything outside its new, silent layers."""
-    new = {f"blocks.{i}." for i in range(Config.of(state).layers)
-           if not any(state[f"blocks.{i}.{name}"].any() for name in SILENT)}
-    return frozenset(name for name in state if not any(name.startswith(prefix) for prefix in new))
-
-
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("source", type=Path, metavar="FROM", help="a checkpoint, a float file or a shipped int8 file")

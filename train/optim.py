@@ -51,24 +51,17 @@ class Muon(torch.optim.Optimizer):
                     p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(u, alpha=scale)
 
 
-def optimizers(model: RWKV7, muon_lr: float, adam_lr: float, settled: frozenset[str] = frozenset(),
-               settled_rate: float = 1.0) -> list[torch.optim.Optimizer]:
-    """The parameters named in `settled` learn at `settled_rate` of the rates."""
-    muon, adam = [], []
-    for known, factor in ((False, 1.0), (True, settled_rate)):
-        matrices, embed, rest = [], [], []
-        for name, p in model.named_parameters():
-            if (name in settled) != known:
-                continue
-            if name in ("emb.weight", "head.weight"):
-                embed.append(p)
-            elif p.ndim == 2 and name.endswith(".weight"):
-                matrices.append(p)
-            else:  # vectors, and the LoRA pairs: too thin to be orthogonal
-                rest.append(p)
-        muon += [{"params": matrices, "lr": factor * muon_lr}] if matrices else []
-        adam += [{"params": ps, "lr": factor * lr} for ps, lr in ((embed, 1.5 * adam_lr), (rest, adam_lr)) if ps]
-    out = [Muon(muon, muon_lr), torch.optim.AdamW(adam, betas=(0.9, 0.98), eps=1e-10, weight_decay=0.0, fused=True)]
+def optimizers(model: RWKV7, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    matrices, embed, rest = [], [], []
+    for name, p in model.named_parameters():
+        if name in ("emb.weight", "head.weight"):
+            embed.append(p)
+        elif p.ndim == 2 and name.endswith(".weight"):
+            matrices.append(p)
+        else:  # vectors, and the LoRA pairs: too thin to be orthogonal
+            rest.append(p)
+    adam = [{"params": embed, "lr": 1.5 * adam_lr}, {"params": rest, "lr": adam_lr}]
+    out = [Muon(matrices, muon_lr), torch.optim.AdamW(adam, betas=(0.9, 0.98), eps=1e-10, weight_decay=0.0, fused=True)]
     for o in out:
         for g in o.param_groups:
             g["peak"] = g["lr"]

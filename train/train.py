@@ -19,7 +19,6 @@ from data import Batches
 from decisions import Decisions
 from export import load
 from gpu import Gpu
-from grow import settled
 from model import RWKV7, Config
 from optim import optimizers, rate, set_rate
 from tokens import Encoder
@@ -51,8 +50,6 @@ def arguments() -> argparse.Namespace:
                     help="lengths in tokens of a batch's sequences, default: '%(default)s'")
     ap.add_argument("--muon-lr", type=float, default=0.02)
     ap.add_argument("--adam-lr", type=float, default=2e-3)
-    ap.add_argument("--settled-rate", type=float, default=1.0,
-                    help="share of the rates for all but the layers that grow.py added to --init")
     ap.add_argument("--warm", type=float, default=0.01, help="share of the run that warms up")
     ap.add_argument("--decay", type=float, default=0.5, help="share of the run that decays to zero")
     length = ap.add_mutually_exclusive_group(required=True)
@@ -104,7 +101,7 @@ def main() -> None:
     if init:
         model.load_state_dict(init)
     model.to(a.device)
-    opts = optimizers(model, a.muon_lr, a.adam_lr, settled(init) if init else frozenset(), a.settled_rate)
+    opts = optimizers(model, a.muon_lr, a.adam_lr)
     info = json.loads((a.pack / "pack.json").read_text())  # only packs that passed the check have one
     if info["vocab_size"] != config.vocab:
         raise SystemExit(f"{a.pack} holds tokens of a {info['vocab_size']}-token vocabulary")
