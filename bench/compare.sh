@@ -4,7 +4,8 @@
 #   bench/compare.sh [DIR]     default: ../shared/eval-public
 #
 # The peers compress one tar per folder (sorted, fixed times and owners); llz packs the folder itself.
-# Every llz archive is unpacked again and compared with the folder. LLZ=PROGRAM chooses the llz.
+# Every llz archive is unpacked again and compared with the folder. LLZ=PROGRAM chooses the llz, MODEL=FILE a model
+# for one more column.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -13,6 +14,7 @@ prepare
 
 columns=(raw "zstd -19" "zstd --ultra -22" "xz -9e" "brotli -q 11" "7z PPMd" "zpaq -m5" \
     "llz -1" "llz")
+[ -z "${MODEL-}" ] || columns+=("llz $(basename "$MODEL" .safetensors)") model=$(realpath "$MODEL")
 declare -A total
 
 # Prints the bytes one column needs for a folder, or nothing when its program is missing.
@@ -33,11 +35,16 @@ measure() { # COLUMN FOLDER TAR
             >/dev/null 2>&1 && size "$out.zpaq"
         ;;
     llz*)
-        local level=${1#llz}
+        local options=() decoding=()
+        case ${1#llz} in
+        "") ;;
+        " -"*) options=("${1#llz }") ;;
+        *) options=(--model "$model") decoding=("${options[@]}") ;;
+        esac
         # From the folder's parent: paths are stored as they are given.
         (cd "$(dirname "$2")" &&
-            "$llz" pack --quiet ${level:+$level} -o "$out.llz" "$(basename "$2")") &&
-            "$llz" unpack --quiet -C "$out" "$out.llz" &&
+            "$llz" pack --quiet "${options[@]}" -o "$out.llz" "$(basename "$2")") &&
+            "$llz" unpack --quiet "${decoding[@]}" -C "$out" "$out.llz" &&
             diff -r "$2" "$out/$(basename "$2")" >&2 && size "$out.llz"
         ;;
     esac

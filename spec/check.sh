@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 llz=$(realpath "${LLZ:-target/release/llz}")
 python=${PYTHON:-python3}
 export PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+models=$PWD/models
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/ours" "$work/theirs" "$work/fresh"
@@ -38,7 +39,7 @@ import sys
 sys.path.insert(0, "spec/decoder")
 from model import built_in
 text = open("FORMAT.md").read()
-for model in map(built_in, ("nano", "small")):
+for model in map(built_in, ("nano", "small", "base")):
     if f"`{model.vocabulary.id.hex()}`" not in text or f"0x{model.fingerprint():016X}" not in text:
         sys.exit(1)
 EOF
@@ -81,4 +82,8 @@ for level in 1 3 4 6; do
     "$python" spec/decoder/llz_decode.py "$work/fresh/message" "$work/fresh/message.out"
     cmp "$work/in/code.rs" "$work/fresh/message.out" || fail "a message of level $level differs"
 done
+echo "A larger model"
+(cd "$work/in" && "$llz" pack -q --model "$models/base.safetensors" -o "$work/fresh/base.llz" code.rs)
+"$python" spec/decoder/llz_decode.py "$work/fresh/base.llz" "$work/ours/base"
+cmp "$work/in/code.rs" "$work/ours/base/code.rs" || fail "an archive of base unpacks differently"
 echo "No differences"

@@ -24,7 +24,7 @@ MODELS = {
     "nano": dict(smooth=False, muon_lr=0.02, adam_lr=3e-3,
                  shape=dict(width=128, layers=2, ffn=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32)),
     "small": dict(smooth=True, muon_lr=0.02, adam_lr=3e-3, shape=dict(width=256, layers=3, ffn=512)),
-    # The few minutes of a GPU that there are would not bring anything larger past `small` from random weights.
+    # It begins with what `small` learned from a billion tokens.
     "base": dict(smooth=True, muon_lr=0.015, adam_lr=2.5e-3, grows_from="small", by=["--wider", "--ffn", 1536, "--layers", 4]),
 }
 # A model that has learned is to move, not to begin again: a tenth of the rates, falling from the start.
@@ -111,8 +111,9 @@ def main() -> None:
     learn_prior(model)
 
     run("coded.py", model, "--eval", evaluation)
-    # Last, because it fails the run if rounding costs too much.
     run("evaluate.py", floats, "--tokenizer", tokenizer, "--eval", evaluation)
+    # Last, because it fails the run if rounding costs too much.
+    run("rounding.py", floats, model, "--tokenizer", tokenizer, "--eval", evaluation)
 
 
 if __name__ == "__main__":

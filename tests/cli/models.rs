@@ -60,6 +60,23 @@ fn an_archive_finds_the_installed_model_it_was_made_with() {
 }
 
 #[test]
+fn the_larger_model_installs_and_packs_smaller() {
+    let dir = scratch();
+    let dir = dir.path();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = &fs::read(root.join("LICENSE-APACHE")).unwrap()[..3000];
+    fs::write(dir.join("text"), text).unwrap();
+    llz(dir).args(["model", "install"]).arg(root.join("models/base.safetensors")).assert().success();
+    assert_eq!(names(dir), ["nano", "small", "base"]);
+    llz(dir).args(["pack", "text", "-o", "small.llz"]).assert().success();
+    llz(dir).args(["pack", "--model", "base", "text", "-o", "base.llz"]).assert().success();
+    let size = |name| fs::metadata(dir.join(name)).unwrap().len();
+    assert!(size("base.llz") < size("small.llz"));
+    llz(dir).args(["unpack", "base.llz", "-C", "out"]).assert().success();
+    assert_eq!(fs::read(dir.join("out/text")).unwrap(), text);
+}
+
+#[test]
 fn a_model_file_is_given_both_ways() {
     let dir = scratch();
     let dir = dir.path();
