@@ -73,8 +73,30 @@ def measure(raw: bytes, levels, models):
             yield name, level, (work / "out").stat().st_size, *seconds
 
 
+def distinct(rows):
+    """Levels of one program that make as many bytes are one point, the fastest."""
+    same = {}
+    for row in rows:
+        same.setdefault((row[0], row[2]), []).append(row)
+    return [(name, ", ".join(row[1] for row in group), size, *min(group, key=lambda row: row[3])[3:])
+            for (name, size), group in same.items()]
+
+
+def place(x: float, y: float, text: str, taken: list) -> tuple[float, float, str]:
+    """Where beside a point its label covers none of `taken`, boxes of x0, y0, x1, y1, which it joins: x, y, anchor."""
+    wide = 6.6 * len(text)
+    for dx, dy, anchor in ((7, -5, "start"), (7, 14, "start"), (-7, 14, "end"), (-7, -5, "end"), (7, 28, "start")):
+        x0 = x + dx - (wide if anchor == "end" else 0)
+        box = (x0, y + dy - 11, x0 + wide, y + dy + 3)
+        if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            break
+    taken.append(box)
+    return x + dx, y + dy, anchor
+
+
 def svg(rows, raw: int) -> str:
     """Bits per byte over seconds to pack, the latter on a logarithmic scale."""
+    rows = distinct(rows)
     width, height, left, bottom, top, right = 760, 460, 60, 50, 20, 90
     times = [max(r[3], 0.01) for r in rows]
     bits = [8 * r[2] / raw for r in rows]
@@ -96,6 +118,7 @@ def svg(rows, raw: int) -> str:
         out.append(f'<text x="{left - 8}" y="{y(b) + 4:.1f}" text-anchor="end">{b:.1f}</text>')
     out.append(f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">time to pack</text>')
     out.append(f'<text transform="translate(16 {(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">bits per byte</text>')
+    taken = [(x(r[3]) - 5, y(8 * r[2] / raw) - 5, x(r[3]) + 5, y(8 * r[2] / raw) + 5) for r in rows]
     for name in dict.fromkeys(r[0] for r in rows):
         own = sorted((r for r in rows if r[0] == name), key=lambda r: r[3])
         path = " ".join(f"{x(r[3]):.1f},{y(8 * r[2] / raw):.1f}" for r in own)
@@ -104,7 +127,9 @@ def svg(rows, raw: int) -> str:
         for r in own:
             px, py = x(r[3]), y(8 * r[2] / raw)
             out.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="4" fill="{colour}"/>')
-            out.append(f'<text x="{px + 7:.1f}" y="{py - 5:.1f}" fill="{colour}">{name} {r[1]}</text>')
+            label = f"{name} {r[1]}"
+            lx, ly, anchor = place(px, py, label, taken)
+            out.append(f'<text x="{lx:.1f}" y="{ly:.1f}" text-anchor="{anchor}" fill="{colour}">{label}</text>')
     return "\n".join(out) + "\n</svg>\n"
 
 

@@ -5,13 +5,14 @@
 #   bench/speed.sh [DIR]       default: ../shared/eval-public
 #
 # The text is one tar of four of DIR's text folders (5 MB). Times are medians of RUNS runs (default 3), wall clock.
-# Every output is decoded and compared. LLZ=PROGRAM chooses the llz, LEVELS its levels; BYTES=N takes the first N
-# bytes of the text alone.
+# Every output is decoded and compared. LLZ=PROGRAM chooses the llz, LEVELS its levels, MODEL=FILE a model for one more
+# row; BYTES=N takes the first N bytes of the text alone.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 data=$(realpath "${1:-$default_data}")
 runs=${RUNS:-3}
+model=${MODEL:+$(realpath "$MODEL")}
 prepare
 cd "$scratch"
 
@@ -53,13 +54,16 @@ row() { # LABEL PROGRAM CODE DECODE
 printf '%s bytes of text; speeds are raw kB/s, memory is the peak in MB.\n\n' "$raw"
 echo '| program | bytes | bits/byte | pack kB/s | unpack kB/s | pack MB | unpack MB |'
 echo '|---|---:|---:|---:|---:|---:|---:|'
-for level in ${LEVELS:-1 6 9}; do
+for level in ${LEVELS-1 6 9}; do
     for threads in 1 2; do
         row "llz -$level, $threads thread$([ $threads = 1 ] || echo s)" "$llz" \
             "$llz pack -q -T $threads -$level -o out text.tar" \
             "$llz unpack -q -T $threads -C back out && mv back/text.tar back.tar"
     done
 done
+[ -z "$model" ] || row "llz $(basename "$model" .safetensors), 2 threads" "$llz" \
+    "$llz pack -q -T 2 --model $model -o out text.tar" \
+    "$llz unpack -q -T 2 --model $model -C back out && mv back/text.tar back.tar"
 row "zstd -19" zstd "zstd -q -T1 -19 -o out text.tar" "zstd -q -d -o back.tar out"
 row "xz -9e" xz "xz -T1 -9e -c text.tar > out" "xz -d -c out > back.tar"
 row "zpaq -m5" zpaq "zpaq add out.zpaq text.tar -m5 && mv out.zpaq out" \
