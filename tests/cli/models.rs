@@ -66,7 +66,11 @@ fn the_larger_model_installs_and_packs_smaller() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = &fs::read(root.join("LICENSE-APACHE")).unwrap()[..3000];
     fs::write(dir.join("text"), text).unwrap();
-    llz(dir).args(["model", "install"]).arg(root.join("models/base.safetensors")).assert().success();
+    llz(dir)
+        .args(["model", "install"])
+        .arg(root.join("models/base.safetensors"))
+        .assert()
+        .success();
     assert_eq!(names(dir), ["nano", "small", "base"]);
     llz(dir).args(["pack", "text", "-o", "small.llz"]).assert().success();
     llz(dir).args(["pack", "--model", "base", "text", "-o", "base.llz"]).assert().success();
