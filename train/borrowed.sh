@@ -33,5 +33,5 @@ wait $odds
 # Few threads, for they would wait for each other where other programs want the cores.
 OMP_NUM_THREADS=2 "$python" train.py --pack "$work/odds" --out "$work/mixed" --end-time "$mixed" "${common[@]}" "$@" --init "$work/plain/last.pt" \
     --muon-lr 0.003 --adam-lr 3e-4 --warm 0.02 --decay 0.98
-wait $shipped
 ship mixed
+wait $shipped

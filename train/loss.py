@@ -35,8 +35,8 @@ def _fused(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, step: Step, chunk: int) -> Tensor:
-        n, w = x.shape[0], weight.to(x.dtype)
+    def forward(ctx, x: Tensor, weight: Tensor, step: Step) -> Tensor:
+        n, w, chunk = x.shape[0], weight.to(x.dtype), CHUNK[x.device.type]
         need = ctx.needs_input_grad[0]
         dx = torch.empty_like(x) if need else None
         dw = torch.zeros_like(weight) if need else None
@@ -59,20 +59,19 @@ class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx, g: Tensor):
         dx, dw = ctx.saved_tensors
-        return dx * g, dw * g, None, None
+        return dx * g, dw * g, None
 
 
-def chunked_loss(x: Tensor, weight: Tensor, step: Step, chunk: int) -> Tensor:
-    """Mean nats per token of x [n, C] and weight [V, C], computed in x's precision, `chunk` tokens at a time."""
-    return _ChunkedLoss.apply(x, weight, step, chunk)
+def chunked_loss(x: Tensor, weight: Tensor, step: Step) -> Tensor:
+    """Mean nats per token of x [n, C] and weight [V, C], computed in x's precision, CHUNK tokens at a time."""
+    return _ChunkedLoss.apply(x, weight, step)
 
 
 def head_loss(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Mean nats per token; x [.., C], weight [V, C], targets [..].  Computed in x's precision."""
     targets = targets.reshape(-1, 1)
     surprise = _fused if x.is_cuda and x.requires_grad else _surprise
-    return chunked_loss(x.reshape(-1, x.shape[-1]), weight, lambda logits, rows: surprise(logits, targets[rows]),
-                        CHUNK[x.device.type])
+    return chunked_loss(x.reshape(-1, x.shape[-1]), weight, lambda logits, rows: surprise(logits, targets[rows]))
 
 
 @torch.no_grad()

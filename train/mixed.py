@@ -17,7 +17,6 @@ from native import kernel
 
 UNITS = (8.0, 64.0)  # of the stored R and a
 CLIP = 12.0  # where the mixer clips a model's log odds
-CHUNK = {"cpu": 512, "cuda": 16384}  # the CPU's cache; the GPU's memory
 
 
 class Mixing:
@@ -77,4 +76,4 @@ def mixed_loss(x: Tensor, weight: Tensor, targets: Tensor, odds: Tensor, mixing:
     targets, odds = targets.reshape(-1), odds.reshape(-1, mixing.most, 2)
     step = _on_cpu if x.device.type == "cpu" and x.dtype == torch.float32 else _anywhere
     return chunked_loss(x.reshape(-1, x.shape[-1]), weight[mixing.order],
-                        lambda logits, rows: step(logits, targets[rows], odds[rows], mixing), CHUNK[x.device.type])
+                        lambda logits, rows: step(logits, targets[rows], odds[rows], mixing))

@@ -52,6 +52,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def optimizers(model: RWKV7, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the hidden matrices, AdamW for the rest, embedding and head by half as much again."""
     matrices, embed, rest = [], [], []
     for name, p in model.named_parameters():
         if name in ("emb.weight", "head.weight"):

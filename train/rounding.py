@@ -99,19 +99,20 @@ def main() -> None:
     ap.add_argument("--train-prior", type=Path, default=TRAIN_PRIOR)
     a = ap.parse_args()
     folders = [p for p in sorted(a.eval.iterdir()) if p.is_dir() and p.name != "binary"]
-    total = {}
     with tempfile.TemporaryDirectory() as work:
         cache = Path(work) / "cache"
-        for name in ("float", "int8"):
-            if name == "float":
-                collect_float(a.float, a.tokenizer, cache, a.bytes, folders)
-            else:
-                subprocess.run([a.train_prior, "collect", a.int8, cache, str(a.bytes), *folders], check=True, stderr=subprocess.DEVNULL)
+
+        def coded(name: str) -> int:
             table = subprocess.run([a.train_prior, "eval", a.int8, cache], check=True, stdout=subprocess.PIPE, text=True).stdout
             print(f"{name}:\n{table}")
-            total[name] = int(table.splitlines()[-1].split("|")[-2])
-    cost = total["int8"] / total["float"] - 1
-    print(f"{total['float']} -> {total['int8']} bytes, {100 * cost:+.2f} %")
+            return int(table.splitlines()[-1].split("|")[-2])
+
+        collect_float(a.float, a.tokenizer, cache, a.bytes, folders)
+        before = coded("float")
+        subprocess.run([a.train_prior, "collect", a.int8, cache, str(a.bytes), *folders], check=True, stderr=subprocess.DEVNULL)
+        after = coded("int8")
+    cost = after / before - 1
+    print(f"{before} -> {after} bytes, {100 * cost:+.2f} %")
     if cost > ALLOWED:
         sys.exit("rounding costs too much")
 

@@ -18,6 +18,7 @@ from grow import deeper, wider, with_ffn
 from loss import _fused, _surprise, head_loss
 from mixed import CLIP, UNITS, Mixing, _anywhere, _on_cpu, mixed_loss
 from model import RWKV7, Config
+from optim import optimizers
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
 from smooth import loudness, smoothed
 from stage import join, split
@@ -253,13 +254,18 @@ def test_smoothing_changes_loudness_and_nothing_else():
     assert after[5] / after.median() < 0.7 * before[5] / before.median()
 
 
-@pytest.mark.parametrize("grow, shape", [
-    (wider, dict(width=128)),
-    (lambda state: with_ffn(state, 192), dict(ffn=192)),
-    (lambda state: deeper(state, 3), dict(layers=3)),
-    (lambda state: deeper(with_ffn(wider(state), 256), 4), dict(width=128, ffn=256, layers=4)),
+EXACTLY = dict(rtol=0, atol=0)
+NEARLY = dict(rtol=1e-3, atol=1e-3)  # sums in another order
+
+
+@pytest.mark.parametrize("grow, shape, same", [
+    (wider, dict(width=128), NEARLY),
+    (lambda state: with_ffn(state, 192), dict(ffn=192), NEARLY),
+    (lambda state: deeper(state, 3), dict(layers=3), EXACTLY),
+    (lambda state: deeper(state, 4), dict(layers=4), EXACTLY),
+    (lambda state: deeper(with_ffn(wider(state), 256), 4), dict(width=128, ffn=256, layers=4), NEARLY),
 ])
-def test_a_grown_model_is_larger_and_says_the_same(grow, shape):
+def test_a_grown_model_is_larger_and_says_the_same(grow, shape, same):
     state = tiny_state()
     larger = grow(state)
     assert Config.of(larger) == replace(TINY, **shape)
@@ -271,7 +277,7 @@ def test_a_grown_model_is_larger_and_says_the_same(grow, shape):
         return model(ids) @ model.head.weight.T
 
     with torch.no_grad():
-        assert torch.allclose(logits(larger), logits(state), rtol=1e-3, atol=1e-3)
+        assert torch.allclose(logits(larger), logits(state), **same)
 
 
 def test_copies_of_a_channel_part_ways():
@@ -280,6 +286,13 @@ def test_copies_of_a_channel_part_ways():
     model(torch.randint(0, TINY.vocab, (2, 32))).square().mul(torch.rand(128)).sum().backward()
     one, other = model.blocks[0].ffn.x_k.grad.chunk(2)
     assert (one - other).norm() > 0.1 * one.norm()
+
+
+def test_every_parameter_learns_at_one_rate():
+    model = RWKV7(TINY)
+    rates = [(id(p), g["lr"]) for o in optimizers(model, 0.5, 1.0) for g in o.param_groups for p in g["params"]]
+    assert len(rates) == len(dict(rates)) == len(list(model.parameters()))
+    assert {rate for _, rate in rates} == {0.5, 1.0, 1.5}
 
 
 def test_straight_rounds_forward_and_not_backward():
