@@ -86,9 +86,9 @@ fn read_along(
 ) {
     /// Positions that the model reads at once.
     const POSITIONS: usize = 16;
-    let path = kernel::Path::detect();
-    let mut frequencies = Frequencies::new(model, path);
-    let mut pass = Pass::new(Lead::alone(model, path), POSITIONS);
+    let isa = kernel::Isa::detect();
+    let mut frequencies = Frequencies::new(model, isa);
+    let mut pass = Pass::new(Lead::alone(model, isa), POSITIONS);
     let mut states = [State::new(&model.shape())];
     let mut before = vec![first];
     before.extend(tokens);
@@ -192,7 +192,7 @@ fn neural(
 ) -> (f64, Mixer) {
     let len = item.tokens.iter().map(|&t| v.token(t).len()).sum();
     let width = item.hidden.len() / item.tokens.len().max(1);
-    let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, len, 24);
+    let mut mixer = Mixer::new(kernel::Isa::detect(), profile, prior, len, 24);
     if corrected {
         mixer = mixer.with_readout(v.len(), width);
     }
@@ -214,7 +214,7 @@ fn neural(
 /// The same as [`neural`] for the contexts alone.
 fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
-    let mut mixer = Mixer::new(kernel::Path::detect(), profile, prior, bytes.len(), 24);
+    let mut mixer = Mixer::new(kernel::Isa::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
     for &byte in bytes {
         spell(
@@ -258,10 +258,10 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     const UNITS: [f32; 2] = [8.0, 64.0];
     /// Where the mixer clips the model's log odds.
     const CLIP: f32 = 12.0;
-    let (v, path) = (model.vocabulary(), kernel::Path::detect());
+    let (v, isa) = (model.vocabulary(), kernel::Isa::detect());
     let len = ranks.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer =
-        Mixer::new(path, &NEURAL, prior, len, 24).with_readout(v.len(), model.shape().width);
+        Mixer::new(isa, &NEURAL, prior, len, 24).with_readout(v.len(), model.shape().width);
     let mut said = Vec::with_capacity(32 * ranks.len());
     read_along(model, first, ranks, |token, hidden, frequencies| {
         mixer.begin_token(hidden);

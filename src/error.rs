@@ -1,5 +1,6 @@
 //! One typed error for the whole library. Every variant says who must act: the file, the option,
 //! the limit, the missing model, the disk.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 

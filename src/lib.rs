@@ -14,6 +14,8 @@ pub mod mixer;
 pub mod model;
 pub mod progress;
 pub mod stream;
+#[allow(unsafe_code)]
+mod sys;
 pub mod vocab;
 
 pub use archive::{

@@ -1,4 +1,5 @@
 //! Safety limits: on by default, changed only by the caller.
+#![forbid(unsafe_code)]
 
 /// Bounds on what an archive may make this program do. Counted on what is actually produced,
 /// never on what a header promises.

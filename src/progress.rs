@@ -1,4 +1,5 @@
 //! How long work reports how far it is, and how it is asked to stop.
+#![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -9,7 +9,7 @@ use super::decode::{self, Verifier, decode_files};
 use super::extract::check_total;
 use super::{Info, TestSummary, UnpackOptions, UnpackSummary, unpack};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
-use crate::kernel::mmap::Map;
+use crate::sys::Map;
 use crate::{EngineOptions, Error, Limits, Progress, Result};
 
 /// An archive that can be read at any place: a mapped file, or bytes in memory.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::kernel::{NUMERIC_PROFILE, Path};
+use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::mixer::{self, Mixer, Prior};
 use crate::model::{self, Crew, Loaded, Model};
 use crate::progress::Progress;
 
 use super::choose::{Kind, kind};
+use super::isa;
 use super::neural::{LANES, Writer, decode_queue};
 use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, frame, mix};
 
@@ -19,7 +20,7 @@ use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, frame, mi
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    path: Path,
+    isa: Isa,
     pool: rayon::ThreadPool,
     params: CoderParams,
     profile: &'static mixer::Profile,
@@ -108,8 +109,8 @@ impl Engine {
             _ => Prior::plain(profile),
         };
         let alone_prior = Prior::built_in(profile.alone.unwrap_or(profile));
-        let path = Path::detect();
-        Ok(Engine { options, path, pool, params, profile, model, prior, alone_prior })
+        let isa = isa::chosen()?;
+        Ok(Engine { options, isa, pool, params, profile, model, prior, alone_prior })
     }
 
     /// An engine for packing at a level.
@@ -181,7 +182,7 @@ impl Engine {
                 sha256: model.sha256(),
                 tokenizer: model.vocabulary().id(),
                 profile: NUMERIC_PROFILE,
-                fingerprint: model.fingerprint(self.path),
+                fingerprint: model.fingerprint(self.isa),
             }
         })
     }
@@ -214,7 +215,7 @@ impl Engine {
                 .par_iter()
                 .with_max_len(1)
                 .map_init(
-                    || self.model.as_ref().map(|l| Writer::new(&l.0, &l.1, self.path)),
+                    || self.model.as_ref().map(|l| Writer::new(&l.0, &l.1, self.isa)),
                     |writer, raw| self.encode_one(raw, writer.as_mut(), ahead, progress),
                 )
                 .collect()
@@ -267,13 +268,13 @@ impl Engine {
     /// A mixer for a chunk of contexts alone.
     fn mixer(&self, len: usize) -> Mixer {
         let profile = self.profile.alone.unwrap_or(self.profile);
-        Mixer::new(self.path, profile, &self.alone_prior, len, self.params.table_bits)
+        Mixer::new(self.isa, profile, &self.alone_prior, len, self.params.table_bits)
     }
 
     /// A mixer for a neural chunk.
     fn mixer_around(&self, model: &Model, len: usize) -> Mixer {
         let (tokens, width) = readout_size(model);
-        Mixer::new(self.path, self.profile, &self.prior, len, self.params.table_bits)
+        Mixer::new(self.isa, self.profile, &self.prior, len, self.params.table_bits)
             .with_readout(tokens, width)
     }
 
@@ -308,7 +309,7 @@ impl Engine {
                 hands.par_iter().with_max_len(1).try_for_each(|hand| {
                     let next = || rest.get(taken.fetch_add(1, Ordering::Relaxed)).copied();
                     let new_mixer = |len| self.mixer_around(&loaded.0, len);
-                    Crew::with(&loaded.0, self.path, LANES, helpers, |lead| {
+                    Crew::with(&loaded.0, self.isa, LANES, helpers, |lead| {
                         decode_queue(lead, jobs, hand, next, new_mixer, progress, put)
                     })
                 })?;

@@ -2,10 +2,12 @@
 //!
 //! A chunk is coded alone: nothing adaptive crosses its boundary, so chunks can be coded and
 //! decoded in any order and in parallel, and the bytes never depend on how many were in flight.
+#![forbid(unsafe_code)]
 
 mod choose;
 mod engine;
 pub(crate) mod frame;
+mod isa;
 mod mix;
 mod neural;
 pub mod spell;

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::coder::{Decoder, Encoder};
 use crate::error::{Error, Result};
-use crate::kernel::Path;
+use crate::kernel::Isa;
 use crate::mixer::Mixer;
 use crate::model::{Frequencies, Lead, Model, Outputs, Pass, State, Unembedding};
 use crate::progress::Progress;
@@ -37,21 +37,21 @@ const ONE_SLOT: [usize; POSITIONS] = [0; POSITIONS];
 pub(super) struct Writer<'a> {
     model: &'a Model,
     tokenizer: &'a Tokenizer,
-    path: Path,
+    isa: Isa,
     pass: Pass<'a, 'a>,
     states: [State; 1],
     frequencies: Frequencies,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(model: &'a Model, tokenizer: &'a Tokenizer, path: Path) -> Self {
+    pub(super) fn new(model: &'a Model, tokenizer: &'a Tokenizer, isa: Isa) -> Self {
         Writer {
             model,
             tokenizer,
-            path,
-            pass: Pass::new(Lead::alone(model, path), POSITIONS),
+            isa,
+            pass: Pass::new(Lead::alone(model, isa), POSITIONS),
             states: [State::new(&model.shape())],
-            frequencies: Frequencies::new(model, path),
+            frequencies: Frequencies::new(model, isa),
         }
     }
 
@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
         ahead: bool,
         progress: &Progress,
     ) -> Result<Vec<u8>> {
-        let (model, path) = (self.model, self.path);
+        let (model, isa) = (self.model, self.isa);
         let vocabulary = model.vocabulary();
         // One token before the first, so that `tokens[i]` predicts `tokens[i + 1]`.
         let mut tokens = vec![first_token(model)];
@@ -89,7 +89,7 @@ impl<'a> Writer<'a> {
             let (full, ready) = mpsc::sync_channel::<Vec<f32>>(AHEAD);
             let (back, empty) = mpsc::channel::<Vec<f32>>();
             let (mut lead, mut head) =
-                (Lead::alone(model, path), Unembedding::new(model, POSITIONS));
+                (Lead::alone(model, isa), Unembedding::new(model, POSITIONS));
             let read = move || {
                 for block in inputs {
                     let mut hidden = empty.try_recv().unwrap_or_default();
@@ -164,13 +164,13 @@ pub(super) fn decode_queue(
     progress: &Progress,
     done: impl Fn(usize, Vec<u8>),
 ) -> Result<()> {
-    let (model, path) = (lead.model(), lead.path());
+    let (model, isa) = (lead.model(), lead.isa());
     let vocabulary = model.vocabulary();
     let lanes = first.len();
     let mut first = first.iter().copied();
     let mut pass = Pass::new(lead, lanes);
     let mut states = vec![State::new(&model.shape()); lanes];
-    let mut frequencies = Frequencies::new(model, path);
+    let mut frequencies = Frequencies::new(model, isa);
     let mut active: Vec<Lane<'_>> = Vec::with_capacity(lanes);
     let mut free: Vec<usize> = (0..lanes).collect();
     let (mut tokens, mut slots) = (Vec::with_capacity(lanes), Vec::with_capacity(lanes));

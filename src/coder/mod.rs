@@ -1,4 +1,5 @@
 //! Entropy coding.
+#![forbid(unsafe_code)]
 
 mod binary;
 

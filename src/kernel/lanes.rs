@@ -88,9 +88,9 @@ impl Lanes for Plain {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub mod x86 {
-    //! Registers of x86-64. Values of these types exist only inside functions compiled for their
-    //! instruction set, which `dispatched!` enters after detection.
+pub(super) mod x86 {
+    //! Registers of x86-64. Only `dispatched_lanes!` names these types, inside functions that are
+    //! compiled for their features and entered with an `Isa` that proves them.
 
     use std::arch::x86_64::*;
 
@@ -264,7 +264,7 @@ pub mod x86 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Path, dispatched_lanes};
+    use super::super::{Isa, dispatched_lanes};
     use proptest::prelude::*;
 
     dispatched_lanes! {
@@ -293,13 +293,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_computes_the_same(
+        fn every_isa_computes_the_same(
             a in prop::array::uniform16(value()), b in prop::array::uniform16(value()),
             odd in prop::array::uniform16(prop_oneof![value(), Just(f32::NAN), Just(f32::INFINITY)]),
         ) {
-            let want = all(Path::Portable, &a, &b, &odd);
-            for path in Path::ALL.into_iter().filter(|p| p.available()) {
-                prop_assert_eq!(&all(path, &a, &b, &odd), &want, "{:?}", path);
+            let want = all(Isa::portable(), &a, &b, &odd);
+            for isa in Isa::available() {
+                prop_assert_eq!(&all(isa, &a, &b, &odd), &want, "{:?}", isa);
             }
         }
     }

@@ -11,8 +11,9 @@
 
 use std::ops::Range;
 
+use super::isa::Products;
 use super::scalar::{recip, round_to_i32};
-use super::{Path, dispatched_lanes};
+use super::{Isa, dispatched_lanes};
 
 /// Rows of a block.
 pub const ROWS: usize = 16;
@@ -99,8 +100,8 @@ impl Matrix {
     ///
     /// # Panics
     /// If `x` or `y` is too short for `n` vectors.
-    pub fn apply(&self, path: Path, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
-        self.apply_blocks(path, 0..self.blocks(), x, n, y, stride);
+    pub fn apply(&self, isa: Isa, x: &Quantised, n: usize, y: &mut [f32], stride: usize) {
+        self.apply_blocks(isa, 0..self.blocks(), x, n, y, stride);
     }
 
     /// [`apply`](Self::apply) for the rows of some blocks alone; `y` begins with the first of them.
@@ -109,7 +110,7 @@ impl Matrix {
     /// If `x` or `y` is too short for `n` vectors, or there are no such blocks.
     pub fn apply_blocks(
         &self,
-        path: Path,
+        isa: Isa,
         blocks: Range<usize>,
         x: &Quantised,
         n: usize,
@@ -123,14 +124,14 @@ impl Matrix {
         // Whole blocks of rows go straight to `y`; what a last broken one gives is copied.
         let whole = blocks.start..blocks.start + height / ROWS;
         if n > 0 {
-            self.some_rows(whole.clone()).apply(path, x, y, stride);
+            self.some_rows(whole.clone()).apply(isa, x, y, stride);
         }
         if whole.len() * ROWS < height {
             let last = self.some_rows(whole.end..whole.end + 1);
             let mut part = [0.0; ROWS];
             for (i, (data, scale)) in x.each().enumerate() {
                 let one = Vectors { data, cols: x.cols, scales: &[scale] };
-                last.apply(path, one, &mut part, ROWS);
+                last.apply(isa, one, &mut part, ROWS);
                 let to = &mut y[i * stride..][whole.len() * ROWS..height];
                 to.copy_from_slice(&part[..height % ROWS]);
             }
@@ -203,15 +204,19 @@ pub(super) struct Row<'a> {
 
 impl<'a> Rows<'a> {
     /// `y[i·stride + r] = (acc − offset[r]) as f32 · (scales[i] · scale[r])` for every vector i.
-    fn apply(&self, path: Path, x: Vectors<'_>, y: &mut [f32], stride: usize) {
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => super::matrix_x86::avx2(self, x, y, stride),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => super::matrix_x86::avx512(self, x, y, stride),
+    fn apply(&self, isa: Isa, x: Vectors<'_>, y: &mut [f32], stride: usize) {
+        match isa.products() {
+            Products::Portable => portable(self, x, y, stride),
+            // SAFETY: an `Isa` with these products is made only where the processor was found to
+            // have the features that the function enables.
             #[cfg(target_arch = "aarch64")]
-            Path::Neon => super::matrix_neon::neon(self, x, y, stride),
-            _ => portable(self, x, y, stride),
+            Products::NeonDot => unsafe { super::matrix_neon::products(self, x, y, stride) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Products::Avx2 => unsafe { super::matrix_x86::avx2(self, x, y, stride) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Products::Avx512Vnni => unsafe { super::matrix_x86::avx512(self, x, y, stride) },
         }
     }
 
@@ -296,8 +301,8 @@ impl Quantised {
     ///
     /// # Panics
     /// If there is no place `i` or `x` is longer than the vectors.
-    pub fn set(&mut self, path: Path, i: usize, x: &[f32]) {
-        self.scales[i] = quantise(path, x, &mut self.data[i * self.cols..][..x.len()]);
+    pub fn set(&mut self, isa: Isa, i: usize, x: &[f32]) {
+        self.scales[i] = quantise(isa, x, &mut self.data[i * self.cols..][..x.len()]);
     }
 }
 
@@ -343,7 +348,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_equals_the_definition(
+        fn every_isa_equals_the_definition(
             rows in 1usize..70, cols in 1usize..200, n in 1usize..9, limit in prop_oneof![Just(63i8), Just(127)],
             seed in any::<u64>(), extreme in any::<bool>(),
         ) {
@@ -360,24 +365,24 @@ mod tests {
                 if extreme { v.signum() * 3.0 } else { v * 1e-3 }
             }).collect()).collect();
             let m = Matrix::pack(cols, &w, &scales, None);
-            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            for isa in Isa::available() {
                 let mut q = Quantised::new(n, cols);
-                for (i, x) in xs.iter().enumerate() { q.set(path, i, x); }
+                for (i, x) in xs.iter().enumerate() { q.set(isa, i, x); }
                 let mut y = vec![0.0; n * rows];
                 // In two parts, the blocks before some place and those from it on.
                 let cut = next() as usize % (m.blocks() + 1);
                 let below = m.rows_of(cut..m.blocks()).start;
-                m.apply_blocks(path, 0..cut, &q, n, &mut y, rows);
-                m.apply_blocks(path, cut..m.blocks(), &q, n, &mut y[below..], rows);
+                m.apply_blocks(isa, 0..cut, &q, n, &mut y, rows);
+                m.apply_blocks(isa, cut..m.blocks(), &q, n, &mut y[below..], rows);
                 let mut whole = vec![0.0; n * rows];
-                m.apply(path, &q, n, &mut whole, rows);
+                m.apply(isa, &q, n, &mut whole, rows);
                 prop_assert_eq!(&y, &whole);
                 for i in 0..n {
                     let ints: Vec<i32> = q.data[i * q.cols..][..cols].iter().map(|&b| i32::from(b) - BIAS).collect();
                     prop_assert!(ints.iter().all(|v| v.abs() <= 63));
                     let want = reference(cols, &w, &scales, &ints, q.scales[i]);
                     for r in 0..rows {
-                        prop_assert_eq!(y[i * rows + r].to_bits(), want[r].to_bits(), "{:?} {} {}", path, i, r);
+                        prop_assert_eq!(y[i * rows + r].to_bits(), want[r].to_bits(), "{:?} {} {}", isa, i, r);
                     }
                 }
             }
@@ -387,7 +392,7 @@ mod tests {
     #[test]
     fn a_zero_vector_has_scale_zero() {
         let mut q = Quantised::new(1, 5);
-        q.set(Path::Portable, 0, &[0.0; 5]);
+        q.set(Isa::portable(), 0, &[0.0; 5]);
         assert_eq!(q.scales[0], 0.0);
     }
 }

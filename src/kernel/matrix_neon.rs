@@ -6,14 +6,14 @@ use std::arch::asm;
 use super::matrix::{Block, QUAD, ROWS, Rows, Vectors};
 
 /// NEON: `sdot` does four signed products and the sum at once.
-pub fn neon(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
+#[target_feature(enable = "neon,dotprod")]
+pub fn products(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     assert!(x.cols >= rows.quads * QUAD);
     for (at, row) in rows.each() {
         for (i, (x, scale)) in x.each().enumerate() {
             let mut acc = [0i32; ROWS];
-            // SAFETY: only called on a path that was found available, and the assertion above
-            // covers every activation read.
-            unsafe { products(row.blocks, x, &mut acc) }
+            // SAFETY: the assertion above covers every activation that is read.
+            unsafe { sixteen(row.blocks, x, &mut acc) }
             row.finish(&acc, scale, &mut y[i * stride + at..]);
         }
     }
@@ -21,7 +21,7 @@ pub fn neon(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
 
 /// `acc[r] = Σ (x + 64) · w[r]`: the sum fits 7 bits, so it is a signed byte as it is.
 #[target_feature(enable = "neon,dotprod")]
-unsafe fn products(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
+unsafe fn sixteen(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
     // SAFETY: a block is 64 bytes, `acc` sixteen i32, and the caller checked `x`.
     unsafe {
         let mut sum = [vdupq_n_s32(0); 4];

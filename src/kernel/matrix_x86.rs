@@ -31,9 +31,10 @@ macro_rules! tiles {
 
 /// AVX2: `maddubs` multiplies unsigned activations by signed weights into pairs, `madd` by ones
 /// widens the pairs to i32.
+#[target_feature(enable = "avx2")]
 pub fn avx2(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     assert!(check(rows, &x, y, stride));
-    // SAFETY: only called on a path that was found available, and the lengths were checked.
+    // SAFETY: the lengths were checked.
     unsafe {
         if rows.narrow {
             avx2_rows::<true>(rows, x, y, stride);
@@ -123,9 +124,10 @@ unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
 }
 
 /// AVX-512 VNNI: `dpbusd` does four products and the sum at once.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub fn avx512(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     assert!(check(rows, &x, y, stride));
-    // SAFETY: as in `avx2`.
+    // SAFETY: the lengths were checked.
     unsafe { avx512_rows(rows, x, y, stride) }
 }
 

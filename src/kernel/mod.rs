@@ -2,13 +2,14 @@
 //!
 //! Two kinds of kernels live here. The integer matrix products ([`matrix`], [`sparse`]) are written by hand for
 //! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
-//! themselves; their sums are exact, so every path agrees by construction. Everything in binary32
+//! themselves; their sums are exact, so all of them agree by construction. Everything in binary32
 //! ([`scalar`], [`vector`], [`wkv`], [`blend`]) is written **once**, in portable Rust with a fixed
 //! order of operations, and compiled once per instruction set by `dispatched!`: Rust neither
 //! contracts a multiply and an add into one rounding nor reassociates sums, so wider registers
 //! cannot change a bit.
 //!
-//! `unsafe` is allowed in this folder only.
+//! Every function here that can be called from elsewhere is safe: an [`Isa`] proves that the processor
+//! has the instructions, and lengths are checked before any pointer is used.
 
 mod dispatch;
 #[cfg(target_arch = "aarch64")]
@@ -21,9 +22,9 @@ mod sparse_neon;
 mod sparse_x86;
 
 pub mod blend;
-pub mod lanes;
+mod isa;
+mod lanes;
 pub mod matrix;
-pub mod mmap;
 mod prefetch;
 pub mod scalar;
 pub mod sparse;
@@ -33,6 +34,6 @@ pub mod wkv;
 /// The number of this profile in archives.
 pub const NUMERIC_PROFILE: u8 = 3;
 
-pub use dispatch::Path;
-pub(crate) use dispatch::{dispatched, dispatched_lanes};
+use dispatch::{dispatched, dispatched_lanes};
+pub use isa::Isa;
 pub use prefetch::{prefetch, prefetch_all};

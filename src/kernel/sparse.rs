@@ -6,7 +6,8 @@
 //! columns, so that one entry of the list meets one run of memory. Leaving out zeros does not
 //! change a sum: the result is that of [`matrix`](super::matrix), to the bit.
 
-use super::Path;
+use super::Isa;
+use super::isa::Products;
 use super::matrix::{BIAS, Block, MAX_COLS, QUAD, ROWS, quantise};
 
 /// A packed int8 matrix with one scale per row.
@@ -57,16 +58,20 @@ impl Columns {
     ///
     /// # Panics
     /// If `x` or `y` has another length.
-    pub fn apply(&self, path: Path, x: &Sparse, y: &mut [f32]) {
+    pub fn apply(&self, isa: Isa, x: &Sparse, y: &mut [f32]) {
         assert!(x.dense.len() == self.cols() && y.len() == self.rows());
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => super::sparse_x86::avx2(self, x, y),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => super::sparse_x86::avx512(self, x, y),
+        match isa.products() {
+            Products::Portable => portable(self, x, y),
+            // SAFETY: an `Isa` with these products is made only where the processor was found to
+            // have the features that the function enables.
             #[cfg(target_arch = "aarch64")]
-            Path::Neon => super::sparse_neon::neon(self, x, y),
-            _ => portable(self, x, y),
+            Products::NeonDot => unsafe { super::sparse_neon::products(self, x, y) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Products::Avx2 => unsafe { super::sparse_x86::avx2(self, x, y) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Products::Avx512Vnni => unsafe { super::sparse_x86::avx512(self, x, y) },
         }
     }
 
@@ -120,8 +125,8 @@ impl Sparse {
     ///
     /// # Panics
     /// If `x` is longer than the vector.
-    pub fn set(&mut self, path: Path, x: &[f32]) {
-        self.scale = quantise(path, x, &mut self.dense[..x.len()]);
+    pub fn set(&mut self, isa: Isa, x: &[f32]) {
+        self.scale = quantise(isa, x, &mut self.dense[..x.len()]);
         self.dense[x.len()..].fill(BIAS as u8);
         self.used = 0;
         for (quad, dense) in self.dense.as_chunks::<QUAD>().0.iter().enumerate() {
@@ -176,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_path_equals_the_dense_product(
+        fn every_isa_equals_the_dense_product(
             tall in 1usize..9, cols in 1usize..300, density in 0u64..101, extreme in any::<bool>(),
             seed in any::<u64>(),
         ) {
@@ -191,17 +196,17 @@ mod tests {
                 .map(|_| if next() % 100 >= density { 0.0 } else if extreme { 3.0 } else { (next() % 999) as f32 })
                 .collect();
             let mut dense = Quantised::new(1, cols);
-            dense.set(Path::Portable, 0, &x);
+            dense.set(Isa::portable(), 0, &x);
             let mut want = vec![0.0; rows];
-            Matrix::pack(cols, &w, &scales, None).apply(Path::Portable, &dense, 1, &mut want, rows);
+            Matrix::pack(cols, &w, &scales, None).apply(Isa::portable(), &dense, 1, &mut want, rows);
             let columns = Columns::pack(cols, &w, &scales);
-            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            for isa in Isa::available() {
                 let mut sparse = Sparse::new(cols);
-                sparse.set(path, &x);
+                sparse.set(isa, &x);
                 let mut got = vec![1.0; rows];
-                columns.apply(path, &sparse, &mut got);
+                columns.apply(isa, &sparse, &mut got);
                 for (got, want) in got.iter().zip(&want) {
-                    prop_assert_eq!(got.to_bits(), want.to_bits(), "{:?}", path);
+                    prop_assert_eq!(got.to_bits(), want.to_bits(), "{:?}", isa);
                 }
             }
         }

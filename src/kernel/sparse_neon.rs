@@ -7,18 +7,18 @@ use super::matrix_neon::sdot;
 use super::sparse::{Columns, Sparse, finish};
 
 /// NEON: `sdot` does four signed products and the sum at once.
-pub fn neon(columns: &Columns, x: &Sparse, y: &mut [f32]) {
+#[target_feature(enable = "neon,dotprod")]
+pub fn products(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     for (block, y) in y.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
         let mut acc = [0i32; ROWS];
-        // SAFETY: only called on a path that was found available.
-        unsafe { products(columns, block, x, &mut acc) }
+        sixteen(columns, block, x, &mut acc);
         finish(&acc, x.scale(), columns.scales_of(block), y);
     }
 }
 
 /// `acc[r] = Σ x · w[r]` for the rows of one block.
 #[target_feature(enable = "neon,dotprod")]
-fn products(columns: &Columns, block: usize, x: &Sparse, acc: &mut [i32; ROWS]) {
+fn sixteen(columns: &Columns, block: usize, x: &Sparse, acc: &mut [i32; ROWS]) {
     let mut sum = [vdupq_n_s32(0); 4];
     for entry in x.entries() {
         let values = vreinterpretq_s8_u32(vdupq_n_u32(u32::from_le_bytes(entry.values)));

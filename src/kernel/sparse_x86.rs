@@ -28,24 +28,16 @@ fn splat(entry: &Entry) -> i32 {
 
 /// AVX2: `maddubs` multiplies and adds pairs, two of which fit 16 bits (4 · 63 · 127 < 2¹⁵); `madd`
 /// by ones widens them to i32.
+#[target_feature(enable = "avx2")]
 pub fn avx2(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     assert!(y.len() == columns.rows());
-    // SAFETY: only called on a path that was found available.
-    unsafe { avx2_rows(columns, x, y) }
-}
-
-#[target_feature(enable = "avx2")]
-unsafe fn avx2_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
-    // SAFETY: as many rows in `y` as in `columns`.
-    unsafe {
-        tiles!(avx2_tile: 3 2 1; columns, x, y);
-    }
+    tiles!(avx2_tile: 3 2 1; columns, x, y);
 }
 
 /// `y` begins with room for `B` blocks of rows, of which `first` is the first.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
+fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); 2]; B];
     let blocks = |entry: &Entry| columns.blocks_of(entry)[first..][..B].as_ptr();
@@ -79,7 +71,7 @@ unsafe fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse,
     for (b, (sums, y)) in sums.iter().zip(y.as_chunks_mut::<ROWS>().0).enumerate() {
         let scales = columns.scales_of(first + b);
         for (half, &sum) in sums.iter().enumerate() {
-            // SAFETY: both arrays hold two registers' worth.
+            // SAFETY: `scales` and `y` are arrays of sixteen values: two registers.
             unsafe {
                 let scale = _mm256_mul_ps(scale, _mm256_loadu_ps(scales.as_ptr().add(8 * half)));
                 let product = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale);
@@ -90,23 +82,15 @@ unsafe fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse,
 }
 
 /// AVX-512 VNNI: `dpbusd` does four products and the sum at once.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub fn avx512(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     assert!(y.len() == columns.rows());
-    // SAFETY: as in `avx2`.
-    unsafe { avx512_rows(columns, x, y) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn avx512_rows(columns: &Columns, x: &Sparse, y: &mut [f32]) {
-    // SAFETY: as many rows in `y` as in `columns`.
-    unsafe {
-        tiles!(avx512_tile: 8 4 2 1; columns, x, y);
-    }
+    tiles!(avx512_tile: 8 4 2 1; columns, x, y);
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
+fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
     // Two sums per block, for even and odd entries, hide the latency of the accumulation.
     let mut even = [_mm512_setzero_si512(); B];
     let mut odd = even;
@@ -128,7 +112,7 @@ unsafe fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Spars
     }
     let scale = _mm512_set1_ps(x.scale());
     for (b, y) in y.as_chunks_mut::<ROWS>().0.iter_mut().take(B).enumerate() {
-        // SAFETY: both arrays hold one register's worth.
+        // SAFETY: the scales and `y` are arrays of sixteen values: one register.
         unsafe {
             let scale =
                 _mm512_mul_ps(scale, _mm512_loadu_ps(columns.scales_of(first + b).as_ptr()));

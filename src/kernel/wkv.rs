@@ -163,7 +163,7 @@ dispatched_lanes! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Path;
+    use crate::kernel::Isa;
     use crate::kernel::scalar::flush;
     use proptest::prelude::*;
 
@@ -211,7 +211,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn every_path_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, age in 0..=SPAN) {
+        fn every_isa_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, age in 0..=SPAN) {
             let mut next = numbers(seed, 10f32.powi(exponent));
             let mut memory = Memory { age, ..Memory::EMPTY };
             memory.columns.iter_mut().for_each(|c| *c = next());
@@ -220,12 +220,12 @@ mod tests {
             let h = Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b };
             let (mut want, mut want_y) = (memory.clone(), [0.0; HEAD]);
             for _ in 0..3 { reference(&mut want, h, &mut want_y); }
-            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            for isa in Isa::available() {
                 let (mut got, mut y) = (memory.clone(), [0.0; HEAD]);
-                for _ in 0..3 { step(path, &mut got, h, &mut y); }
-                prop_assert!(got.columns.map(f32::to_bits) == want.columns.map(f32::to_bits), "{:?}", path);
-                prop_assert!(got.decays.map(f32::to_bits) == want.decays.map(f32::to_bits), "{:?}", path);
-                prop_assert!(y.map(f32::to_bits) == want_y.map(f32::to_bits), "{:?}", path);
+                for _ in 0..3 { step(isa, &mut got, h, &mut y); }
+                prop_assert!(got.columns.map(f32::to_bits) == want.columns.map(f32::to_bits), "{:?}", isa);
+                prop_assert!(got.decays.map(f32::to_bits) == want.decays.map(f32::to_bits), "{:?}", isa);
+                prop_assert!(y.map(f32::to_bits) == want_y.map(f32::to_bits), "{:?}", isa);
             }
         }
     }
@@ -243,7 +243,7 @@ mod tests {
             let b = a.map(|a| -0.5 * a);
             let mut y = [0.0; HEAD];
             step(
-                Path::detect(),
+                Isa::detect(),
                 &mut memory,
                 Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b },
                 &mut y,

@@ -9,12 +9,12 @@
 //! where there is one.
 //!
 //! Source: the PAQ family (Mahoney 2002 ff.: logistic mixing, indirect contexts, APM).
+#![forbid(unsafe_code)]
 
 mod contexts;
 mod history;
 mod maps;
 mod matching;
-mod pages;
 pub mod prior;
 mod profile;
 mod readout;
@@ -25,7 +25,7 @@ mod table;
 use std::sync::LazyLock;
 
 use crate::coder::ONE;
-use crate::kernel::Path;
+use crate::kernel::Isa;
 use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::clamp;
 use crate::vocab::{Node, Question};
@@ -75,7 +75,7 @@ const HASHED_BITS: u32 = 12;
 /// Predicts one chunk, decision by decision.
 #[derive(Debug)]
 pub struct Mixer {
-    path: Path,
+    isa: Isa,
     profile: &'static Profile,
     past: Past,
     matching: Match,
@@ -115,7 +115,7 @@ impl Mixer {
     /// A mixer for a chunk of about `len` bytes with a context table of at most
     /// `1 << table_bits` bytes.
     pub fn new(
-        path: Path,
+        isa: Isa,
         profile: &'static Profile,
         prior: &Prior,
         len: usize,
@@ -127,7 +127,7 @@ impl Mixer {
         let mut past = Past::default();
         past.reserve(len);
         let mut mixer = Mixer {
-            path,
+            isa,
             profile,
             past,
             matching: Match::new(bits.clamp(12, 22) - 4),
@@ -172,7 +172,7 @@ impl Mixer {
     /// This mixer with corrections of a model whose hidden vector has `width` values and whose
     /// vocabulary has `tokens` tokens.
     pub fn with_readout(mut self, tokens: usize, width: usize) -> Self {
-        self.readout = Some(Readout::new(self.path, tokens, width));
+        self.readout = Some(Readout::new(self.isa, tokens, width));
         self
     }
 
@@ -261,7 +261,7 @@ impl Mixer {
 
         let sets = self.profile.sets.len();
         let mut sums = [0.0; MAX_SETS];
-        dot_sets(self.path, &self.weights, &self.at[..sets], &self.inputs, &mut sums);
+        dot_sets(self.isa, &self.weights, &self.at[..sets], &self.inputs, &mut sums);
         let x = if sets == 1 {
             // One set's opinion is the last word.
             let x = clamp(sums[0], -14.0, 14.0);
@@ -269,13 +269,13 @@ impl Mixer {
             self.probabilities[0] = self.mixed;
             x
         } else {
-            squash8(self.path, &sums, &mut self.probabilities);
+            squash8(self.isa, &sums, &mut self.probabilities);
             for (output, sum) in self.outputs.iter_mut().zip(&sums[..sets]) {
                 *output = clamp(*sum, -14.0, 14.0);
             }
             self.last_at = node * FINAL_WIDTH;
             let mut last = [0.0; MAX_SETS];
-            dot_sets(self.path, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
+            dot_sets(self.isa, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
             let x = clamp(last[0], -14.0, 14.0);
             self.mixed = shared.squash.get(x);
             x
@@ -415,10 +415,10 @@ impl Mixer {
         for (error, p) in errors.iter_mut().zip(&self.probabilities[..sets]) {
             *error = (target - p) * self.rate;
         }
-        train_sets(self.path, &mut self.weights, &self.at[..sets], &self.inputs, &errors);
+        train_sets(self.isa, &mut self.weights, &self.at[..sets], &self.inputs, &errors);
         if sets > 1 {
             let error = [(target - self.mixed) * LAST_RATE; MAX_SETS];
-            train_sets(self.path, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
+            train_sets(self.isa, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
         }
         self.by_node.update(one, &shared.rates);
         if self.profile.refinements > 1 {
@@ -510,7 +510,7 @@ mod tests {
         let first = vocabulary.tree().node(0);
         // Two mixers that have seen the same are asked with slightly different log odds of the model.
         let said = |step: f32| {
-            let mut mixer = Mixer::new(Path::Portable, &NEURAL, &Prior::plain(&NEURAL), 100, 24);
+            let mut mixer = Mixer::new(Isa::portable(), &NEURAL, &Prior::plain(&NEURAL), 100, 24);
             for i in 0..100 {
                 mixer.predict(first, if i % 3 == 0 { 0.7 } else { -0.4 });
                 mixer.update(i % 3 == 0);

@@ -9,7 +9,7 @@
 
 use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
 use crate::kernel::scalar::recip;
-use crate::kernel::{Path, prefetch_all, vector};
+use crate::kernel::{Isa, prefetch_all, vector};
 
 use super::maps::Squash;
 
@@ -23,7 +23,7 @@ const RATES: [f32; SPEEDS] = [0.5, 4.0];
 /// Corrections of one chunk's log odds.
 #[derive(Debug)]
 pub struct Readout {
-    path: Path,
+    isa: Isa,
     /// The model's hidden vector at the current token, of length 1.
     hidden: Vec<f32>,
     /// [`SPEEDS`] rows of the hidden vector's width for each place.
@@ -45,10 +45,10 @@ fn places(decisions: usize) -> usize {
 impl Readout {
     /// Corrections for `decisions` decisions by a hidden vector of `width`, a multiple of sixteen;
     /// all zero.
-    pub fn new(path: Path, decisions: usize, width: usize) -> Self {
+    pub fn new(isa: Isa, decisions: usize, width: usize) -> Self {
         let places = places(decisions);
         Readout {
-            path,
+            isa,
             hidden: vec![0.0; width],
             weights: vec![0.0; places * SPEEDS * width],
             counts: vec![0; places],
@@ -66,7 +66,7 @@ impl Readout {
 
     /// Notes the model's hidden vector at a new token.
     pub fn begin_token(&mut self, hidden: &[f32]) {
-        vector::unit(self.path, hidden, &mut self.hidden);
+        vector::unit(self.isa, hidden, &mut self.hidden);
     }
 
     /// Where a decision has its count and its weights.
@@ -89,7 +89,7 @@ impl Readout {
         self.place = self.place_of(decision);
         self.logit = logit;
         self.at = std::array::from_fn(|speed| (self.place * SPEEDS + speed) * width);
-        dot_sets(self.path, &self.weights, &self.at, &self.hidden, &mut self.sums);
+        dot_sets(self.isa, &self.weights, &self.at, &self.hidden, &mut self.sums);
         [self.sums[0], self.sums[1]]
     }
 
@@ -106,7 +106,7 @@ impl Readout {
             let p = squash.get(self.logit + self.sums[speed]);
             *error = (target - p) * (RATES[speed] * share);
         }
-        train_sets(self.path, &mut self.weights, &self.at, &self.hidden, &errors);
+        train_sets(self.isa, &mut self.weights, &self.at, &self.hidden, &errors);
     }
 }
 
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn what_the_hidden_vector_says_is_learned() {
         let squash = Squash::new();
-        for path in Path::ALL.into_iter().filter(|p| p.available()) {
-            let mut readout = Readout::new(path, 10, WIDTH);
+        for isa in Isa::available() {
+            let mut readout = Readout::new(isa, 10, WIDTH);
             let mut right = 0;
             for (i, (hidden, one)) in lesson(3000).enumerate() {
                 readout.begin_token(&hidden);
@@ -140,17 +140,17 @@ mod tests {
                 right += usize::from(i >= 2000 && (slow + fast > 0.0) == one);
                 readout.update(one, &squash);
             }
-            assert!(right > 850, "{path:?}: {right} of 1000");
+            assert!(right > 850, "{isa:?}: {right} of 1000");
             // What was never decided is not corrected.
             assert_eq!(readout.correct(3, 1.0), [0.0; SPEEDS]);
         }
     }
 
     #[test]
-    fn every_path_learns_the_same_bits() {
+    fn every_isa_learns_the_same_bits() {
         let squash = Squash::new();
-        let learned = |path| {
-            let mut readout = Readout::new(path, 3, WIDTH);
+        let learned = |isa| {
+            let mut readout = Readout::new(isa, 3, WIDTH);
             for (i, (hidden, one)) in lesson(500).enumerate() {
                 readout.begin_token(&hidden);
                 readout.correct(i % 3, 0.5);
@@ -158,16 +158,16 @@ mod tests {
             }
             readout.weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
         };
-        let portable = learned(Path::Portable);
-        for path in Path::ALL.into_iter().filter(|p| p.available()) {
-            assert!(learned(path) == portable, "{path:?}");
+        let portable = learned(Isa::portable());
+        for isa in Isa::available() {
+            assert!(learned(isa) == portable, "{isa:?}");
         }
     }
 
     #[test]
     fn a_hidden_vector_without_length_corrects_nothing() {
         let squash = Squash::new();
-        let mut readout = Readout::new(Path::Portable, 1, WIDTH);
+        let mut readout = Readout::new(Isa::portable(), 1, WIDTH);
         for odd in [0.0, f32::NAN, f32::INFINITY, 1e30] {
             readout.begin_token(&[odd; WIDTH]);
             assert_eq!(readout.correct(0, 2.0), [0.0; SPEEDS]);

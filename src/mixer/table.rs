@@ -6,7 +6,7 @@
 
 use crate::kernel::prefetch;
 
-use super::pages::ZeroedPages;
+use crate::sys::ZeroedPages;
 
 /// Histories of the decisions of one half byte; slot 0 is the check.
 type Bucket = [u8; 16];

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::kernel::Path;
+use crate::kernel::Isa;
 use crate::kernel::matrix::Quantised;
 
 use super::stage::{INPUTS, Product, Stage};
@@ -86,7 +86,7 @@ impl Share {
 #[derive(Debug)]
 pub struct Crew<'m> {
     model: &'m Model,
-    path: Path,
+    isa: Isa,
     /// Counts stages: a new number says that the board has news.
     turn: AtomicU64,
     board: RwLock<Board>,
@@ -98,13 +98,13 @@ impl<'m> Crew<'m> {
     /// Without helpers, or where the system gives no threads, the lead is alone.
     pub fn with<T>(
         model: &'m Model,
-        path: Path,
+        isa: Isa,
         capacity: usize,
         helpers: usize,
         work: impl FnOnce(Lead<'m, '_>) -> T,
     ) -> T {
         if helpers == 0 {
-            return work(Lead::alone(model, path));
+            return work(Lead::alone(model, isa));
         }
         let width = model.shape().width;
         let share = || Share {
@@ -114,7 +114,7 @@ impl<'m> Crew<'m> {
         };
         let crew = Crew {
             model,
-            path,
+            isa,
             turn: AtomicU64::new(0),
             board: RwLock::new(Board {
                 stage: Stage::Head,
@@ -124,7 +124,7 @@ impl<'m> Crew<'m> {
             shares: (0..helpers.min(MOST_HELPERS)).map(|_| share()).collect(),
         };
         thread::scope(|scope| {
-            let lead = Lead { model, path, crew: Some(&crew), turn: 0, pace: Pace::new() };
+            let lead = Lead { model, isa, crew: Some(&crew), turn: 0, pace: Pace::new() };
             for number in 0..crew.shares.len() {
                 let (crew, helper) = (&crew, thread::Builder::new().name("llz crew".into()));
                 // Without it, the lead finds its shares untaken.
@@ -164,7 +164,7 @@ impl<'m> Crew<'m> {
             if output.len() < at {
                 output.resize(at, 0.0);
             }
-            product.make(self.path, &board.inputs, board.n, &mut output[start..at], rows);
+            product.make(self.isa, &board.inputs, board.n, &mut output[start..at], rows);
         }
     }
 
@@ -219,7 +219,7 @@ fn wait<T>(mut answer: impl FnMut() -> Option<T>) -> T {
 #[derive(Debug)]
 pub struct Lead<'m, 'c> {
     pub(super) model: &'m Model,
-    pub(super) path: Path,
+    pub(super) isa: Isa,
     crew: Option<&'c Crew<'m>>,
     /// Stages made so far.
     turn: u64,
@@ -272,8 +272,8 @@ impl Pace {
 
 impl<'m> Lead<'m, '_> {
     /// A thread without helpers.
-    pub fn alone(model: &'m Model, path: Path) -> Self {
-        Lead { model, path, crew: None, turn: 0, pace: Pace::new() }
+    pub fn alone(model: &'m Model, isa: Isa) -> Self {
+        Lead { model, isa, crew: None, turn: 0, pace: Pace::new() }
     }
 
     /// The model of the pass.
@@ -281,9 +281,9 @@ impl<'m> Lead<'m, '_> {
         self.model
     }
 
-    /// The path its kernels take.
-    pub fn path(&self) -> Path {
-        self.path
+    /// The instruction set its kernels use.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// Makes all products of a stage: `outputs` in the stage's order, each the rows of one of `n` vectors after
@@ -353,7 +353,7 @@ impl<'m> Lead<'m, '_> {
         outputs: &mut [&mut [f32]],
     ) {
         let y = &mut outputs[product.output][product.rows().start..];
-        product.make(self.path, inputs, n, y, product.height());
+        product.make(self.isa, inputs, n, y, product.height());
     }
 }
 
@@ -390,10 +390,10 @@ mod tests {
     #[test]
     fn a_crew_of_any_size_gives_the_bits_of_one_thread() {
         let loaded = built_in(NANO.name).unwrap();
-        let path = Path::detect();
-        let alone = logits(Lead::alone(&loaded.0, path));
+        let isa = Isa::detect();
+        let alone = logits(Lead::alone(&loaded.0, isa));
         for helpers in 0..=MOST_HELPERS + 1 {
-            let together = Crew::with(&loaded.0, path, 3, helpers, logits);
+            let together = Crew::with(&loaded.0, isa, 3, helpers, logits);
             assert!(together == alone, "{helpers} helpers");
         }
     }
@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn a_crew_goes_home_when_its_work_panics() {
         let loaded = built_in(NANO.name).unwrap();
-        let work = || Crew::with(&loaded.0, Path::detect(), 1, 2, |_lead| panic!("as it should"));
+        let work = || Crew::with(&loaded.0, Isa::detect(), 1, 2, |_lead| panic!("as it should"));
         assert!(std::panic::catch_unwind(work).is_err());
     }
 }

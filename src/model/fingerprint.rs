@@ -3,7 +3,7 @@
 //! Stored in archives and checked before decoding, so that a machine that breaks the numeric
 //! profile says so at once.
 
-use crate::kernel::Path;
+use crate::kernel::Isa;
 
 use super::crew::Lead;
 use super::forward::Pass;
@@ -17,11 +17,11 @@ const LENGTH: u32 = 16;
 impl Model {
     /// FNV-1a (64 bits) over the cumulative frequencies, as little-endian u64, after each of
     /// sixteen tokens: position i reads the token of rank (i · 2,654,435,761 mod 2³²) mod V.
-    pub fn fingerprint(&self, path: Path) -> u64 {
-        let mut pass = Pass::new(Lead::alone(self, path), 1);
+    pub fn fingerprint(&self, isa: Isa) -> u64 {
+        let mut pass = Pass::new(Lead::alone(self, isa), 1);
         let mut states = [State::new(&self.shape)];
         let size = self.shape.vocabulary as u32;
-        let mut frequencies = Frequencies::new(self, path);
+        let mut frequencies = Frequencies::new(self, isa);
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
         for i in 0..LENGTH {
             let token = i.wrapping_mul(2_654_435_761) % size;

@@ -10,7 +10,7 @@
 use crate::kernel::matrix::{Matrix, Quantised};
 use crate::kernel::sparse::Sparse;
 use crate::kernel::wkv::{self, HEAD, Head, Memory};
-use crate::kernel::{Path, vector};
+use crate::kernel::{Isa, vector};
 
 use super::crew::Lead;
 use super::stage::{INPUTS, PRODUCTS, Stage};
@@ -58,7 +58,7 @@ impl Unembedding {
         let Shape { width, vocabulary, .. } = lead.model.shape;
         let n = hidden.len() / width;
         for (i, hidden) in hidden.chunks_exact(width).enumerate() {
-            self.quantised[0].set(lead.path, i, hidden);
+            self.quantised[0].set(lead.isa, i, hidden);
         }
         lead.multiply(Stage::Head, &self.quantised, n, [&mut self.logits]);
         Outputs { width, hidden, logits: &self.logits[..n * vocabulary] }
@@ -143,7 +143,7 @@ impl<'m, 'c> Pass<'m, 'c> {
     /// # Panics
     /// If there are more items than the capacity, or a token or slot does not exist.
     pub fn read(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> &[f32] {
-        let (model, path, n) = (self.lead.model, self.lead.path, tokens.len());
+        let (model, isa, n) = (self.lead.model, self.lead.isa, tokens.len());
         assert!(n <= self.capacity && slots.len() == n);
         let width = model.shape.width;
         for (x, &token) in self.x.chunks_exact_mut(width).zip(tokens) {
@@ -153,7 +153,7 @@ impl<'m, 'c> Pass<'m, 'c> {
                 *e = f32::from(q) * scale;
             }
             let Norm { weight, bias } = &model.input_norm;
-            vector::layer_norm(path, &self.normed, weight, bias, model.inverse_width, x);
+            vector::layer_norm(isa, &self.normed, weight, bias, model.inverse_width, x);
         }
         for (index, layer) in model.layers.iter().enumerate() {
             self.time_mix(index, &layer.time_norm, &layer.time, slots, states);
@@ -162,7 +162,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         let hidden = self.hidden.chunks_exact_mut(width);
         for (x, hidden) in self.x.chunks_exact(width).zip(hidden).take(n) {
             let Norm { weight, bias } = &model.output_norm;
-            vector::layer_norm(path, x, weight, bias, model.inverse_width, hidden);
+            vector::layer_norm(isa, x, weight, bias, model.inverse_width, hidden);
         }
         &self.hidden[..n * width]
     }
@@ -175,7 +175,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         slots: &[usize],
         states: &mut [State],
     ) {
-        let Lead { model, path, .. } = self.lead;
+        let Lead { model, isa, .. } = self.lead;
         let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].time_shift[index * width..][..width];
@@ -188,27 +188,27 @@ impl<'m, 'c> Pass<'m, 'c> {
         let used = n * width;
 
         let low_wide = &mut self.low_wide;
-        expand(path, &mix.decay, n, decay, low_wide, &mut self.w, vector::tanh_all);
-        expand(path, &mix.rate, n, rate, low_wide, &mut self.a, |_, _| {});
-        expand(path, &mix.gate, n, gate, low_wide, &mut self.g, vector::sigmoid_all);
+        expand(isa, &mix.decay, n, decay, low_wide, &mut self.w, vector::tanh_all);
+        expand(isa, &mix.rate, n, rate, low_wide, &mut self.a, |_, _| {});
+        expand(isa, &mix.gate, n, gate, low_wide, &mut self.g, vector::sigmoid_all);
         for w in self.w[..used].chunks_exact_mut(width) {
-            vector::decay(path, w, &mix.decay.bias);
+            vector::decay(isa, w, &mix.decay.bias);
         }
         for a in self.a[..used].chunks_exact_mut(width) {
-            vector::biased_sigmoid(path, a, &mix.rate.bias);
+            vector::biased_sigmoid(isa, a, &mix.rate.bias);
         }
         match &mix.residual {
             None => self.first[..used].copy_from_slice(&self.v[..used]),
             Some(pair) => {
                 // `inner` is free until the channel mix.
                 let mixed = &mut self.inner[..used];
-                expand(path, pair, n, residual, low_wide, mixed, |_, _| {});
+                expand(isa, pair, n, residual, low_wide, mixed, |_, _| {});
                 for ((v, first), mixed) in self.v[..used]
                     .chunks_exact_mut(width)
                     .zip(self.first.chunks_exact(width))
                     .zip(mixed.chunks_exact(width))
                 {
-                    vector::value_residual(path, v, first, mixed, &pair.bias);
+                    vector::value_residual(isa, v, first, mixed, &pair.bias);
                 }
             }
         }
@@ -223,21 +223,21 @@ impl<'m, 'c> Pass<'m, 'c> {
                 let at = i * width + h * HEAD;
                 let (mut minus, mut scaled, mut y) = ([0.0; HEAD], [0.0; HEAD], [0.0; HEAD]);
                 let k: &mut [f32; HEAD] = (&mut self.k[at..at + HEAD]).try_into().unwrap();
-                vector::keys(path, k, head(&self.a, at), k_k, k_a, &mut minus, &mut scaled);
+                vector::keys(isa, k, head(&self.a, at), k_k, k_a, &mut minus, &mut scaled);
                 let (r, v, g) = (head(&self.r, at), head(&self.v, at), head(&self.g, at));
                 let w = head(&self.w, at);
                 let state = &mut states[slot].wkv[index * heads + h];
-                wkv::step(path, state, Head { r, w, k, v, a: &minus, b: &scaled }, &mut y);
-                vector::head_output(path, &mut y, weight, bias, r, k, r_k, v, g);
+                wkv::step(isa, state, Head { r, w, k, v, a: &minus, b: &scaled }, &mut y);
+                vector::head_output(isa, &mut y, weight, bias, r, k, r_k, v, g);
                 // The output takes the place of the gate, which nothing needs any more.
                 self.g[at..at + HEAD].copy_from_slice(&y);
             }
         }
         for (i, y) in self.g[..used].chunks_exact(width).enumerate() {
-            self.wide[0].set(path, i, y);
+            self.wide[0].set(isa, i, y);
         }
         self.lead.multiply(Stage::TimeOut(index), &self.wide[..1], n, [&mut self.r]);
-        vector::add(path, &mut self.x[..used], &self.r[..used]);
+        vector::add(isa, &mut self.x[..used], &self.r[..used]);
     }
 
     /// Normalises item `i` of the residual stream, which becomes `previous`, and quantises its
@@ -250,12 +250,12 @@ impl<'m, 'c> Pass<'m, 'c> {
         previous: &mut [f32],
         mixes: &[Vec<f32>],
     ) {
-        let (path, width) = (self.lead.path, previous.len());
+        let (isa, width) = (self.lead.isa, previous.len());
         let x = &self.x[i * width..][..width];
-        vector::layer_norm(path, x, &norm.weight, &norm.bias, inverse_width, &mut self.normed);
+        vector::layer_norm(isa, x, &norm.weight, &norm.bias, inverse_width, &mut self.normed);
         for (quantised, weight) in self.wide.iter_mut().zip(mixes) {
-            vector::shift(path, &self.normed, previous, weight, &mut self.shifted);
-            quantised.set(path, i, &self.shifted);
+            vector::shift(isa, &self.normed, previous, weight, &mut self.shifted);
+            quantised.set(isa, i, &self.shifted);
         }
         previous.copy_from_slice(&self.normed);
     }
@@ -268,7 +268,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         slots: &[usize],
         states: &mut [State],
     ) {
-        let Lead { model, path, .. } = self.lead;
+        let Lead { model, isa, .. } = self.lead;
         let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].channel_shift[index * width..][..width];
@@ -278,31 +278,31 @@ impl<'m, 'c> Pass<'m, 'c> {
         self.lead.multiply(Stage::ChannelIn(index), &self.wide[..1], n, [&mut self.inner]);
         let outputs = self.r.chunks_exact_mut(width);
         for (x, y) in self.inner.chunks_exact_mut(inner).zip(outputs).take(n) {
-            vector::relu_squared(path, x);
-            self.deep.set(path, x);
-            mix.value.apply(path, &self.deep, y);
+            vector::relu_squared(isa, x);
+            self.deep.set(isa, x);
+            mix.value.apply(isa, &self.deep, y);
         }
-        vector::add(path, &mut self.x[..n * width], &self.r[..n * width]);
+        vector::add(isa, &mut self.x[..n * width], &self.r[..n * width]);
     }
 }
 
 /// The second half of a low-rank pair: `y = up · f(low)`.
 fn expand(
-    path: Path,
+    isa: Isa,
     pair: &LowRank,
     n: usize,
     low: &mut [f32],
     quantised: &mut Quantised,
     y: &mut [f32],
-    activate: impl Fn(Path, &mut [f32]),
+    activate: impl Fn(Isa, &mut [f32]),
 ) {
     let rank = pair.down.rows();
-    activate(path, &mut low[..n * rank]);
+    activate(isa, &mut low[..n * rank]);
     quantised.resize(rank);
     for (i, low) in low.chunks_exact(rank).take(n).enumerate() {
-        quantised.set(path, i, low);
+        quantised.set(isa, i, low);
     }
-    pair.up.apply(path, quantised, n, y, pair.up.rows());
+    pair.up.apply(isa, quantised, n, y, pair.up.rows());
 }
 
 /// The 64 values of one head that start at `at`.

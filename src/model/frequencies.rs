@@ -1,7 +1,7 @@
 //! What the model expects of the next token, as integer frequencies.
 
 use crate::kernel::scalar::ln;
-use crate::kernel::{Path, vector};
+use crate::kernel::{Isa, vector};
 use crate::vocab::Node;
 
 use super::weights::Model;
@@ -12,23 +12,23 @@ use super::weights::Model;
 /// every eighth token; the rest is added when asked for.
 #[derive(Debug)]
 pub struct Frequencies {
-    path: Path,
+    isa: Isa,
     each: Vec<u32>,
     sums: Vec<u64>,
 }
 
 impl Frequencies {
     /// Room for the vocabulary of `model`.
-    pub fn new(model: &Model, path: Path) -> Self {
+    pub fn new(model: &Model, isa: Isa) -> Self {
         let size = model.vocabulary().len();
         let sums = vec![0; size / vector::SPAN + 1];
-        Frequencies { path, each: vec![0; size], sums }
+        Frequencies { isa, each: vec![0; size], sums }
     }
 
     /// Takes in the logits of a position: one per token, by rank.
     pub fn take(&mut self, logits: &[f32]) {
         let (each, sums) = (&mut self.each, &mut self.sums);
-        vector::frequencies(self.path, logits, each, sums);
+        vector::frequencies(self.isa, logits, each, sums);
     }
 
     /// The sum over all tokens of a lower rank.
@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn logits_that_are_no_numbers_give_frequencies_all_the_same() {
-        for path in Path::ALL.into_iter().filter(|p| p.available()) {
+        for isa in Isa::available() {
             for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let (each, sums) = (vec![0; 70], vec![0; 70 / vector::SPAN + 1]);
-                let mut found = Frequencies { path, each, sums };
+                let mut found = Frequencies { isa, each, sums };
                 found.take(&[odd; 70]);
                 assert_eq!(found.below(70), 70);
             }
@@ -72,10 +72,10 @@ mod tests {
             logits in proptest::collection::vec(-30.0f32..30.0, 1..300),
         ) {
             let max = logits.iter().copied().fold(f32::MIN, f32::max);
-            for path in Path::ALL.into_iter().filter(|p| p.available()) {
+            for isa in Isa::available() {
                 let size = logits.len();
                 let (each, sums) = (vec![0; size], vec![0; size / vector::SPAN + 1]);
-                let mut found = Frequencies { path, each, sums };
+                let mut found = Frequencies { isa, each, sums };
                 found.take(&logits);
                 let mut total = 0;
                 for (rank, &l) in logits.iter().enumerate() {

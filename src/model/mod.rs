@@ -1,4 +1,5 @@
 //! RWKV-7 language models: loading, quantisation, state and the forward pass.
+#![forbid(unsafe_code)]
 
 mod crew;
 mod find;

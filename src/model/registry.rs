@@ -107,7 +107,7 @@ mod tests {
             let model = &super::built_in(built.name).unwrap().0;
             let id = model.vocabulary().id();
             assert_eq!(built.tokenizer, id, "write tokenizer: {id:#04x?}");
-            let found = model.fingerprint(crate::kernel::Path::Portable);
+            let found = model.fingerprint(crate::kernel::Isa::portable());
             assert_eq!(
                 built.fingerprint, found,
                 "write fingerprint of {}: {found:#018x}",
@@ -132,7 +132,7 @@ mod tests {
                 path.file_stem().unwrap().display(),
                 hex(&sha256),
                 hex(&model.vocabulary().id()),
-                model.fingerprint(crate::kernel::Path::Portable),
+                model.fingerprint(crate::kernel::Isa::portable()),
             );
             assert!(text.contains(&row), "write row: {row}");
             models += 1;

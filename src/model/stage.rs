@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernel::Path;
+use crate::kernel::Isa;
 use crate::kernel::matrix::{Matrix, Quantised};
 
 use super::weights::Model;
@@ -49,8 +49,8 @@ impl Product<'_> {
     }
 
     /// Multiplies `n` vectors; the rows of one are `stride` apart from those of the next.
-    pub fn make(&self, path: Path, inputs: &[Quantised], n: usize, y: &mut [f32], stride: usize) {
-        self.matrix.apply_blocks(path, self.blocks.clone(), &inputs[self.input], n, y, stride);
+    pub fn make(&self, isa: Isa, inputs: &[Quantised], n: usize, y: &mut [f32], stride: usize) {
+        self.matrix.apply_blocks(isa, self.blocks.clone(), &inputs[self.input], n, y, stride);
     }
 }
 

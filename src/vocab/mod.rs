@@ -1,4 +1,5 @@
 //! A vocabulary is a sorted list of byte strings; tokenizers cut bytes into them.
+#![forbid(unsafe_code)]
 
 mod tokenizer;
 mod tree;
