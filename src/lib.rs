@@ -23,9 +23,9 @@ pub use archive::{
     pack, pack_to_path, unpack_reader,
 };
 pub use codec::{Engine, EngineOptions, Level};
-pub use error::{Error, Result};
+pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{Entry, EntryKind};
-pub use limits::Limits;
+pub use limits::{Bound, Limits};
 pub use progress::Progress;
 pub use stream::{decode, encode};
 

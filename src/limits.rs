@@ -5,18 +5,35 @@
 /// never on what a header promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Total bytes of unpacked files (`--limit-size`).
+    /// Total bytes of unpacked files.
     pub total_bytes: u64,
-    /// Number of entries (`--limit-entries`).
+    /// Number of entries.
     pub entries: u64,
-    /// Bytes of one chunk before coding (`--limit-chunk`).
+    /// Bytes of one chunk before coding.
     pub chunk_bytes: u64,
-    /// Bytes of one path (`--limit-path`).
+    /// Bytes of one path.
     pub path_bytes: u64,
-    /// Components of one path (`--limit-depth`).
+    /// Components of one path.
     pub path_depth: u64,
-    /// Bytes of working memory for decoding: lanes are reduced to fit (`--limit-memory`).
+    /// Bytes of working memory for decoding: lanes are reduced to fit.
     pub memory: u64,
+}
+
+/// Names one of the [`Limits`], so that an error says which one to raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// [`Limits::total_bytes`]
+    TotalBytes,
+    /// [`Limits::entries`]
+    Entries,
+    /// [`Limits::chunk_bytes`]
+    ChunkBytes,
+    /// [`Limits::path_bytes`]
+    PathBytes,
+    /// [`Limits::path_depth`]
+    PathDepth,
+    /// [`Limits::memory`]
+    Memory,
 }
 
 impl Default for Limits {

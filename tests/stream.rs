@@ -1,7 +1,7 @@
 //! Streams as the library's user sees them: they round-trip, cost little, and fail cleanly.
 
 use llz::stream::{Decoder, Encoder, MAGIC, Totals};
-use llz::{EngineOptions, Error, Level, Limits, Progress};
+use llz::{Bound, EngineOptions, Error, Level, Limits, Progress};
 use proptest::prelude::*;
 
 /// An encoder of small frames at level 1, so that tests see many frames in little time.
@@ -187,7 +187,7 @@ fn foreign_input_is_named() {
     let message = |input: &[u8]| decoder().decode(input).unwrap_err().to_string();
     assert!(message(b"").contains("empty"));
     assert!(message(b"plain text").contains("not an llz stream"));
-    assert!(message(b"\x89LLZ\r\n\x1A\n").contains("llz unpack"));
+    assert!(message(b"\x89LLZ\r\n\x1A\n").contains("llz archive, not"));
     let mut trailing = compress(&small_frames(), b"data");
     trailing.extend_from_slice(b"foreign");
     assert!(message(&trailing).contains("foreign bytes follow"));
@@ -213,14 +213,14 @@ fn a_model_that_is_not_here_is_named() {
 }
 
 #[test]
-fn limits_hold_and_name_their_option() {
+fn limits_hold_and_are_named() {
     let coded = compress(&small_frames(), &sample(10_000));
     let refused = |limits| match llz::stream::decode_with(&coded, limits).unwrap_err() {
-        Error::Limit { option, .. } => option,
+        Error::Limit { bound, .. } => bound,
         other => panic!("{other}"),
     };
-    assert_eq!(refused(Limits { total_bytes: 9_999, ..Limits::default() }), "--limit-size");
-    assert_eq!(refused(Limits { chunk_bytes: 1023, ..Limits::default() }), "--limit-chunk");
+    assert_eq!(refused(Limits { total_bytes: 9_999, ..Limits::default() }), Bound::TotalBytes);
+    assert_eq!(refused(Limits { chunk_bytes: 1023, ..Limits::default() }), Bound::ChunkBytes);
     let exact = Limits { total_bytes: 10_000, chunk_bytes: 1024, ..Limits::default() };
     assert_eq!(llz::stream::decode_with(&coded, exact).unwrap().len(), 10_000);
 }

@@ -27,7 +27,13 @@ thread_local! {
 fuzz_target!(|data: &[u8]| {
     match DECODER.with_borrow_mut(|decoder| decoder.decode(data)) {
         Ok(message) => assert!(message.len() as u64 <= LIMITS.total_bytes),
-        Err(Error::Corrupt(_) | Error::Unsupported(_) | Error::Limit { .. } | Error::Model(_)) => {}
+        Err(
+            Error::Corrupt(_)
+            | Error::Foreign { .. }
+            | Error::Unsupported(_)
+            | Error::Limit { .. }
+            | Error::Model(_),
+        ) => {}
         Err(other) => panic!("an unexpected kind of error: {other}"),
     }
 });

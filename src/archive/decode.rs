@@ -130,7 +130,7 @@ impl<'e> Verifier<'e> {
         if self.len == *size && self.hasher.finalize()[..] == sha256[..] {
             Ok(())
         } else {
-            Err(Error::Corrupt(format!("{:?}: SHA-256 mismatch", self.entry.path)))
+            Err(Error::corrupt(format!("{:?}: SHA-256 mismatch", self.entry.path)))
         }
     }
 }

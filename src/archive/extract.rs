@@ -12,7 +12,7 @@ use super::decode::Verifier;
 use super::policy;
 use super::staging::Staging;
 use crate::format::{Entry, EntryKind};
-use crate::{Error, Limits, Progress, Result};
+use crate::{Bound, Error, Limits, Progress, Result};
 
 /// Turns entries into files, directories and links below the staging directory.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ pub(crate) fn check_total(bytes: u64, limits: &Limits) -> Result<()> {
         return Err(Error::Limit {
             what: "the unpacked size".into(),
             limit: limits.total_bytes,
-            option: "--limit-size",
+            bound: Bound::TotalBytes,
         });
     }
     Ok(())

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::codec::{CodecId, CoderParams, Level, ModelRef};
+use crate::Bound;
+use crate::codec::Level;
 use crate::format::{
-    CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, Params, Writer, recover,
+    Chunk, CodecId, CoderId, CoderParams, Entry, EntryKind, GROUPING_BY_KIND, ModelRef, Params,
+    Writer, recover,
 };
 use crate::{
     Archive, EngineOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
@@ -33,7 +35,7 @@ const PARAMS: Params = Params {
     level: 1,
     chunk_size: 1 << 20,
     grouping: GROUPING_BY_KIND,
-    coder: CODER_BINARY,
+    coder: CoderId::Binary,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
 };
 
@@ -159,18 +161,18 @@ fn limits_are_enforced() {
     unpack_well(&bytes);
     let default = Limits::default();
     for (limits, wanted) in [
-        (Limits { total_bytes: 999, ..default }, "--limit-size"),
-        (Limits { entries: 1, ..default }, "--limit-entries"),
-        (Limits { entries: 2, ..default }, "--limit-entries"),
-        (Limits { chunk_bytes: 999, ..default }, "--limit-chunk"),
-        (Limits { path_bytes: 4, ..default }, "--limit-path"),
-        (Limits { path_depth: 2, ..default }, "--limit-depth"),
-        (Limits { memory: 200, ..default }, "--limit-memory"),
+        (Limits { total_bytes: 999, ..default }, Bound::TotalBytes),
+        (Limits { entries: 1, ..default }, Bound::Entries),
+        (Limits { entries: 2, ..default }, Bound::Entries),
+        (Limits { chunk_bytes: 999, ..default }, Bound::ChunkBytes),
+        (Limits { path_bytes: 4, ..default }, Bound::PathBytes),
+        (Limits { path_depth: 2, ..default }, Bound::PathDepth),
+        (Limits { memory: 200, ..default }, Bound::Memory),
     ] {
         for error in refusal(&bytes, limits) {
             match error {
-                Error::Limit { option, .. } => assert_eq!(option, wanted),
-                other => panic!("{wanted}: {other}"),
+                Error::Limit { bound, .. } => assert_eq!(bound, wanted),
+                other => panic!("{wanted:?}: {other}"),
             }
         }
     }
@@ -184,7 +186,7 @@ fn limits_are_enforced() {
     writer.finish().unwrap();
     let bomb = Limits { total_bytes: 999_999, ..default };
     for error in refusal(&bytes, bomb) {
-        assert!(matches!(error, Error::Limit { option: "--limit-size", .. }), "{error}");
+        assert!(matches!(error, Error::Limit { bound: Bound::TotalBytes, .. }), "{error}");
     }
     unpack_well(&bytes);
 }
@@ -240,7 +242,10 @@ const SMALL: Limits = Limits {
 };
 
 fn assert_typed(error: &Error, what: &str) {
-    let fits = matches!(error, Error::Corrupt(_) | Error::Unsupported(_) | Error::Limit { .. });
+    let fits = matches!(
+        error,
+        Error::Corrupt(_) | Error::Foreign { .. } | Error::Unsupported(_) | Error::Limit { .. }
+    );
     assert!(fits, "{what}: {error}");
 }
 

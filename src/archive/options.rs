@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::codec::{EngineOptions, ModelRef};
+use crate::codec::EngineOptions;
+use crate::format::ModelRef;
 use crate::format::Params;
 use crate::limits::Limits;
 

@@ -11,9 +11,9 @@ use super::plan::{Planned, plan};
 use super::policy::{System, Tree};
 use super::walk::{Exclude, Found, FoundKind, Walk, mtime, walk};
 use super::{Archive, PackOptions, PackSummary};
-use crate::codec::{CodecId, Engine};
+use crate::codec::Engine;
 use crate::format::{
-    CODER_BINARY, Chunk, Entry, EntryKind, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params,
+    Chunk, CodecId, CoderId, Entry, EntryKind, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params,
     StreamReader, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
@@ -165,7 +165,7 @@ pub(crate) fn pack_found<W: Write>(
         level: options.engine.level.get(),
         chunk_size: size,
         grouping: GROUPING_BY_KIND,
-        coder: CODER_BINARY,
+        coder: CoderId::Binary,
         mixer: engine.params(),
     };
     let batch = super::decode::batch_size(&engine, &limits, size);

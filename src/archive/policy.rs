@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry as Slot;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::format::{Entry, EntryKind};
-use crate::{Error, Limits, Result};
+use crate::{Bound, Error, Limits, Result};
 
 /// A [`Error::Unsafe`] about `name`.
 pub(crate) fn refuse(name: &str, why: impl Into<String>) -> Error {
@@ -150,7 +150,7 @@ impl Tree {
         let depth = path.split('/').count() as u64;
         if depth > self.limits.path_depth {
             let (what, limit) = ("the depth of a path".into(), self.limits.path_depth);
-            return Err(Error::Limit { what, limit, option: "--limit-depth" });
+            return Err(Error::Limit { what, limit, bound: Bound::PathDepth });
         }
         let node = match &entry.kind {
             EntryKind::File { .. } => Node::File,
@@ -191,14 +191,14 @@ impl Tree {
         self.memory += (key.len() + 64) as u64;
         if self.memory > self.limits.memory {
             let (what, limit) = ("memory for the tree of paths".into(), self.limits.memory);
-            return Err(Error::Limit { what, limit, option: "--limit-memory" });
+            return Err(Error::Limit { what, limit, bound: Bound::Memory });
         }
         if let Slot::Vacant(slot) = self.nodes.entry(key.into()) {
             slot.insert(node);
         }
         if self.nodes.len() as u64 > self.limits.entries {
             let (what, limit) = ("the number of entries".into(), self.limits.entries);
-            return Err(Error::Limit { what, limit, option: "--limit-entries" });
+            return Err(Error::Limit { what, limit, bound: Bound::Entries });
         }
         Ok(None)
     }

@@ -10,7 +10,7 @@ use super::extract::check_total;
 use super::{Info, TestSummary, UnpackOptions, UnpackSummary, unpack};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
 use crate::sys::Map;
-use crate::{EngineOptions, Error, Limits, Progress, Result};
+use crate::{Container, EngineOptions, Error, Found, Limits, Progress, Result};
 
 /// An archive that can be read at any place: a mapped file, or bytes in memory.
 ///
@@ -244,7 +244,11 @@ impl Archive {
 
 fn map(path: &Path) -> Result<Map> {
     let failed = |error| Error::io(path, error);
-    Map::open(&File::open(path).map_err(failed)?).map_err(failed)
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
+    }
+    Map::open(&file).map_err(failed)
 }
 
 fn is_file(entry: &Entry) -> bool {

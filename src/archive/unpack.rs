@@ -12,7 +12,8 @@ use super::read::{Archive, Contents};
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
-use crate::codec::{CodecId, Engine};
+use crate::codec::Engine;
+use crate::format::CodecId;
 use crate::format::{Chunk, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use llz::{Archive, EngineOptions, Error, Level, Limits, Result};
+use llz::{Archive, Bound, EngineOptions, Error, Level, Limits, Result};
 
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Args)]
@@ -147,7 +147,7 @@ impl Source {
             return Err(Error::Limit {
                 what: "the archive on standard input".into(),
                 limit: limits.memory,
-                option: "--limit-memory",
+                bound: Bound::Memory,
             });
         }
         Archive::from_bytes(bytes, limits)

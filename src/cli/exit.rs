@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use llz::Error;
+use llz::{Bound, Container, Error, Found};
 
 use super::terminal::escape;
 
@@ -28,10 +28,10 @@ pub fn code(error: &Error) -> u8 {
     match error {
         Error::Usage(_) => USAGE,
         Error::Unsupported(_) => UNSUPPORTED,
-        Error::Corrupt(_) => CORRUPT,
+        Error::Corrupt(_) | Error::Foreign { .. } => CORRUPT,
         Error::Limit { .. } => LIMIT,
         Error::Unsafe { .. } => UNSAFE,
-        Error::Model(_) => MODEL,
+        Error::Model(_) | Error::ModelName { .. } => MODEL,
         Error::Exists(_) => EXISTS,
         Error::Interrupted => INTERRUPTED,
         // Also whatever the library adds later: an error is never a success.
@@ -83,7 +83,11 @@ fn hint(error: &Error) -> Option<&'static str> {
             }
             _ => None,
         },
-        Error::Corrupt(_) => Some("it is damaged or something else; fetch or copy it again"),
+        Error::Corrupt(_) => Some("it is damaged; fetch or copy it again"),
+        Error::Foreign { expected, found } => Some(foreign_hint(*expected, *found)),
+        Error::Limit { bound, .. } => Some(limit_hint(*bound)),
+        Error::Exists(_) => Some("--force replaces it"),
+        Error::ModelName { .. } => Some("give another name with --name"),
         Error::Unsupported(_) => {
             Some(concat!("a newer llz may be able to read it; this is ", env!("CARGO_PKG_VERSION")))
         }
@@ -94,6 +98,30 @@ fn hint(error: &Error) -> Option<&'static str> {
             "llz model list shows the models here; others are given as --model FILE or installed",
         ),
         _ => None,
+    }
+}
+
+/// What reads the input that was found instead.
+fn foreign_hint(expected: Container, found: Found) -> &'static str {
+    match (expected, found) {
+        (_, Found::Stream) => "llz filter -d decodes it",
+        (_, Found::Archive) => "llz unpack, list and cat read it",
+        (_, Found::Directory) => "llz pack makes an archive of a directory",
+        (Container::Archive | Container::Stream, _) => {
+            "it is damaged or something else; fetch or copy it again"
+        }
+    }
+}
+
+/// The option that raises a limit.
+fn limit_hint(bound: Bound) -> &'static str {
+    match bound {
+        Bound::TotalBytes => "raise the limit with --limit-size",
+        Bound::Entries => "raise the limit with --limit-entries",
+        Bound::ChunkBytes => "raise the limit with --limit-chunk",
+        Bound::PathBytes => "raise the limit with --limit-path",
+        Bound::PathDepth => "raise the limit with --limit-depth",
+        Bound::Memory => "raise the limit with --limit-memory",
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::format::{CodecId, CoderParams, ModelRef, zstd_frame};
 use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::mixer::{self, Mixer, Prior};
 use crate::model::{self, Crew, Loaded, Model};
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 use super::choose::{Kind, kind};
 use super::isa;
 use super::neural::{LANES, Writer, decode_queue};
-use super::{CodecId, Coded, CoderParams, EngineOptions, Job, ModelRef, frame, mix};
+use super::{Coded, EngineOptions, Job, mix};
 
 /// Codes and decodes chunks, many at a time.
 #[derive(Debug)]
@@ -330,7 +331,7 @@ impl Engine {
                 let mut mixer = self.mixer(job.raw_len);
                 return mix::decode(job.coded, job.raw_len, &mut mixer, progress);
             }
-            CodecId::Zstd => frame::decompress(job.coded, job.raw_len)
+            CodecId::Zstd => zstd_frame::decompress(job.coded, job.raw_len)
                 .ok_or_else(|| Error::corrupt("a zstd chunk does not decode"))?,
             _ => job.coded.to_vec(),
         };

@@ -6,75 +6,16 @@
 
 mod choose;
 mod engine;
-pub(crate) mod frame;
 mod isa;
 mod mix;
 mod neural;
 pub mod spell;
 
 use crate::error::{Error, Result};
+use crate::format::CodecId;
 use crate::limits::Limits;
 
 pub use engine::Engine;
-
-/// How one chunk is coded; stored with the chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum CodecId {
-    /// The raw bytes themselves.
-    Stored = 0,
-    /// One zstd frame.
-    Zstd = 1,
-    /// Context mixing without a model.
-    Mix = 2,
-    /// Context mixing around the language model.
-    Neural = 3,
-}
-
-impl CodecId {
-    /// The codec with this number, if this version knows it.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0 => Some(CodecId::Stored),
-            1 => Some(CodecId::Zstd),
-            2 => Some(CodecId::Mix),
-            3 => Some(CodecId::Neural),
-            _ => None,
-        }
-    }
-
-    /// Its name as shown to people.
-    pub fn name(self) -> &'static str {
-        match self {
-            CodecId::Stored => "stored",
-            CodecId::Zstd => "zstd",
-            CodecId::Mix => "mix",
-            CodecId::Neural => "neural",
-        }
-    }
-}
-
-/// Parameters of the `mix` and `neural` codecs that a decoder must know; recorded once per archive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CoderParams {
-    /// Mixer profile: which contexts, weight sets and refinements, by number (FORMAT.md).
-    pub mixer: u8,
-    /// log2 of the bytes of the context table at the full chunk size.
-    pub table_bits: u8,
-}
-
-/// What names a model in an archive: enough to find the very same one, and to refuse any other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ModelRef {
-    /// SHA-256 of the model file.
-    pub sha256: [u8; 32],
-    /// First eight bytes of the SHA-256 of the vocabulary (FORMAT.md says over what).
-    pub tokenizer: [u8; 8],
-    /// Numeric profile ([`crate::kernel::NUMERIC_PROFILE`]).
-    pub profile: u8,
-    /// Engine fingerprint: what this arithmetic makes of a fixed token sequence.
-    pub fingerprint: u64,
-}
 
 /// A chunk after coding.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! `CHNK`: one coded chunk.
 
-use super::cursor::{Cursor, put_varint};
-use crate::codec::CodecId;
+use super::codec_id::CodecId;
+use super::cursor::Cursor;
+use super::integer::put_varint;
 use crate::{Error, Result};
 
 /// Bytes that may come before a chunk's coded bytes: codec, raw length, checksum.
@@ -40,7 +41,7 @@ impl<'a> Chunk<'a> {
         }
         let coded = cursor.take_rest();
         if coded.len() as u64 > u64::from(raw_len) {
-            return Err(Error::corrupt("section CHNK: coded bytes outnumber raw bytes"));
+            return Err(cursor.corrupt("coded bytes outnumber raw bytes"));
         }
         Ok(Chunk { codec, raw_len, raw_crc, coded })
     }

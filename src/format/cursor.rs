@@ -1,10 +1,11 @@
-//! A bounded cursor over bytes, and the integers the container is written in.
+//! A bounded cursor over bytes.
 //!
 //! Every read is checked against what is left; nothing here allocates or panics.
 
+use super::integer;
 use crate::{Error, Result};
 
-/// A reading position in a byte slice. `what` names the structure in error messages.
+/// A reading position in a byte slice. `what` names the part of the container in errors.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
@@ -23,7 +24,7 @@ impl<'a> Cursor<'a> {
 
     /// A [`Error::Corrupt`] about this structure.
     pub(crate) fn corrupt(&self, why: &str) -> Error {
-        Error::Corrupt(format!("{}: {why}", self.what))
+        Error::corrupt(why).within(self.what)
     }
 
     /// The next `n` bytes.
@@ -65,22 +66,9 @@ impl<'a> Cursor<'a> {
 
     /// A LEB128 integer of at most 64 bits, in its only valid (shortest) form.
     pub(crate) fn varint(&mut self) -> Result<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return Err(self.corrupt("an integer of more than 64 bits"));
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                if byte == 0 && shift > 0 {
-                    return Err(self.corrupt("an integer that is not in its shortest form"));
-                }
-                return Ok(value);
-            }
-        }
-        Err(self.corrupt("an integer of more than 64 bits"))
+        let what = self.what;
+        integer::read_varint(integer::ARCHIVE_BYTES, || self.u8())
+            .map_err(|error| error.within(what))
     }
 
     /// A varint that must fit a `u32`.
@@ -100,8 +88,7 @@ impl<'a> Cursor<'a> {
 
     /// A signed integer: zigzag in a varint.
     pub(crate) fn zigzag(&mut self) -> Result<i64> {
-        let value = self.varint()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+        Ok(integer::from_zigzag(self.varint()?))
     }
 
     /// Fails unless everything has been read.
@@ -110,65 +97,9 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Appends `value` as LEB128.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Appends `value` as a zigzag varint.
-pub(crate) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn integers_round_trip(values in proptest::collection::vec(any::<u64>(), 0..20)) {
-            let mut bytes = Vec::new();
-            for &value in &values {
-                put_varint(&mut bytes, value);
-                put_varint(&mut bytes, value >> 40);
-                put_zigzag(&mut bytes, value as i64);
-            }
-            let mut cursor = Cursor::new(&bytes, "test");
-            for &value in &values {
-                prop_assert_eq!(cursor.varint().unwrap(), value);
-                prop_assert_eq!(cursor.varint().unwrap(), value >> 40);
-                prop_assert_eq!(cursor.zigzag().unwrap(), value as i64);
-            }
-            prop_assert!(cursor.finish().is_ok());
-        }
-
-        #[test]
-        fn every_accepted_integer_is_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
-            let mut cursor = Cursor::new(&bytes, "test");
-            if let Ok(value) = cursor.varint() {
-                let mut again = Vec::new();
-                put_varint(&mut again, value);
-                prop_assert_eq!(&bytes[..bytes.len() - cursor.len()], &again[..]);
-            }
-        }
-    }
-
-    #[test]
-    fn long_forms_are_refused() {
-        for bytes in [&[0x80, 0x00][..], &[0xff, 0x80, 0x00], &[0xff; 11], &[0x80; 10]] {
-            assert!(Cursor::new(bytes, "test").varint().is_err(), "{bytes:x?}");
-        }
-        let most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-        assert_eq!(Cursor::new(&most, "test").varint().unwrap(), u64::MAX);
-        let more = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
-        assert!(Cursor::new(&more, "test").varint().is_err());
-    }
-
     #[test]
     fn counts_are_bounded_by_what_follows() {
         assert_eq!(Cursor::new(&[2, 0, 0, 0, 0], "test").count(2).unwrap(), 2);

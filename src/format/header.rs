@@ -1,6 +1,7 @@
 //! The fixed-size ends of an archive: header and footer.
 
 use super::cursor::Cursor;
+use crate::error::{Container, Found};
 use crate::{Error, Result};
 
 /// The first eight bytes. The first is not ASCII, CR LF and LF break when a transfer "corrects"
@@ -42,19 +43,19 @@ impl Header {
         let mut cursor = Cursor::new(bytes, "header");
         let magic: [u8; 8] = cursor.array()?;
         if magic != MAGIC {
-            return Err(Error::corrupt(match &magic {
+            let found = match &magic {
                 // CR LF or LF rewritten, or the top bit stripped.
-                [0x89 | 0x09, b'L', b'L', b'Z', ..] => {
-                    "an llz archive damaged by a transfer in text mode"
-                }
-                [0x8D, b'l', b'z', ..] => "an llz stream, not an archive (use `llz filter -d`)",
-                _ => "not an llz archive",
-            }));
+                [0x89 | 0x09, b'L', b'L', b'Z', ..] => Found::TextModeDamage,
+                // The magic of a stream (FORMAT.md, "Streams and messages").
+                [0x8D, b'l', b'z', ..] => Found::Stream,
+                _ => Found::Unknown,
+            };
+            return Err(Error::Foreign { expected: Container::Archive, found });
         }
         let (major, minor, reserved) = (cursor.u8()?, cursor.u8()?, cursor.u16()?);
         let (incompat, compat) = (cursor.u32()?, cursor.u32()?);
         if cursor.u32()? != crc32fast::hash(&bytes[..20]) {
-            return Err(Error::corrupt("header: checksum mismatch"));
+            return Err(cursor.corrupt("checksum mismatch"));
         }
         // The checksum is right, so whatever is unknown now was meant.
         if major != MAJOR {
@@ -111,12 +112,12 @@ impl Footer {
         };
         let crc = cursor.u32()?;
         if cursor.array()? != END_MAGIC {
-            return Err(Error::corrupt(
+            return Err(cursor.corrupt(
                 "the archive's end is missing: it was cut short, or something follows it",
             ));
         }
         if crc != crc32fast::hash(&bytes[..16]) {
-            return Err(Error::corrupt("footer: checksum mismatch"));
+            return Err(cursor.corrupt("checksum mismatch"));
         }
         Ok(footer)
     }
@@ -160,7 +161,11 @@ mod tests {
         for bit in 0..24 * 8 {
             let mut bytes = Header::CURRENT.to_bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(Header::parse(&bytes), Err(Error::Corrupt(_))), "bit {bit}");
+            let error = Header::parse(&bytes).unwrap_err();
+            match bit {
+                0..64 => assert!(matches!(error, Error::Foreign { .. }), "bit {bit}"),
+                _ => assert!(matches!(error, Error::Corrupt(_)), "bit {bit}"),
+            }
         }
     }
 

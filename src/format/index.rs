@@ -1,11 +1,12 @@
 //! `INDX`: where every section lies. A cache: it must agree with the sections themselves.
 
 use super::chunk::codec_from_byte;
-use super::cursor::{Cursor, put_varint};
+use super::codec_id::CodecId;
+use super::cursor::Cursor;
+use super::integer::put_varint;
 use super::packed;
 use super::section::{SectionHeader, SectionType};
-use crate::codec::CodecId;
-use crate::{Error, Limits, Result};
+use crate::{Limits, Result};
 
 /// One section as the index lists it. Its place is implied: sections follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(crate) fn parse(payload: &[u8], limits: &Limits) -> Result<Vec<IndexItem>> {
     for _ in 0..count {
         let kind = SectionType(cursor.array()?).check()?;
         if kind == SectionType::INDEX {
-            return Err(Error::corrupt("section INDX: it lists an index"));
+            return Err(cursor.corrupt("it lists an index"));
         }
         let len = cursor.varint_u32()?;
         let chunk = match kind {

@@ -2,15 +2,17 @@
 //! other. Every way of reading (index, forward scan, pipe) goes through [`Layout::add`].
 
 use super::chunk::Chunk;
+use super::codec_id::CodecId;
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
+use super::model_ref::ModelRef;
 use super::params::{Params, parse_model};
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
-use crate::codec::{CodecId, ModelRef};
-use crate::{Error, Limits, Result};
+use crate::error::{Container, Found, Place};
+use crate::{Bound, Error, Limits, Result};
 
 /// Where a chunk lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,42 +70,48 @@ impl Layout {
     /// Opens a whole archive by its footer and index. Reads the sections of parameters, model and
     /// entries; of chunks it takes the index's word, and [`Layout::chunk`] holds it to that.
     pub fn open(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        if bytes.is_empty() {
+            let (expected, found) = (Container::Archive, Found::Nothing);
+            return Err(Error::Foreign { expected, found });
+        }
         let short = || Error::corrupt("too short for an llz archive");
-        let header = Header::parse(bytes.first_chunk().ok_or_else(short)?)?;
-        let footer = Footer::parse(bytes[Header::LEN..].last_chunk().ok_or_else(short)?)?;
+        let header = Header::parse(bytes.first_chunk().ok_or_else(short)?).at("header", 0)?;
+        let footer = bytes[Header::LEN..].last_chunk().ok_or_else(short)?;
         let index_end = (bytes.len() - Footer::LEN) as u64;
+        let footer = Footer::parse(footer).at("footer", index_end)?;
+        let misfit = |why: &str| Error::corrupt(why).at("footer", index_end);
         if footer.incompat != header.incompat
             || footer.index_offset.checked_add(u64::from(footer.index_len)) != Some(index_end)
         {
-            return Err(Error::corrupt("footer: it does not fit the archive"));
+            return Err(misfit("it does not fit the archive"));
         }
         let mut layout = Layout::new(header);
         let (section, payload) = section_at(bytes, footer.index_offset)?;
         if section.kind != SectionType::INDEX
             || section.section_len() != u64::from(footer.index_len)
         {
-            return Err(Error::corrupt("footer: it does not point to the index"));
+            return Err(misfit("it does not point to the index"));
         }
-        section.verify(payload)?;
-        for item in index::parse(payload, limits)? {
+        let index = section.verify(payload).and_then(|()| index::parse(payload, limits));
+        for item in index.at(section.kind, footer.index_offset)? {
             let content = match item.chunk {
                 Some((codec, raw_len)) => Content::Chunk(codec, raw_len),
                 None => {
                     let (section, payload) = section_at(bytes, layout.offset)?;
                     if (section.kind, section.len) != (item.kind, item.len) {
-                        return Err(disagreement());
+                        return Err(disagreement().at(item.kind, layout.offset));
                     }
-                    section.verify(payload)?;
+                    section.verify(payload).at(section.kind, layout.offset)?;
                     Content::Payload(payload)
                 }
             };
             layout.add(item.kind, item.len, content, limits)?;
             if layout.offset > footer.index_offset {
-                return Err(disagreement());
+                return Err(disagreement().at(section.kind, footer.index_offset));
             }
         }
         if layout.offset != footer.index_offset {
-            return Err(disagreement());
+            return Err(disagreement().at(section.kind, footer.index_offset));
         }
         layout.check_complete()?;
         Ok(layout)
@@ -111,6 +119,17 @@ impl Layout {
 
     /// Takes in the next section, wherever it was read from.
     pub(crate) fn add(
+        &mut self,
+        kind: SectionType,
+        len: u32,
+        content: Content,
+        limits: &Limits,
+    ) -> Result<()> {
+        let offset = self.offset;
+        self.take_in(kind, len, content, limits).at(kind, offset)
+    }
+
+    fn take_in(
         &mut self,
         kind: SectionType,
         len: u32,
@@ -128,13 +147,13 @@ impl Layout {
             }
             (SectionType::PARAMS, Content::Payload(payload)) => {
                 if self.params.is_some() {
-                    return Err(Error::corrupt("a second section PARM"));
+                    return Err(Error::corrupt("a second one"));
                 }
                 self.params = Some(Params::parse(payload)?);
             }
             (SectionType::MODEL, Content::Payload(payload)) => {
                 if self.model.is_some() {
-                    return Err(Error::corrupt("a second section MODL"));
+                    return Err(Error::corrupt("a second one"));
                 }
                 self.model = Some(parse_model(payload)?);
             }
@@ -144,8 +163,8 @@ impl Layout {
                     return Err(Error::corrupt("an entry whose content is not there yet"));
                 }
             }
-            (kind, _) if !kind.is_critical() => {}
-            (kind, _) => return Err(Error::Corrupt(format!("section {kind:?} out of place"))),
+            _ if !kind.is_critical() => {}
+            _ => return Err(Error::corrupt("out of place")),
         }
         self.offset = (self.offset.checked_add(item.section_len()))
             .ok_or_else(|| Error::corrupt("sections that overflow"))?;
@@ -162,7 +181,7 @@ impl Layout {
             return Err(Error::Limit {
                 what: "a chunk".into(),
                 limit: limits.chunk_bytes,
-                option: "--limit-chunk",
+                bound: Bound::ChunkBytes,
             });
         }
         if codec == CodecId::Neural && self.model.is_none() {
@@ -193,7 +212,9 @@ impl Layout {
 
     /// Fails unless `payload`, an index, lists exactly the sections seen.
     pub(crate) fn check_index(&self, payload: &[u8], limits: &Limits) -> Result<()> {
-        if index::parse(payload, limits)? == self.items { Ok(()) } else { Err(disagreement()) }
+        let agrees = index::parse(payload, limits).map(|items| items == self.items);
+        let agrees = agrees.and_then(|agrees| agrees.then_some(()).ok_or_else(disagreement));
+        agrees.at(SectionType::INDEX, self.offset)
     }
 
     /// Forgets chunks no complete entry needs: what a recovery leaves behind.
@@ -206,12 +227,12 @@ impl Layout {
     pub fn chunk<'a>(&self, bytes: &'a [u8], place: &ChunkPlace) -> Result<Chunk<'a>> {
         let (section, payload) = section_at(bytes, place.section)?;
         if (section.kind, section.len) != (SectionType::CHUNK, place.payload_len) {
-            return Err(disagreement());
+            return Err(disagreement().at(SectionType::CHUNK, place.section));
         }
-        section.verify(payload)?;
-        let chunk = Chunk::parse(payload)?;
+        let chunk = section.verify(payload).and_then(|()| Chunk::parse(payload));
+        let chunk = chunk.at(SectionType::CHUNK, place.section)?;
         if (chunk.codec, chunk.raw_len) != (place.codec, place.raw_len) {
-            return Err(disagreement());
+            return Err(disagreement().at(SectionType::CHUNK, place.section));
         }
         Ok(chunk)
     }
@@ -263,10 +284,12 @@ fn disagreement() -> Error {
 
 /// The section at `offset`, its payload not yet verified.
 fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
-    let outside = || Error::corrupt("a section outside the archive");
+    let outside = || Error::corrupt("it lies outside the archive").at("section", offset);
     let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
-    let mut cursor = Cursor::new(rest.ok_or_else(outside)?, "section");
-    let header = SectionHeader::parse(&cursor.array()?)?;
+    let mut cursor = Cursor::new(rest.ok_or_else(outside)?, "section header");
+    let header = cursor.array().and_then(|bytes| SectionHeader::parse(&bytes));
+    let header = header.at("section header", offset)?;
     let len = usize::try_from(header.len).map_err(|_| outside())?;
-    Ok((header, cursor.take(len)?))
+    let payload = cursor.take_rest().get(..len);
+    Ok((header, payload.ok_or_else(|| Error::corrupt("too short").at(header.kind, offset))?))
 }

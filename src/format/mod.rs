@@ -1,7 +1,7 @@
 //! The container: bytes ⇄ header, sections, index and footer, as FORMAT.md describes them.
 //!
-//! This room knows neither models nor the file system: it works on byte slices and on
-//! [`std::io::Read`] and [`std::io::Write`]. Every length is checked before anything is allocated,
+//! This room knows neither models nor codecs nor the file system: it works on byte slices and on
+//! [`std::io::Read`] and [`std::io::Write`], and uses no other room but the errors and limits. Every length is checked before anything is allocated,
 //! and every failure is typed: [`Error::Corrupt`](crate::Error::Corrupt) when the bytes contradict
 //! themselves, [`Error::Unsupported`](crate::Error::Unsupported) when they are whole but from a
 //! newer writer, [`Error::Limit`](crate::Error::Limit) when they ask for too much.
@@ -12,27 +12,33 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod codec_id;
 mod cursor;
 mod entry;
 mod header;
 mod index;
+pub(crate) mod integer;
 mod layout;
+mod model_ref;
 mod packed;
 mod params;
 mod section;
 mod stream;
 mod table;
 mod write;
+pub(crate) mod zstd_frame;
 
 #[cfg(test)]
 mod tests;
 
 pub use chunk::Chunk;
+pub use codec_id::{CodecId, CoderId, CoderParams};
 pub use entry::{Entry, EntryKind};
 pub use header::{END_MAGIC, Footer, Header, MAGIC};
 pub use layout::{ChunkPlace, Layout};
+pub use model_ref::ModelRef;
 pub(crate) use params::MODEL_SECTION_LEN;
-pub use params::{CODER_BINARY, GROUPING_BY_KIND, Params};
+pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use stream::{Event, StreamReader, recover};
 pub use write::Writer;

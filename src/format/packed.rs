@@ -1,8 +1,9 @@
 //! A table that is zstd-compressed where that helps: one flag byte, then the table or its frame.
 
-use super::cursor::{Cursor, put_varint};
-use crate::codec::frame::decompress;
-use crate::{Error, Limits, Result};
+use super::cursor::Cursor;
+use super::integer::put_varint;
+use super::zstd_frame::decompress;
+use crate::{Bound, Error, Limits, Result};
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -37,7 +38,7 @@ pub(crate) fn unpack(payload: &[u8], what: &'static str, limits: &Limits) -> Res
     let mut cursor = Cursor::new(payload, what);
     let (flag, limit) = (cursor.u8()?, table_limit(limits));
     let too_large =
-        || Error::Limit { what: format!("{what}: its size"), limit, option: "--limit-memory" };
+        || Error::Limit { what: format!("{what}: its size"), limit, bound: Bound::Memory };
     match flag {
         PLAIN => {
             let table = cursor.take_rest();
@@ -52,7 +53,7 @@ pub(crate) fn unpack(payload: &[u8], what: &'static str, limits: &Limits) -> Res
                 return Err(too_large());
             }
             let frame = cursor.take_rest();
-            let broken = || Error::Corrupt(format!("{what}: its zstd frame does not decode"));
+            let broken = || Error::corrupt("its zstd frame does not decode").within(what);
             let len = usize::try_from(len).map_err(|_| too_large())?;
             decompress(frame, len).ok_or_else(broken)
         }

@@ -1,8 +1,10 @@
 //! `PARM` and `MODL`: what a decoder must know before the first chunk.
 
-use super::cursor::{Cursor, put_varint};
+use super::codec_id::{CoderId, CoderParams};
+use super::cursor::Cursor;
+use super::integer::put_varint;
+use super::model_ref::ModelRef;
 use super::section::SectionHeader;
-use crate::codec::{CoderParams, ModelRef};
 use crate::{Error, Result};
 
 /// How an archive was made; its first section.
@@ -15,19 +17,17 @@ pub struct Params {
     /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
     /// only.
     pub grouping: u8,
-    /// Entropy coder of `mix` and `neural` chunks; 1 is the binary arithmetic coder.
-    pub coder: u8,
+    /// Entropy coder of `mix` and `neural` chunks.
+    pub coder: CoderId,
     /// Parameters of the mixer.
     pub mixer: CoderParams,
 }
 
-/// The number of the binary arithmetic coder.
-pub const CODER_BINARY: u8 = 1;
 /// The number of grouping by kind, extension and path.
 pub const GROUPING_BY_KIND: u8 = 1;
 
 /// Bytes of a whole section `MODL`.
-pub(crate) const MODEL_SECTION_LEN: usize = SectionHeader::LEN + 49;
+pub(crate) const MODEL_SECTION_LEN: usize = SectionHeader::LEN + ModelRef::LEN;
 
 /// Longest payload of `PARM` or `MODL` a reader accepts, so that a pipe can be read safely.
 pub(crate) const MAX_PARAMS: u32 = 256;
@@ -36,7 +36,8 @@ impl Params {
     pub(crate) fn to_payload(self) -> Vec<u8> {
         let mut out = vec![self.level];
         put_varint(&mut out, u64::from(self.chunk_size));
-        out.extend([self.grouping, self.coder, self.mixer.mixer, self.mixer.table_bits]);
+        out.extend([self.grouping, self.coder as u8]);
+        out.extend(self.mixer.to_bytes());
         out
     }
 
@@ -45,35 +46,26 @@ impl Params {
         let level = cursor.u8()?;
         let chunk_size = cursor.varint_u32()?;
         let (grouping, coder) = (cursor.u8()?, cursor.u8()?);
-        let mixer = CoderParams { mixer: cursor.u8()?, table_bits: cursor.u8()? };
+        let mixer = CoderParams::from_bytes(cursor.array()?);
         if chunk_size == 0 {
             return Err(cursor.corrupt("a chunk size of 0"));
         }
         cursor.finish()?;
-        if coder != CODER_BINARY {
-            return Err(Error::Unsupported(format!("entropy coder {coder}")));
-        }
+        let coder = CoderId::from_byte(coder)
+            .ok_or_else(|| Error::Unsupported(format!("entropy coder {coder}")))?;
         Ok(Params { level, chunk_size, grouping, coder, mixer })
     }
 }
 
 pub(crate) fn model_to_payload(model: &ModelRef) -> Vec<u8> {
-    let mut out = Vec::with_capacity(49);
-    out.extend(model.sha256);
-    out.extend(model.tokenizer);
-    out.push(model.profile);
-    out.extend(model.fingerprint.to_le_bytes());
+    let mut out = Vec::with_capacity(ModelRef::LEN);
+    model.write(&mut out);
     out
 }
 
 pub(crate) fn parse_model(payload: &[u8]) -> Result<ModelRef> {
     let mut cursor = Cursor::new(payload, "section MODL");
-    let model = ModelRef {
-        sha256: cursor.array()?,
-        tokenizer: cursor.array()?,
-        profile: cursor.u8()?,
-        fingerprint: cursor.u64()?,
-    };
+    let model = ModelRef::from_bytes(&cursor.array()?);
     cursor.finish()?;
     Ok(model)
 }
@@ -88,12 +80,14 @@ mod tests {
             level: 6,
             chunk_size: 1 << 20,
             grouping: GROUPING_BY_KIND,
-            coder: CODER_BINARY,
+            coder: CoderId::Binary,
             mixer: CoderParams { mixer: 1, table_bits: 22 },
         };
         assert_eq!(Params::parse(&params.to_payload()).unwrap(), params);
-        let other = Params { coder: 9, ..params };
-        assert!(matches!(Params::parse(&other.to_payload()), Err(Error::Unsupported(_))));
+        let mut other = params.to_payload();
+        let coder = other.len() - 3;
+        other[coder] = 9;
+        assert!(matches!(Params::parse(&other), Err(Error::Unsupported(_))));
         let model = ModelRef { sha256: [7; 32], tokenizer: [8; 8], profile: 1, fingerprint: 99 };
         assert_eq!(parse_model(&model_to_payload(&model)).unwrap(), model);
         let mut long = model_to_payload(&model);

@@ -44,6 +44,13 @@ impl SectionType {
     }
 }
 
+/// As errors name the section.
+impl fmt::Display for SectionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "section {self:?}")
+    }
+}
+
 impl fmt::Debug for SectionType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.escape_ascii())
@@ -78,7 +85,7 @@ impl SectionHeader {
         let kind = SectionType(cursor.array()?);
         let (len, crc) = (cursor.u32()?, cursor.u32()?);
         if cursor.u32()? != crc32fast::hash(&bytes[..12]) {
-            return Err(Error::corrupt("section header: checksum mismatch"));
+            return Err(cursor.corrupt("checksum mismatch"));
         }
         Ok(SectionHeader { kind: kind.check()?, len, crc })
     }
@@ -104,7 +111,7 @@ impl SectionHeader {
         if crc32fast::hash(payload) == self.crc {
             Ok(())
         } else {
-            Err(Error::Corrupt(format!("section {:?}: checksum mismatch", self.kind)))
+            Err(Error::corrupt("checksum mismatch").within(self.kind))
         }
     }
 }

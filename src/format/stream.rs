@@ -10,7 +10,8 @@ use super::layout::{Content, Layout};
 use super::packed::table_limit;
 use super::params::MAX_PARAMS;
 use super::section::{SectionHeader, SectionType};
-use crate::{Error, Limits, Result};
+use crate::error::Place;
+use crate::{Bound, Error, Limits, Result};
 
 /// Reads sections in order and checks everything, to the last byte.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ impl<R: Read> StreamReader<R> {
     /// Reads the header. `name` stands for the reader in errors.
     pub fn new(mut reader: R, name: &Path, limits: Limits) -> Result<Self> {
         let mut bytes = [0; Header::LEN];
-        read_exact(&mut reader, &mut bytes, name)?;
-        let layout = Layout::new(Header::parse(&bytes)?);
+        read_exact(&mut reader, &mut bytes, name).at("header", 0)?;
+        let layout = Layout::new(Header::parse(&bytes).at("header", 0)?);
         Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new() })
     }
 
@@ -59,13 +60,15 @@ impl<R: Read> StreamReader<R> {
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>> {
         loop {
             let mut bytes = [0; SectionHeader::LEN];
-            read_exact(&mut self.reader, &mut bytes, &self.name)?;
-            let section = SectionHeader::parse(&bytes)?;
-            if section.kind.is_critical() {
-                self.read_payload(section)?;
-            } else {
-                self.skip_payload(section)?;
-            }
+            let offset = self.layout.offset();
+            let read = read_exact(&mut self.reader, &mut bytes, &self.name);
+            let section = read.and_then(|()| SectionHeader::parse(&bytes));
+            let section = section.at("section header", offset)?;
+            let read = match section.kind.is_critical() {
+                true => self.read_payload(section),
+                false => self.skip_payload(section),
+            };
+            read.at(section.kind, offset)?;
             let known = self.layout.entries().len();
             let (kind, len) = (section.kind, section.len);
             match kind {
@@ -74,7 +77,7 @@ impl<R: Read> StreamReader<R> {
                     return Ok(None);
                 }
                 SectionType::CHUNK => {
-                    let chunk = Chunk::parse(&self.payload)?;
+                    let chunk = Chunk::parse(&self.payload).at(kind, offset)?;
                     let content = Content::Chunk(chunk.codec, chunk.raw_len);
                     self.layout.add(kind, len, content, &self.limits)?;
                     return Ok(Some(Event::Chunk(chunk)));
@@ -94,16 +97,16 @@ impl<R: Read> StreamReader<R> {
 
     /// Reads a critical section's payload. Memory grows with what arrives, not with the promise.
     fn read_payload(&mut self, section: SectionHeader) -> Result<()> {
-        let (most, option) = match section.kind {
-            SectionType::CHUNK => (self.limits.chunk_bytes + MAX_PREFIX, "--limit-chunk"),
+        let (most, bound) = match section.kind {
+            SectionType::CHUNK => (self.limits.chunk_bytes + MAX_PREFIX, Bound::ChunkBytes),
             SectionType::ENTRIES | SectionType::INDEX => {
-                (table_limit(&self.limits) + 1, "--limit-memory")
+                (table_limit(&self.limits) + 1, Bound::Memory)
             }
-            _ => (u64::from(MAX_PARAMS), "--limit-memory"),
+            _ => (u64::from(MAX_PARAMS), Bound::Memory),
         };
         if u64::from(section.len) > most {
-            let what = format!("section {:?}", section.kind);
-            return Err(Error::Limit { what, limit: most, option });
+            let what = section.kind.to_string();
+            return Err(Error::Limit { what, limit: most, bound });
         }
         self.payload.clear();
         let got = (&mut self.reader)
@@ -128,7 +131,7 @@ impl<R: Read> StreamReader<R> {
             left -= piece.len() as u64;
         }
         if crc.finalize() != section.crc {
-            return Err(Error::Corrupt(format!("section {:?}: checksum mismatch", section.kind)));
+            return Err(Error::corrupt("checksum mismatch"));
         }
         Ok(())
     }
@@ -138,14 +141,15 @@ impl<R: Read> StreamReader<R> {
         self.layout.check_index(&self.payload, &self.limits)?;
         self.layout.check_complete()?;
         let mut bytes = [0; Footer::LEN];
-        read_exact(&mut self.reader, &mut bytes, &self.name)?;
+        let offset = self.layout.offset() + section.section_len();
+        read_exact(&mut self.reader, &mut bytes, &self.name).at("footer", offset)?;
         let expected = Footer {
             index_offset: self.layout.offset(),
             index_len: u32::try_from(section.section_len()).unwrap_or(u32::MAX),
             incompat: self.layout.header().incompat,
         };
-        if Footer::parse(&bytes)? != expected {
-            return Err(Error::corrupt("footer: it does not fit the archive"));
+        if Footer::parse(&bytes).at("footer", offset)? != expected {
+            return Err(Error::corrupt("it does not fit the archive").at("footer", offset));
         }
         match read_some(&mut self.reader, &mut [0], &self.name)? {
             0 => Ok(()),

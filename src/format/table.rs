@@ -4,10 +4,11 @@
 //! raw stream. The one exception is a file with the content of an earlier one, which names that
 //! one instead of repeating size, place and SHA-256.
 
-use super::cursor::{Cursor, put_varint, put_zigzag};
+use super::cursor::Cursor;
 use super::entry::{Entry, EntryKind, LINK_MODE};
+use super::integer::{put_varint, put_zigzag};
 use super::packed;
-use crate::{Error, Limits, Result};
+use crate::{Bound, Error, Limits, Result};
 
 const TAG_FILE: u8 = 0;
 const TAG_DIRECTORY: u8 = 1;
@@ -125,7 +126,7 @@ impl EntryList {
             return Err(Error::Limit {
                 what: "the number of entries".into(),
                 limit: limits.entries,
-                option: "--limit-entries",
+                bound: Bound::Entries,
             });
         }
         let first = self.entries.len();
@@ -235,7 +236,7 @@ impl EntryList {
             return Err(Error::Limit {
                 what: "memory for the list of entries".into(),
                 limit: limits.memory,
-                option: "--limit-memory",
+                bound: Bound::Memory,
             });
         }
         Ok(())
@@ -247,7 +248,7 @@ fn check_path_len(len: usize, limits: &Limits) -> Result<()> {
         return Err(Error::Limit {
             what: "a path or link target of an entry".into(),
             limit: limits.path_bytes,
-            option: "--limit-path",
+            bound: Bound::PathBytes,
         });
     }
     Ok(())
@@ -255,7 +256,7 @@ fn check_path_len(len: usize, limits: &Limits) -> Result<()> {
 
 fn utf8(bytes: &[u8]) -> Result<String> {
     String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::corrupt("section ENTS: a name that is not UTF-8"))
+        .map_err(|_| Error::corrupt("a name that is not UTF-8").within(WHAT))
 }
 
 #[cfg(test)]
@@ -352,13 +353,13 @@ mod tests {
         let ask = |limits: Limits| EntryList::default().read_table(&payload, &limits);
         ask(Limits::default()).unwrap();
         for (limits, wanted) in [
-            (Limits { entries: 3999, ..Limits::default() }, "--limit-entries"),
-            (Limits { path_bytes: 4000, ..Limits::default() }, "--limit-path"),
-            (Limits { memory: 8 << 20, ..Limits::default() }, "--limit-memory"),
+            (Limits { entries: 3999, ..Limits::default() }, Bound::Entries),
+            (Limits { path_bytes: 4000, ..Limits::default() }, Bound::PathBytes),
+            (Limits { memory: 8 << 20, ..Limits::default() }, Bound::Memory),
         ] {
             match ask(limits) {
-                Err(Error::Limit { option, .. }) => assert_eq!(option, wanted),
-                other => panic!("{wanted}: {other:?}"),
+                Err(Error::Limit { bound, .. }) => assert_eq!(bound, wanted),
+                other => panic!("{wanted:?}: {other:?}"),
             }
         }
     }

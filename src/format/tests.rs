@@ -6,14 +6,13 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::{CodecId, CoderParams, ModelRef};
-use crate::{Error, Limits, Result};
+use crate::{Bound, Error, Limits, Result};
 
 const PARAMS: Params = Params {
     level: 6,
     chunk_size: 1000,
     grouping: GROUPING_BY_KIND,
-    coder: CODER_BINARY,
+    coder: CoderId::Binary,
     mixer: CoderParams { mixer: 1, table_bits: 22 },
 };
 
@@ -137,8 +136,41 @@ fn memory_follows_what_arrives_and_not_what_is_promised() {
     bytes.extend(params.to_bytes());
     bytes.extend(PARAMS.to_payload());
     bytes.extend(header.to_bytes());
-    assert!(matches!(stream(&bytes, limits), Err(Error::Limit { option: "--limit-chunk", .. })));
+    assert!(matches!(stream(&bytes, limits), Err(Error::Limit { bound: Bound::ChunkBytes, .. })));
     let len = bytes.len();
     bytes[len - 16..].copy_from_slice(&SectionHeader { len: 60 << 20, ..header }.to_bytes());
     assert!(matches!(stream(&bytes, limits), Err(Error::Corrupt(_))));
+}
+
+/// One flipped bit in the middle of any section is reported with that section and its place, by
+/// the way that reads it.
+#[test]
+fn damage_is_placed() {
+    let (bytes, _) = archive(&[10, 20, 30, 40]);
+    let limits = Limits::default();
+    let mut offset = Header::LEN;
+    while offset + Footer::LEN < bytes.len() {
+        let section = SectionHeader::parse(bytes[offset..].first_chunk().unwrap()).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[offset + SectionHeader::LEN + section.len as usize / 2] ^= 1;
+        let opened = Layout::open(&damaged, &limits).and_then(|layout| {
+            layout.chunks().iter().try_for_each(|place| layout.chunk(&damaged, place).map(drop))
+        });
+        for result in [opened, stream(&damaged, limits).map(drop)] {
+            match result.unwrap_err() {
+                Error::Corrupt(found) => {
+                    assert_eq!(found.part, Some(format!("section {:?}", section.kind)));
+                    assert_eq!(found.offset, Some(offset as u64), "{found}");
+                }
+                other => panic!("{:?}: {other}", section.kind),
+            }
+        }
+        offset += section.section_len() as usize;
+    }
+    let mut damaged = bytes.clone();
+    damaged[offset] ^= 1;
+    for result in [Layout::open(&damaged, &limits), stream(&damaged, limits)] {
+        let place = format!("footer at byte {offset}: ");
+        assert!(result.unwrap_err().to_string().contains(&place));
+    }
 }

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::chunk::Chunk;
+use super::codec_id::CodecId;
 use super::entry::Entry;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
+use super::model_ref::ModelRef;
 use super::params::{Params, model_to_payload};
 use super::section::{SectionHeader, SectionType};
 use super::table::TableBuilder;
-use crate::codec::{CodecId, ModelRef};
 use crate::{Error, Result};
 
 /// Entries in one table, so that reading one takes little memory.

@@ -13,7 +13,7 @@ use super::load::read;
 use super::registry::{Loaded, built_in, hex, is_built_in, known};
 use super::weights::Model;
 
-/// The model that `--model` names: a file, or else a built-in or installed model.
+/// The model that the caller names: a file, or else a built-in or installed model.
 ///
 /// # Errors
 /// [`Error::Io`] for a file that cannot be read, [`Error::Limit`] for one beyond the memory limit,

@@ -26,7 +26,7 @@ const NAME: usize = 64;
 /// A model in the directory of installed ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// What `--model` calls it.
+    /// The name it is asked for by.
     pub name: String,
     /// SHA-256 of the file, in hexadecimal, as its name says; opening it checks.
     pub sha256: String,
@@ -108,8 +108,8 @@ pub fn by_sha256(sha256: &[u8; 32]) -> Result<Option<Installed>> {
 /// changes nothing.
 ///
 /// # Errors
-/// [`Error::Model`] for a file that is no model, is built in, or has no usable name; [`Error::Limit`]
-/// for one beyond the memory limit; [`Error::Io`]; [`Error::Usage`] where there is no place for it.
+/// [`Error::Model`] for a file that is no model or is built in; [`Error::ModelName`] for a name that
+/// cannot be used; [`Error::Limit`] for one beyond the memory limit; [`Error::Io`]; [`Error::Usage`] where there is no place for it.
 pub fn install(file: &Path, name: Option<&str>, limits: &Limits) -> Result<Installed> {
     let bytes = read(file, limits)?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
@@ -119,15 +119,11 @@ pub fn install(file: &Path, name: Option<&str>, limits: &Limits) -> Result<Insta
     let model = Model::from_safetensors(&bytes, sha256)?.0;
     let name = name.unwrap_or_else(|| model.name()).to_owned();
     if !is_name(&name) {
-        return Err(Error::Model(format!(
-            "{name:?} cannot be a model's name (letters, digits, '-', '_' and '.', {NAME} at most); \
-             give another with --name"
-        )));
+        let why = format!("letters, digits, '-', '_' and '.' are allowed, {NAME} at most");
+        return Err(Error::ModelName { name, why });
     }
     if is_built_in(&name) {
-        return Err(Error::Model(format!(
-            "{name:?} is the name of a built-in model; give another with --name"
-        )));
+        return Err(Error::ModelName { name, why: "a built-in model has this name".into() });
     }
     let directory = directory().ok_or_else(|| {
         Error::Usage("no directory for models is known here; set LLZ_MODELS".into())

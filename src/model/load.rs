@@ -16,7 +16,7 @@ use crate::kernel::matrix::{MAX_COLS, Matrix};
 use crate::kernel::scalar::{recip, round_to_i32};
 use crate::kernel::sparse::Columns;
 use crate::kernel::wkv::HEAD;
-use crate::limits::Limits;
+use crate::limits::{Bound, Limits};
 use crate::vocab::{MAX_TOKENS, Tokenizer};
 
 use super::weights::{ChannelMix, Embedding, Layer, LowRank, Model, Norm, Shape, TimeMix};
@@ -192,7 +192,7 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
         return Err(Error::Limit {
             what: format!("the model file {}", path.display()),
             limit: limits.memory,
-            option: "--limit-memory",
+            bound: Bound::Memory,
         });
     }
     Ok(bytes)
@@ -324,6 +324,6 @@ mod tests {
         let limits = |memory| Limits { memory, ..Limits::default() };
         assert_eq!(read(file.path(), &limits(1000)).unwrap().len(), 1000);
         let error = read(file.path(), &limits(999)).unwrap_err();
-        assert!(matches!(error, Error::Limit { option: "--limit-memory", .. }), "{error}");
+        assert!(matches!(error, Error::Limit { bound: Bound::Memory, .. }), "{error}");
     }
 }

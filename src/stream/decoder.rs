@@ -6,9 +6,10 @@ use std::io::{Read, Write};
 use super::frame::Head;
 use super::profile::Profile;
 use super::{MAGIC, Totals, message};
-use crate::codec::{CodecId, Engine, EngineOptions, Job};
-use crate::error::{Error, Result};
-use crate::limits::Limits;
+use crate::codec::{Engine, EngineOptions, Job};
+use crate::error::{Container, Error, Found, Place, Result};
+use crate::format::{self, CodecId};
+use crate::limits::{Bound, Limits};
 use crate::progress::Progress;
 
 /// Reads streams; keeps the model that the last one needed, so that it serves many messages.
@@ -113,21 +114,25 @@ fn start(input: &mut impl Read, consumed: u64) -> Result<Start> {
     read(1, &mut found)?;
     match found.as_slice() {
         [] if consumed > 0 => return Ok(Start::End),
-        [] => return Err(Error::corrupt("the input is empty, not an llz stream")),
+        [] => return Err(foreign(Found::Nothing)),
         &[first] if message::is_first(first) => return Ok(Start::Message(first)),
         _ => read(MAGIC.len() - 1, &mut found)?,
     };
     match found.as_slice() {
         found if found == MAGIC => Ok(Start::Stream),
-        _ if consumed > 0 => Err(Error::corrupt("foreign bytes follow the end of the stream")),
-        [0x89, b'L', b'L'] => {
-            Err(Error::corrupt("this is an llz archive, not a stream (use `llz unpack`)"))
+        _ if consumed > 0 => {
+            Err(Error::corrupt("foreign bytes follow the end of the stream").at("input", consumed))
         }
+        found if format::MAGIC.starts_with(found) => Err(foreign(Found::Archive)),
         found if MAGIC.starts_with(found) => {
             Err(Error::corrupt("the stream is cut short after its first bytes"))
         }
-        _ => Err(Error::corrupt("this is not an llz stream")),
+        _ => Err(foreign(Found::Unknown)),
     }
+}
+
+fn foreign(found: Found) -> Error {
+    Error::Foreign { expected: Container::Stream, found }
 }
 
 /// One stream after its profile.
@@ -158,7 +163,7 @@ impl<R: Read> Stream<'_, R> {
             progress.check()?;
             let (head, size) = match self.head.take() {
                 Some(read) => read,
-                None => Head::read(self.input, self.first, limits)?,
+                None => Head::read(self.input, self.first, limits).at("frame", totals.coded)?,
             };
             if head.codec == CodecId::Neural && !self.has_model {
                 return Err(Error::corrupt("a neural frame in a stream without a model"));
@@ -168,10 +173,10 @@ impl<R: Read> Stream<'_, R> {
                 return Err(Error::Limit {
                     what: "the decoded stream".into(),
                     limit: limits.total_bytes,
-                    option: "--limit-size",
+                    bound: Bound::TotalBytes,
                 });
             }
-            let payload = head.read_payload(self.input)?;
+            let payload = head.read_payload(self.input).at("frame", totals.coded)?;
             totals.coded += size + payload.len() as u64;
             self.first = false;
             frames.push((head, payload));

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use crate::codec::CodecId;
 use crate::error::{Error, Result};
-use crate::limits::Limits;
+use crate::format::CodecId;
+use crate::format::integer::{self, put_varint};
+use crate::limits::{Bound, Limits};
 
 /// Bits of the head byte.
 const CODEC: u8 = 0x0F;
@@ -38,9 +39,9 @@ impl Head {
 
     /// Appends what follows the head byte.
     pub fn write_rest(&self, out: &mut Vec<u8>) {
-        write_varint(out, self.raw_len as u64);
+        put_varint(out, self.raw_len as u64);
         if let Some(coded_len) = self.coded_len {
-            write_varint(out, coded_len as u64);
+            put_varint(out, coded_len as u64);
         }
         out.extend_from_slice(&self.crc.to_le_bytes());
     }
@@ -100,7 +101,7 @@ impl Lead {
             return Err(Error::Limit {
                 what: format!("a frame of {raw_len} bytes"),
                 limit: limits.chunk_bytes,
-                option: "--limit-chunk",
+                bound: Bound::ChunkBytes,
             });
         }
         if raw_len == 0 && !(first && last && codec == CodecId::Stored) {
@@ -125,7 +126,7 @@ fn to_usize(length: u64) -> Result<usize> {
     usize::try_from(length).map_err(|_| Error::Limit {
         what: format!("a frame of {length} bytes"),
         limit: usize::MAX as u64,
-        option: "--limit-chunk",
+        bound: Bound::ChunkBytes,
     })
 }
 
@@ -148,48 +149,20 @@ pub(super) fn read_exact<const N: usize>(input: &mut impl Read) -> Result<[u8; N
     Ok(bytes)
 }
 
-fn write_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Reads a varint below 2^63 in its shortest form. Also returns how many bytes it took.
+/// Reads a varint. Also returns how many bytes it took.
 fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
-    let mut value = 0;
-    for at in 0..9 {
+    let mut size = 0;
+    let value = integer::read_varint(integer::STREAM_BYTES, || {
         let [byte] = read_exact(input)?;
-        value |= u64::from(byte & 0x7F) << (7 * at);
-        if byte < 0x80 {
-            if byte == 0 && at > 0 {
-                return Err(Error::corrupt("a length is not in its shortest form"));
-            }
-            return Ok((value, at + 1));
-        }
-    }
-    Err(Error::corrupt("a length has too many digits"))
+        size += 1;
+        Ok(byte)
+    })?;
+    Ok((value, size))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn varints_round_trip_in_one_form_only() {
-        for value in [0, 1, 127, 128, 16383, 16384, 1 << 20, u64::from(u32::MAX), (1 << 63) - 1] {
-            let mut bytes = Vec::new();
-            write_varint(&mut bytes, value);
-            assert_eq!(read_varint(&mut bytes.as_slice()).unwrap(), (value, bytes.len() as u64));
-            if let Some(last) = bytes.last_mut() {
-                *last |= 0x80;
-            }
-            bytes.push(0);
-            assert!(read_varint(&mut bytes.as_slice()).is_err());
-        }
-        assert!(read_varint(&mut [0xFF; 10].as_slice()).is_err());
-    }
 
     #[test]
     fn heads_round_trip() {
@@ -220,6 +193,6 @@ mod tests {
         assert!(matches!(read(&[0x40, 1, 1], true), Err(Error::Unsupported(_))));
         assert!(matches!(read(&[0x0F, 1, 1], true), Err(Error::Unsupported(_))));
         let huge = [LAST, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1];
-        assert!(matches!(read(&huge, true), Err(Error::Limit { option: "--limit-chunk", .. })));
+        assert!(matches!(read(&huge, true), Err(Error::Limit { bound: Bound::ChunkBytes, .. })));
     }
 }

@@ -7,8 +7,9 @@ use std::io::Read;
 
 use super::frame::{Head, Lead};
 use super::profile::{self, Profile};
-use crate::codec::{CodecId, Coded};
+use crate::codec::Coded;
 use crate::error::Result;
+use crate::format::CodecId;
 use crate::limits::Limits;
 
 /// The first byte where the payload is stored.

@@ -7,8 +7,8 @@ use std::io::Read;
 
 use super::MAGIC;
 use super::frame::{fill, read_exact};
-use crate::codec::{CoderParams, ModelRef};
 use crate::error::{Error, Result};
+use crate::format::{CoderParams, ModelRef};
 use crate::kernel::NUMERIC_PROFILE;
 use crate::model::{BuiltIn, NANO, SMALL};
 
@@ -47,8 +47,8 @@ const fn named(model: &BuiltIn) -> ModelRef {
 /// The number that spells the profile out.
 const EXPLICIT: u8 = 0;
 /// Bytes of an explicit block without a model, and with one.
-const BLOCK_PARAMS: usize = 2;
-const BLOCK_MODEL: usize = BLOCK_PARAMS + 32 + 8 + 1 + 8;
+const BLOCK_PARAMS: usize = CoderParams::LEN;
+const BLOCK_MODEL: usize = BLOCK_PARAMS + ModelRef::LEN;
 
 /// The built-in profile of this number.
 ///
@@ -77,12 +77,9 @@ impl Profile {
         }
         out.push(EXPLICIT);
         out.push(if self.model.is_some() { BLOCK_MODEL } else { BLOCK_PARAMS } as u8);
-        out.extend_from_slice(&[self.params.mixer, self.params.table_bits]);
+        out.extend_from_slice(&self.params.to_bytes());
         if let Some(model) = &self.model {
-            out.extend_from_slice(&model.sha256);
-            out.extend_from_slice(&model.tokenizer);
-            out.push(model.profile);
-            out.extend_from_slice(&model.fingerprint.to_le_bytes());
+            model.write(out);
         }
         let crc = crc32fast::hash(&out[start..]);
         out.extend_from_slice(&crc.to_le_bytes());
@@ -113,25 +110,13 @@ impl Profile {
         let unsupported = || {
             Error::Unsupported(format!("stream parameters of {} bytes (a newer form)", block.len()))
         };
-        let (params, model) = block.split_at_checked(BLOCK_PARAMS).ok_or_else(unsupported)?;
-        let params = CoderParams { mixer: params[0], table_bits: params[1] };
+        let (&params, model) = block.split_first_chunk().ok_or_else(unsupported)?;
+        let params = CoderParams::from_bytes(params);
         if model.is_empty() {
             return Ok(Profile { params, model: None });
         }
-        if block.len() != BLOCK_MODEL {
-            return Err(unsupported());
-        }
-        let (sha256, rest) = model.split_first_chunk().ok_or_else(unsupported)?;
-        let (tokenizer, rest) = rest.split_first_chunk().ok_or_else(unsupported)?;
-        let (&[numeric], rest) = rest.split_first_chunk().ok_or_else(unsupported)?;
-        let (&fingerprint, _) = rest.split_first_chunk().ok_or_else(unsupported)?;
-        let model = ModelRef {
-            sha256: *sha256,
-            tokenizer: *tokenizer,
-            profile: numeric,
-            fingerprint: u64::from_le_bytes(fingerprint),
-        };
-        Ok(Profile { params, model: Some(model) })
+        let model: &[u8; ModelRef::LEN] = model.try_into().map_err(|_| unsupported())?;
+        Ok(Profile { params, model: Some(ModelRef::from_bytes(model)) })
     }
 }
 

@@ -1,0 +1,94 @@
+//! The numbers by which a container says how its chunks were coded.
+
+/// How one chunk is coded; stored with the chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CodecId {
+    /// The raw bytes themselves.
+    Stored = 0,
+    /// One zstd frame.
+    Zstd = 1,
+    /// Context mixing without a model.
+    Mix = 2,
+    /// Context mixing around the language model.
+    Neural = 3,
+}
+
+impl CodecId {
+    /// The codec with this number, if this version knows it.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(CodecId::Stored),
+            1 => Some(CodecId::Zstd),
+            2 => Some(CodecId::Mix),
+            3 => Some(CodecId::Neural),
+            _ => None,
+        }
+    }
+
+    /// Its name as shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            CodecId::Stored => "stored",
+            CodecId::Zstd => "zstd",
+            CodecId::Mix => "mix",
+            CodecId::Neural => "neural",
+        }
+    }
+}
+
+/// Which entropy coder writes the bits of `mix` and `neural` chunks; recorded once per archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CoderId {
+    /// The binary arithmetic coder.
+    Binary = 1,
+}
+
+impl CoderId {
+    /// The coder with this number, if this version knows it.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(CoderId::Binary),
+            _ => None,
+        }
+    }
+}
+
+/// Parameters of the `mix` and `neural` codecs that a decoder must know; recorded once per archive
+/// or stream. FORMAT.md lists the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoderParams {
+    /// Mixer profile: which contexts, weight sets and refinements, by number.
+    pub mixer: u8,
+    /// log2 of the bytes of the context table at the full chunk size.
+    pub table_bits: u8,
+}
+
+impl CoderParams {
+    /// Bytes it takes in a container.
+    pub(crate) const LEN: usize = 2;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
+        [self.mixer, self.table_bits]
+    }
+
+    pub(crate) fn from_bytes([mixer, table_bits]: [u8; Self::LEN]) -> Self {
+        CoderParams { mixer, table_bits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_names_itself() {
+        let codecs = (0..=255).filter_map(|byte| Some((byte, CodecId::from_byte(byte)?)));
+        assert!(codecs.clone().all(|(byte, codec)| codec as u8 == byte));
+        assert_eq!(codecs.count(), 4);
+        let coders = (0..=255).filter_map(|byte| Some((byte, CoderId::from_byte(byte)?)));
+        assert!(coders.clone().all(|(byte, coder)| coder as u8 == byte));
+        assert_eq!(coders.count(), 1);
+    }
+}
