@@ -17,8 +17,8 @@ pub mod stream;
 pub mod vocab;
 
 pub use archive::{
-    Archive, ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
-    pack, pack_to_path, unpack_reader,
+    Archive, ChunkTally, FileId, Info, PackOptions, PackSummary, TestSummary, UnpackOptions,
+    UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Error, Result};
