@@ -70,6 +70,14 @@ pub enum Error {
     /// The destination exists and replacing it was not allowed.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
+    /// Something in the destination cannot be replaced, with `--force` or without.
+    #[error("{}: {why}", path.display())]
+    InTheWay {
+        /// What is in the way.
+        path: PathBuf,
+        /// Why it cannot be replaced.
+        why: String,
+    },
     /// The caller asked to stop (Ctrl-C).
     #[error("interrupted")]
     Interrupted,

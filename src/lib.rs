@@ -19,8 +19,8 @@ mod sys;
 pub mod vocab;
 
 pub use archive::{
-    Archive, ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
-    pack, pack_to_path, unpack_reader,
+    Archive, ChunkTally, FileId, Info, PackOptions, PackSummary, TestSummary, UnpackOptions,
+    UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 pub use codec::{Engine, EngineOptions, Level};
 pub use error::{Container, Corruption, Error, Found, Result};

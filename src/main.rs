@@ -1,7 +1,10 @@
 //! The `llz` program.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
+#[allow(unsafe_code)]
+#[path = "sys/early.rs"]
+mod early;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -9,6 +9,8 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::UnpackSummary;
 use super::decode::Verifier;
+use super::identity::FileId;
+use super::journal::{Journal, with_lost};
 use super::policy;
 use super::staging::Staging;
 use crate::format::{Entry, EntryKind};
@@ -151,8 +153,9 @@ impl<'a> Extractor<'a> {
         Ok(())
     }
 
-    /// Makes the links, moves everything into place and sets what is left of the metadata.
-    pub(crate) fn finish(mut self, force: bool) -> Result<UnpackSummary> {
+    /// Makes the links, moves everything into place and sets what is left of the metadata; on any
+    /// error all of that is taken back.
+    pub(crate) fn finish(mut self, force: bool, sources: &[FileId]) -> Result<UnpackSummary> {
         for link in std::mem::take(&mut self.links) {
             self.progress.check()?;
             self.make_parents(&link.path)?;
@@ -167,13 +170,34 @@ impl<'a> Extractor<'a> {
             file.and_then(|file| set_metadata(&file.into_std(), entry.mode, entry.mtime))
                 .map_err(|error| failed(entry, error))?;
         }
-        let root = self.staging.commit(force)?;
         // Deepest first: a parent's permissions may close the way to its children.
         self.dirs.sort_by(|a, b| b.path.cmp(&a.path));
-        for entry in &self.dirs {
-            set_dir_metadata(&root, entry).map_err(|error| failed(entry, error))?;
+        let mut journal = self.staging.journal(force, sources, self.progress)?;
+        match self.put_in_place(&mut journal) {
+            Ok(()) => {
+                journal.done();
+                Ok(self.summary)
+            }
+            Err(error) => {
+                let lost = journal.undo();
+                drop(journal);
+                if lost.is_empty() {
+                    return Err(error);
+                }
+                Err(with_lost(&error, &lost, &self.staging.keep()))
+            }
         }
-        Ok(self.summary)
+    }
+
+    fn put_in_place(&self, journal: &mut Journal<'_>) -> Result<()> {
+        let (root, at) = self.staging.commit(journal)?;
+        for entry in &self.dirs {
+            self.progress.check()?;
+            let set = journal.touch(&at.join(&entry.path));
+            set.and_then(|()| set_dir_metadata(&root, entry))
+                .map_err(|error| failed(entry, error))?;
+        }
+        Ok(())
     }
 }
 

@@ -4,10 +4,13 @@
 mod classify;
 mod decode;
 mod extract;
+mod identity;
+mod journal;
 mod options;
 mod pack;
 mod plan;
 mod policy;
+mod publish;
 mod read;
 mod spool;
 mod staging;
@@ -19,9 +22,11 @@ mod hostile_tests;
 #[cfg(test)]
 mod tests;
 
+pub use identity::FileId;
 pub use options::{
     ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
 };
 pub use pack::{pack, pack_to_path};
+pub use publish::is_standard_output;
 pub use read::Archive;
 pub use unpack::unpack_reader;

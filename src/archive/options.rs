@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::identity::FileId;
 use crate::codec::EngineOptions;
 use crate::format::ModelRef;
 use crate::format::Params;
@@ -22,6 +23,10 @@ pub struct PackOptions {
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
+    /// The file behind the writer given to [`pack`](crate::pack), such as standard output redirected
+    /// to a file: naming it as an input is an error, and it is left out where it is found in a
+    /// directory. [`pack_to_path`](crate::pack_to_path) knows its own.
+    pub output: Option<FileId>,
 }
 
 /// What was packed.
@@ -42,6 +47,8 @@ pub struct PackSummary {
     /// What was left out or may be inconsistent, each with the reason: special files, files that
     /// could not be opened, files that changed while they were read.
     pub skipped: Vec<(PathBuf, String)>,
+    /// The archive itself, where it was found in what is packed: it is not in itself.
+    pub left_out: Vec<PathBuf>,
 }
 
 /// Chunks of one codec.
@@ -108,6 +115,8 @@ pub struct UnpackOptions {
     pub force: bool,
     /// Unpack only these paths and what is below them; empty means everything.
     pub only: Vec<String>,
+    /// Files that must not be replaced even with `force`: the archive itself, the model.
+    pub sources: Vec<FileId>,
 }
 
 /// What was unpacked.

@@ -2,20 +2,22 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::plan::{Planned, plan};
 use super::policy::{System, Tree};
-use super::walk::{Exclude, Found, FoundKind, Walk, mtime, walk};
+use super::publish::{Sink, Target};
+use super::walk::{Exclude, Found, FoundKind, Own, Walk, mtime, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::Engine;
 use crate::format::{
     Chunk, CodecId, CoderId, Entry, EntryKind, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params,
     StreamReader, Writer,
 };
+use crate::model::installed;
 use crate::{Error, Limits, Progress, Result};
 
 /// Packs `paths`, and all that is below them, into `out` in one forward pass.
@@ -42,13 +44,21 @@ pub fn pack(
     options: &PackOptions,
     progress: &Progress,
 ) -> Result<PackSummary> {
-    let walk = walk(paths, &Exclude::new(&options.exclude)?, None, progress)?;
+    let own = Own::new(options.output.as_ref(), None);
+    check_model(options, &own)?;
+    let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
 }
 
 /// Packs `paths` into the file `out`, which appears only once it is complete, read back and synced
 /// to disk. Without `force` an existing file is left alone, with it replaced at that last moment.
-/// An existing `out` is never packed into itself.
+///
+/// A symbolic link at `out` stays: the file that it leads to is made or replaced. A device, a FIFO
+/// or an open descriptor (`/dev/fd/N`) is written through, as it comes and without `force`, except
+/// for a block device; nothing can be read back there, so `verify` is refused.
+///
+/// An existing `out` is never packed into itself: naming it as an input, or as the model, is an
+/// error before anything is written, and it is left out where it is found in a directory.
 ///
 /// ```
 /// # fn main() -> llz::Result<()> {
@@ -70,40 +80,35 @@ pub fn pack_to_path(
     options: &PackOptions,
     progress: &Progress,
 ) -> Result<PackSummary> {
-    let there = |error| Error::io(out, error);
-    match out.symlink_metadata() {
-        Ok(found) if found.is_dir() || !force => return Err(Error::Exists(out.into())),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(there(error)),
-        _ => {}
+    let target = Target::look(out)?;
+    let own = Own::new(target.id(), target.place());
+    own.check(paths)?;
+    check_model(options, &own)?;
+    target.check(force)?;
+    if target.place().is_none() && options.verify {
+        let name = out.display();
+        return Err(Error::Usage(format!("--verify: {name} cannot be read back; name a file")));
     }
     // Walked before the new file exists, so that it cannot be found.
-    let walk = walk(paths, &Exclude::new(&options.exclude)?, Some(out), progress)?;
-    let parent = match out.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".llz-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Like any new file: the umask takes off what it takes off.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut temp = builder.tempfile_in(parent).map_err(there)?;
-    let summary = pack_found(walk, BufWriter::new(temp.as_file_mut()), out, options, progress)?;
-    verify(temp.path(), out, options, progress)?;
-    temp.as_file().sync_all().map_err(there)?;
-    let placed = if force { temp.persist(out) } else { temp.persist_noclobber(out) };
-    match placed {
-        Ok(_) => {}
-        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::Exists(out.into()));
+    let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
+    match target.open(force)? {
+        Sink::Through(file) => pack_found(walk, BufWriter::new(file), out, options, progress),
+        Sink::New(mut new) => {
+            let summary = pack_found(walk, new.writer(), out, options, progress)?;
+            verify(new.path(), out, options, progress)?;
+            new.publish()?;
+            Ok(summary)
         }
-        Err(failed) => return Err(there(failed.error)),
     }
-    sync_directory(parent);
-    Ok(summary)
+}
+
+/// Fails if the model's file is the archive to be written.
+fn check_model(options: &PackOptions, own: &Own<'_>) -> Result<()> {
+    let Some(given) = &options.engine.model else { return Ok(()) };
+    let named = given.to_str().and_then(|name| installed::by_name(name).ok().flatten());
+    let paths: Vec<PathBuf> =
+        named.map(|model| model.path).into_iter().chain([given.clone()]).collect();
+    own.check(&paths)
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.
@@ -128,13 +133,6 @@ fn own_limits(options: &PackOptions) -> Limits {
         path_bytes: u64::MAX,
         path_depth: u64::MAX,
         ..options.engine.limits
-    }
-}
-
-/// Makes a rename in `directory` last. Not every system can; the rename itself has happened.
-fn sync_directory(directory: &Path) {
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
     }
 }
 
@@ -182,7 +180,11 @@ pub(crate) fn pack_found<W: Write>(
         written: 0,
         waiting: VecDeque::new(),
         count: 0,
-        summary: PackSummary { skipped: walk.skipped, ..PackSummary::default() },
+        summary: PackSummary {
+            skipped: walk.skipped,
+            left_out: walk.left_out,
+            ..PackSummary::default()
+        },
     };
     packer.run(&walk.found, &plan.files)
 }

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder};
 
-use crate::{Error, Result};
+use super::identity::FileId;
+use super::journal::{self, Journal};
+use crate::format::{Entry, EntryKind};
+use crate::{Error, Progress, Result};
 
 /// Where unpacked entries go.
 #[derive(Debug)]
@@ -56,6 +59,20 @@ impl Destination {
         Ok(())
     }
 
+    /// Fails if one of these entries cannot replace what is there: known before anything is decoded.
+    pub(crate) fn check_kinds(&self, entries: &[&Entry]) -> Result<()> {
+        if self.new.is_some() {
+            return Ok(());
+        }
+        for entry in entries {
+            let Ok(there) = self.place.symlink_metadata(&entry.path) else { continue };
+            if there.is_dir() && !matches!(entry.kind, EntryKind::Directory) {
+                return Err(journal::in_the_way(self.path.join(&entry.path)));
+            }
+        }
+        Ok(())
+    }
+
     fn failed(&self, error: io::Error) -> Error {
         Error::io(&self.path, error)
     }
@@ -66,6 +83,7 @@ impl Destination {
 pub(crate) struct Staging {
     destination: Destination,
     name: String,
+    is_kept: bool,
     /// `None` once dropped: Windows cannot remove a directory with open handles.
     open: Option<(Dir, Dir)>,
 }
@@ -77,7 +95,7 @@ impl Staging {
     /// cases a rename will do.
     pub(crate) fn create(destination: Destination) -> Result<Self> {
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
-        let mut staging = Staging { destination, name, open: None };
+        let mut staging = Staging { destination, name, is_kept: false, open: None };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
@@ -114,24 +132,50 @@ impl Staging {
         Ok(inner.symlink_metadata("cASE").is_ok())
     }
 
-    /// Moves everything into place and returns the destination, now a directory in any case.
-    /// Without `force` nothing that exists is touched; with it, files are replaced and directories
-    /// merged, but a directory is never replaced by anything else.
-    pub(crate) fn commit(&self, force: bool) -> Result<Dir> {
+    /// A journal for moving what is staged into place, to be given to [`Staging::commit`].
+    pub(crate) fn journal<'a>(
+        &self,
+        force: bool,
+        sources: &'a [FileId],
+        progress: &'a Progress,
+    ) -> Result<Journal<'a>> {
+        let clone = |dir: &Dir| dir.try_clone().map_err(|error| self.destination.failed(error));
+        let (base, inner) = (clone(&self.destination.place)?, clone(&self.dirs().0)?);
+        Ok(Journal::new(base, &self.name, inner, force, sources, progress))
+    }
+
+    /// Moves everything into place and returns the destination, now a directory in any case, with
+    /// its path below the journal's base. Without force nothing that exists is touched; with it,
+    /// files are replaced and directories merged, but a directory is never replaced by anything
+    /// else. Nothing is moved if it is known beforehand that something cannot be.
+    pub(crate) fn commit(&self, journal: &mut Journal<'_>) -> Result<(Dir, PathBuf)> {
         let Destination { path, place, new } = &self.destination;
         let (inner, tree) = self.dirs();
+        let failed = |error| Error::io(path, error);
         match new {
             Some(name) => {
                 if place.symlink_metadata(name).is_ok() {
                     return Err(Error::Exists(path.clone()));
                 }
-                inner.rename(TREE, place, name).map_err(|error| Error::io(path, error))?;
-                place.open_dir(name).map_err(|error| Error::io(path, error))
+                inner.rename(TREE, place, name).map_err(failed)?;
+                journal.placed(name);
+                Ok((place.open_dir(name).map_err(failed)?, name.into()))
             }
             None => {
-                merge(tree, place, force, path)?;
-                place.try_clone().map_err(|error| Error::io(path, error))
+                journal.check(tree, Path::new(""), path)?;
+                journal.merge(tree, Path::new(""), path)?;
+                Ok((place.try_clone().map_err(failed)?, PathBuf::new()))
             }
+        }
+    }
+
+    /// Leaves the staging directory where it is, with what could not be put back from it, and
+    /// returns its path.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.is_kept = true;
+        match &self.destination.new {
+            None => self.destination.path.join(&self.name),
+            Some(_) => self.destination.path.with_file_name(&self.name),
         }
     }
 }
@@ -139,43 +183,16 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         self.open = None;
+        if self.is_kept {
+            return;
+        }
         // Nothing more can be done about a failure here, and what led here is told already.
         let _ = self.destination.place.remove_dir_all(&self.name);
     }
 }
 
-/// Moves all items of `from` into `to`.
-fn merge(from: &Dir, to: &Dir, force: bool, path: &Path) -> Result<()> {
-    let failed = |path: &Path, error| Error::io(path, error);
-    let mut names = Vec::new();
-    for item in from.entries().map_err(|error| failed(path, error))? {
-        names.push(item.map_err(|error| failed(path, error))?.file_name());
-    }
-    names.sort();
-    for name in names {
-        let at = path.join(&name);
-        let staged = from.symlink_metadata(&name).map_err(|error| failed(&at, error))?;
-        match to.symlink_metadata(&name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&at, error)),
-            Ok(_) if !force => return Err(Error::Exists(at)),
-            Ok(there) if there.is_dir() && staged.is_dir() => {
-                let open = |dir: &Dir| dir.open_dir(&name).map_err(|error| failed(&at, error));
-                merge(&open(from)?, &open(to)?, force, &at)?;
-                continue;
-            }
-            Ok(there) if there.is_dir() => return Err(Error::Exists(at)),
-            // A directory cannot be renamed over a file or link; a file can, atomically.
-            Ok(_) if staged.is_dir() => to.remove_file(&name).map_err(|e| failed(&at, e))?,
-            Ok(_) => {}
-        }
-        from.rename(&name, to, &name).map_err(|error| failed(&at, error))?;
-    }
-    Ok(())
-}
-
 /// A new directory in `place` that only its owner can enter.
-fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
+pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
@@ -190,4 +207,51 @@ fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Copies what is staged as `name` in `from`, a directory with all that is in it.
+pub(crate) fn copy_tree(from: &Dir, name: &Path, to: &Dir, copy: &Path) -> io::Result<()> {
+    let staged = from.symlink_metadata(name)?;
+    if staged.is_dir() {
+        to.create_dir(copy)?;
+        for item in from.read_dir(name)? {
+            let item = item?.file_name();
+            copy_tree(from, &name.join(&item), to, &copy.join(&item))?;
+        }
+        return Ok(());
+    }
+    if staged.is_symlink() {
+        return copy_link(from, name, to, copy);
+    }
+    let mut options = cap_std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut written = to.open_with(copy, &options)?;
+    io::copy(&mut readable(from, name)?, &mut written)?;
+    // The permissions were taken before `readable` may have changed them.
+    written.set_permissions(staged.permissions())?;
+    let modified = staged.modified()?.into_std();
+    written.into_std().set_times(std::fs::FileTimes::new().set_modified(modified))
+}
+
+/// Opens a staged file, which is ours, even if its permissions do not let us.
+fn readable(from: &Dir, name: &Path) -> io::Result<cap_std::fs::File> {
+    match from.open(name) {
+        #[cfg(unix)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            use cap_std::fs::PermissionsExt;
+            from.set_permissions(name, cap_std::fs::Permissions::from_mode(0o600))?;
+            from.open(name)
+        }
+        opened => opened,
+    }
+}
+
+#[cfg(unix)]
+fn copy_link(from: &Dir, name: &Path, to: &Dir, copy: &Path) -> io::Result<()> {
+    to.symlink_contents(from.read_link_contents(name)?, copy)
+}
+
+#[cfg(not(unix))]
+fn copy_link(_from: &Dir, _name: &Path, _to: &Dir, _copy: &Path) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "a symbolic link onto another volume"))
 }

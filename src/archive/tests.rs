@@ -268,10 +268,10 @@ fn selections_existing_files_and_force() {
         unpack(&bytes, pipe, &dest, &force).unwrap();
         assert_eq!(fs::read(at.join("one")).unwrap(), b"1");
         assert_eq!(fs::read(at.join("other")).unwrap(), b"kept");
-        // A directory is never replaced by a file.
+        // A directory is never replaced by a file, and that is said.
         fs::remove_file(at.join("one")).unwrap();
         fs::create_dir(at.join("one")).unwrap();
-        assert!(matches!(unpack(&bytes, pipe, &dest, &force), Err(Error::Exists(_))));
+        assert!(matches!(unpack(&bytes, pipe, &dest, &force), Err(Error::InTheWay { .. })));
         // Neither is the destination itself.
         fs::write(dir.path().join("file"), "").unwrap();
         let file = dir.path().join("file");
@@ -343,14 +343,14 @@ fn archives_appear_whole_or_not_at_all() {
 #[test]
 fn files_that_change_or_vanish_are_reported() {
     use super::pack::pack_found;
-    use super::walk::{Exclude, walk};
+    use super::walk::{Exclude, Own, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
     }
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
-    let walk = walk(&paths, &exclude, None, &Progress::default()).unwrap();
+    let walk = walk(&paths, &exclude, &Own::default(), &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();
     fs::write(dir.path().join("shrunk"), noise(5, 10)).unwrap();

@@ -81,7 +81,9 @@ pub(crate) fn unpack_archive(
     let contents = Contents::of(wanted.iter().copied());
     check_total(contents.total, &limits)?;
     let destination = Destination::open(dest)?;
-    if !options.force {
+    if options.force {
+        destination.check_kinds(&wanted)?;
+    } else {
         let mut last = "";
         for entry in &wanted {
             // Sorted, so one name's entries are nearly all together.
@@ -121,7 +123,7 @@ pub(crate) fn unpack_archive(
     for (original, entry) in contents.copies {
         extractor.copy_staged(original, entry)?;
     }
-    extractor.finish(options.force)
+    extractor.finish(options.force, &options.sources)
 }
 
 /// Unpacks an archive that arrives in order, such as from a pipe, into the directory `dest`.
@@ -188,7 +190,7 @@ pub fn unpack_reader(
         }
     }
     pipe.selection.check_met()?;
-    pipe.extractor.finish(options.force)
+    pipe.extractor.finish(options.force, &options.sources)
 }
 
 /// A chunk that outlives the section it was read from.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 
+use super::identity::FileId;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -35,17 +36,57 @@ pub(crate) enum FoundKind {
 pub(crate) struct Walk {
     pub(crate) found: Vec<Found>,
     pub(crate) skipped: Vec<(PathBuf, String)>,
+    /// The archive itself.
+    pub(crate) left_out: Vec<PathBuf>,
 }
 
-/// Finds everything at and below `paths` but what `exclude` leaves out, and but the file `output`,
-/// which is the archive itself.
+/// The file that the archive is written to, which is never packed into itself.
+#[derive(Debug, Default)]
+pub(crate) struct Own<'a> {
+    id: Option<&'a FileId>,
+    /// Its only name that counts, if it is about to be replaced: the file keeps its others, and
+    /// they are not the archive.
+    place: Option<PathBuf>,
+}
+
+impl<'a> Own<'a> {
+    pub(crate) fn new(id: Option<&'a FileId>, place: Option<&Path>) -> Self {
+        Own { id, place: place.and_then(|place| place.canonicalize().ok()) }
+    }
+
+    /// Fails if one of `paths` is the archive itself, under whatever name. Nothing is written yet.
+    pub(crate) fn check(&self, paths: &[PathBuf]) -> Result<()> {
+        let Some(own) = self.id else { return Ok(()) };
+        match paths.iter().find(|path| FileId::of_path(path).is_ok_and(|id| id == *own)) {
+            Some(path) => Err(Error::Usage(format!(
+                "{} is to be read and is the output as well: name another output",
+                path.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        self.id.is_some_and(|id| id.is_at(path))
+    }
+
+    /// Whether `path`, which is this file, is the name that will be the archive's.
+    fn is_named(&self, path: &Path) -> bool {
+        match &self.place {
+            Some(place) => path.canonicalize().is_ok_and(|path| path == *place),
+            None => true,
+        }
+    }
+}
+
+/// Finds everything at and below `paths` but what `exclude` leaves out, and but the archive itself.
 pub(crate) fn walk(
     paths: &[PathBuf],
     exclude: &Exclude,
-    output: Option<&Path>,
+    own: &Own<'_>,
     progress: &Progress,
 ) -> Result<Walk> {
-    let output = output.and_then(|path| path.canonicalize().ok());
+    own.check(paths)?;
     let mut walk = Walk::default();
     for root in paths {
         let prefix = stored_path(root)?;
@@ -54,7 +95,7 @@ pub(crate) fn walk(
         }
         // A missing or unreadable argument is a mistake; what is unreadable below is left out.
         root.symlink_metadata().map_err(|error| Error::io(root, error))?;
-        walk.below(root, &prefix, exclude, output.as_deref(), progress)?;
+        walk.below(root, &prefix, exclude, own, progress)?;
     }
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walk)
@@ -69,7 +110,7 @@ impl Walk {
         root: &Path,
         prefix: &str,
         exclude: &Exclude,
-        output: Option<&Path>,
+        own: &Own<'_>,
         progress: &Progress,
     ) -> Result<()> {
         let mut entries = WalkDir::new(root).follow_root_links(false).into_iter();
@@ -97,7 +138,13 @@ impl Walk {
             if path.is_empty() {
                 continue;
             }
-            if output.is_some_and(|output| is_same_file(entry.path(), output)) {
+            if own.is_at(entry.path()) {
+                if own.is_named(entry.path()) {
+                    self.left_out.push(entry.into_path());
+                } else {
+                    let why = "another name of the archive that is being replaced";
+                    self.skipped.push((entry.into_path(), why.into()));
+                }
                 continue;
             }
             policy::check_path(&path, System::HERE)?;
@@ -176,10 +223,6 @@ fn stored_path(path: &Path) -> Result<String> {
     Ok(stored)
 }
 
-fn is_same_file(path: &Path, output: &Path) -> bool {
-    path.file_name() == output.file_name() && path.canonicalize().is_ok_and(|path| path == output)
-}
-
 #[cfg(unix)]
 fn mode(metadata: &Metadata) -> u16 {
     use std::os::unix::fs::MetadataExt;
@@ -251,7 +294,7 @@ mod tests {
 
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
-        let walk = walk(paths, &exclude, None, &Progress::default())?;
+        let walk = walk(paths, &exclude, &Own::default(), &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }
 

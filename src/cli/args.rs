@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use llz::{Archive, Bound, EngineOptions, Error, Level, Limits, Result};
 
+use super::streams;
+
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Common {
@@ -137,11 +139,12 @@ impl Source {
     /// Opens the archive.
     pub fn open(&self) -> Result<Archive> {
         let limits = self.limits.limits();
+        streams::check_not_output([self.archive.as_path()])?;
         if self.archive != Path::new("-") {
             return Archive::open(&self.archive, limits);
         }
         let mut bytes = Vec::new();
-        let mut input = std::io::stdin().lock().take(limits.memory.saturating_add(1));
+        let mut input = streams::input()?.take(limits.memory.saturating_add(1));
         input.read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
         if bytes.len() as u64 > limits.memory {
             return Err(Error::Limit {

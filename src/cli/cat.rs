@@ -7,6 +7,7 @@ use llz::{Error, Result};
 use super::Status;
 use super::args::{ModelArg, Source};
 use super::session::Session;
+use super::streams;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +30,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    streams::check_output()?;
     let archive = args.source.open()?;
     let engine = args.source.engine(&args.model, session.threads);
-    let mut out = std::io::stdout().lock();
+    let mut out = streams::buffered_output()?;
     for path in &args.paths {
         archive.copy_file(path, &mut out, &engine, &session.progress)?;
     }

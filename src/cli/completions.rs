@@ -1,12 +1,10 @@
 //! `llz completions`
 
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
-use llz::{Error, Result};
+use llz::Result;
 
-use super::{Cli, Status};
+use super::{Cli, Status, streams};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +23,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Status> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "llz", &mut script);
-    std::io::stdout().write_all(&script).map_err(|e| Error::io("-", e))?;
+    streams::emit(&script)?;
     Ok(Status::Done)
 }

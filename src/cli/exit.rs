@@ -5,6 +5,7 @@ use std::path::Path;
 
 use llz::{Bound, Container, Error, Found};
 
+use super::streams::say;
 use super::terminal::escape;
 
 pub const FAILED: u8 = 1;
@@ -32,7 +33,7 @@ pub fn code(error: &Error) -> u8 {
         Error::Limit { .. } => LIMIT,
         Error::Unsafe { .. } => UNSAFE,
         Error::Model(_) | Error::ModelName { .. } => MODEL,
-        Error::Exists(_) => EXISTS,
+        Error::Exists(_) | Error::InTheWay { .. } => EXISTS,
         Error::Interrupted => INTERRUPTED,
         // Also whatever the library adds later: an error is never a success.
         _ => FAILED,
@@ -47,15 +48,15 @@ pub fn is_broken_pipe(error: &Error) -> bool {
 /// Prints what happened, to which file, and what to do about it. `subject` is the file meant by
 /// errors that name none.
 pub fn print(error: &Error, subject: Option<&Path>) {
-    eprintln!("llz: {}", escape(&describe(error, subject)));
+    say!("llz: {}", escape(&describe(error, subject)));
     if let Some(hint) = hint(error) {
-        eprintln!("hint: {hint}");
+        say!("hint: {hint}");
     }
 }
 
 fn describe(error: &Error, subject: Option<&Path>) -> String {
     let subject = subject.filter(|_| match error {
-        Error::Io { .. } | Error::Exists(_) | Error::Interrupted => false,
+        Error::Io { .. } | Error::Exists(_) | Error::InTheWay { .. } | Error::Interrupted => false,
         // Standard input has no part in a command line that makes no sense.
         Error::Usage(_) => subject != Some(Path::new("-")),
         _ => true,
@@ -97,6 +98,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Model(_) => Some(
             "llz model list shows the models here; others are given as --model FILE or installed",
         ),
+        Error::InTheWay { .. } => Some("move it away; nothing was changed"),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! `llz filter`
 
-use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Instant;
 
 use llz::stream::{Decoder, Encoder, Totals};
@@ -10,6 +10,7 @@ use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
 use super::report;
 use super::session::Session;
+use super::streams::{self, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +49,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         model: args.model.model.clone(),
         limits: args.limits.limits(),
     };
-    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let read = [Path::new("-")].into_iter().chain(args.model.model.as_deref());
+    streams::check_not_output(read)?;
+    let (input, output) = (streams::input()?, streams::output()?);
     let start = Instant::now();
     let totals = if args.decompress {
         let _watch = session.watch("decompressing");
@@ -69,7 +72,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     // A filter stays silent inside a pipeline unless it is asked.
     if session.verbose {
         let Totals { raw, coded } = totals;
-        eprintln!("{} in {}", report::sizes(raw, coded), report::speed(raw, start.elapsed()));
+        say!("{} in {}", report::sizes(raw, coded), report::speed(raw, start.elapsed()));
     }
     Ok(Status::Done)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Status;
 use super::args::Source;
 use super::report;
+use super::streams;
 use super::terminal::escape;
 
 const EXAMPLES: &str = "\
@@ -31,7 +32,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<Status> {
     let info = args.source.open()?.info();
-    let mut out = std::io::stdout().lock();
+    let mut out = streams::buffered_output()?;
     if args.json {
         report::print_json(&mut out, &as_json(&info))?;
     } else {

@@ -1,6 +1,6 @@
 //! `llz list`
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 
 use llz::model::hex;
 use llz::{Entry, EntryKind, Error, Result};
@@ -10,6 +10,7 @@ use super::Status;
 use super::args::Source;
 use super::report;
 use super::session::Session;
+use super::streams;
 use super::terminal::escape;
 
 const EXAMPLES: &str = "\
@@ -33,7 +34,7 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let archive = args.source.open()?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = streams::buffered_output()?;
     for entry in archive.entries() {
         if args.json {
             report::print_json(&mut out, &entry_json(entry))?;

@@ -1,13 +1,11 @@
 //! `llz man`
 
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use llz::{Error, Result};
 
-use super::{Cli, Status};
+use super::{Cli, Status, streams};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +30,7 @@ pub fn run(args: &Args) -> Result<Status> {
         command = page.name(format!("llz-{verb}").leak() as &'static str);
     }
     let page = page(command).map_err(|e| Error::io("-", e))?;
-    std::io::stdout().write_all(&page).map_err(|e| Error::io("-", e))?;
+    streams::emit(&page)?;
     Ok(Status::Done)
 }
 

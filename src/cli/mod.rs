@@ -14,10 +14,12 @@ mod model;
 mod pack;
 mod report;
 mod session;
+mod streams;
 mod terminal;
 mod test;
 mod unpack;
 
+use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use session::Session;
+use streams::say;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,25 +147,49 @@ impl Verb {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return answer(&refused),
+    };
     let session = Session::start(cli.common, cli.verb.may_be_killed());
     // A panic unwinds, so that temporary files go away; it is a bug, but still one exit code.
     let ran = catch_unwind(AssertUnwindSafe(|| cli.verb.run(&session)));
     let Ok(result) = ran else {
-        eprintln!("llz: an error inside llz; please report it with what is printed above");
+        say!("llz: an error inside llz; please report it with what is printed above");
         return exit::FAILED.into();
     };
+    exit_code(result, &cli.verb, &session)
+}
+
+fn exit_code(result: llz::Result<Status>, verb: &Verb, session: &Session) -> ExitCode {
     match result {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Skipped) => exit::SKIPPED.into(),
-        Err(error) if cli.verb.may_be_cut_off() && exit::is_broken_pipe(&error) => {
-            ExitCode::SUCCESS
-        }
+        Err(error) if verb.may_be_cut_off() && exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Whatever failed after Ctrl-C failed because of it, such as a pipe that broke.
             let stopped = session.progress.check().is_err();
             let error = if stopped { llz::Error::Interrupted } else { error };
-            exit::print(&error, cli.verb.subject());
+            exit::print(&error, verb.subject());
+            exit::code(&error).into()
+        }
+    }
+}
+
+/// Prints help or the version on standard output, or what is wrong with a command line on standard
+/// error.
+fn answer(refused: &clap::Error) -> ExitCode {
+    let code = u8::try_from(refused.exit_code()).unwrap_or(exit::USAGE);
+    if refused.use_stderr() || std::io::stdout().is_terminal() {
+        // In colour where that is wanted.
+        let _ = refused.print();
+        return code.into();
+    }
+    match streams::emit(refused.render().to_string()) {
+        Ok(()) => code.into(),
+        Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            exit::print(&error, None);
             exit::code(&error).into()
         }
     }

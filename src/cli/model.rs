@@ -13,6 +13,7 @@ use super::Status;
 use super::args::size;
 use super::report;
 use super::session::Session;
+use super::streams::{self, say};
 use super::terminal::escape;
 
 const EXAMPLES: &str = "\
@@ -83,25 +84,25 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             let memory = limit_memory.unwrap_or(Limits::default().memory);
             let limits = Limits { memory, ..Limits::default() };
             let model = installed::install(file, name.as_deref(), &limits)?;
-            say(session, &format!("{} → {}", model.name, model.path.display()));
+            tell(session, &format!("{} → {}", model.name, model.path.display()));
         }
         Verb::Remove { name } => {
             let model = installed::remove(name)?;
-            say(session, &format!("removed {}", model.path.display()));
+            tell(session, &format!("removed {}", model.path.display()));
         }
     }
     Ok(Status::Done)
 }
 
-fn say(session: &Session, line: &str) {
+fn tell(session: &Session, line: &str) {
     if !session.quiet {
-        eprintln!("llz: {}", escape(line));
+        say!("llz: {}", escape(line));
     }
 }
 
 fn list(as_json: bool) -> Result<()> {
     let installed = installed::installed()?;
-    let mut out = std::io::stdout().lock();
+    let mut out = streams::buffered_output()?;
     if as_json {
         let values = BUILT_IN.iter().map(built_in_json).chain(installed.iter().map(installed_json));
         for value in values {

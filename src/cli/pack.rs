@@ -1,7 +1,7 @@
 //! `llz pack`
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
 use super::report;
 use super::session::Session;
+use super::streams::{self, say};
 use super::terminal::escape;
 
 const EXAMPLES: &str = "\
@@ -68,8 +69,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let mut paths = args.paths.clone();
     if let Some(list) = &args.files_from {
         paths.extend(read_list(list)?);
+        if paths.is_empty() {
+            return Err(Error::Usage(format!("{} names nothing to pack", list_name(list))));
+        }
     }
     let output = match &args.output {
+        Some(output) if llz::archive::is_standard_output(output) => PathBuf::from("-"),
         Some(output) => output.clone(),
         None => default_output(&paths)?,
     };
@@ -83,16 +88,23 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         chunk_size: args.chunk_size,
         exclude: args.exclude.clone(),
         verify: args.verify,
+        output: None,
     };
+    if let Some(list) = &args.files_from {
+        check_list(list, &output)?;
+    }
+    if args.json && output != Path::new("-") {
+        streams::check_output()?;
+    }
     let start = Instant::now();
     let summary = if output == Path::new("-") {
         to_stdout(args, &paths, &options, session)?
     } else {
-        check_output(&output)?;
         let _watch = session.watch("packing");
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
     report::warn_skipped(session, &summary.skipped);
+    report::note_left_out(session, &summary.left_out);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -106,18 +118,19 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "seconds": took.as_secs_f64(),
             "chunks": report::codecs_json(&summary.chunks_by_codec),
             "skipped": report::skipped_json(&summary.skipped),
+            "left_out": summary.left_out.iter().map(|path| report::path_json(path)).collect::<Vec<_>>(),
         });
-        report::print_json(&mut std::io::stdout().lock(), &value)?;
+        report::print_json(&mut streams::output()?, &value)?;
     }
     if !session.quiet {
         let name = escape(&output.display().to_string());
         let what = report::entries(summary.files, summary.dirs, summary.symlinks);
         let sizes = report::sizes(summary.raw_bytes, summary.archive_bytes);
-        eprintln!("{name}: {what}, {sizes} in {}", report::speed(summary.raw_bytes, took));
+        say!("{name}: {what}, {sizes} in {}", report::speed(summary.raw_bytes, took));
     }
     if session.verbose {
         for line in report::codec_lines(&summary.chunks_by_codec) {
-            eprintln!("  {line}");
+            say!("  {line}");
         }
     }
     Ok(if summary.skipped.is_empty() { Status::Done } else { Status::Skipped })
@@ -132,16 +145,16 @@ fn to_stdout(
     if args.verify || args.json {
         return Err(Error::Usage("--verify and --json need a file to write to: -o FILE".into()));
     }
-    let mut out = std::io::stdout().lock();
+    let out = streams::output()?;
     if out.is_terminal() && !args.force {
         return Err(Error::Usage(
             "an archive is no use on a terminal: redirect it, or name a file with -o FILE".into(),
         ));
     }
     let _watch = session.watch("packing");
-    let summary = llz::pack(paths, &mut out, options, &session.progress)?;
-    out.flush().map_err(|e| Error::io("-", e))?;
-    Ok(summary)
+    let options = PackOptions { output: streams::output_id(), ..options.clone() };
+    // The writer is flushed when the archive ends.
+    llz::pack(paths, &mut BufWriter::new(out), &options, &session.progress)
 }
 
 /// `NAME.llz` in the current directory, for the one path that is packed.
@@ -163,22 +176,30 @@ fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
     Ok(PathBuf::from(output))
 }
 
-/// An archive appears by renaming, which would replace a device by a file.
-fn check_output(output: &Path) -> Result<()> {
-    match output.symlink_metadata() {
-        Ok(found) if !(found.is_file() || found.is_symlink() || found.is_dir()) => {
-            let name = output.display();
-            Err(Error::Usage(format!("{name} is not a regular file: use -o - and redirect")))
-        }
-        _ => Ok(()),
+/// Fails if the list would be replaced by the archive.
+fn check_list(list: &Path, output: &Path) -> Result<()> {
+    let written = match output == Path::new("-") {
+        true => streams::output_id(),
+        false => llz::FileId::of_path(output).ok(),
+    };
+    if written.is_some() && written == streams::id(list) {
+        let list = list_name(list);
+        return Err(Error::Usage(format!(
+            "{list} is to be read and is the output as well: name another output"
+        )));
     }
+    Ok(())
+}
+
+fn list_name(list: &Path) -> String {
+    if list == Path::new("-") { "standard input".into() } else { list.display().to_string() }
 }
 
 /// The paths listed in a file, one per line; empty lines mean nothing.
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut bytes = Vec::new();
     if list == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
+        streams::input()?.read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
     } else {
         bytes = std::fs::read(list).map_err(|e| Error::io(list, e))?;
     }

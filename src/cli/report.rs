@@ -8,6 +8,7 @@ use llz::{ChunkTally, Error, Result};
 use serde_json::{Value, json};
 
 use super::session::Session;
+use super::streams::say;
 use super::terminal::escape;
 
 /// A number of bytes in decimal units: `999 B`, `1.23 kB`, `45.6 MB`.
@@ -108,7 +109,18 @@ pub fn warn_skipped(session: &Session, skipped: &[(PathBuf, String)]) {
         return;
     }
     for (path, why) in skipped {
-        eprintln!("llz: skipped {}: {}", escape(&path.display().to_string()), escape(why));
+        say!("llz: skipped {}: {}", escape(&path.display().to_string()), escape(why));
+    }
+}
+
+/// Says that the archive was found in what is packed, and is not in itself.
+pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
+    if session.quiet {
+        return;
+    }
+    for path in left_out {
+        let path = escape(&path.display().to_string());
+        say!("llz: left out {path}: it is the archive itself");
     }
 }
 

@@ -12,6 +12,7 @@ use llz::Progress;
 
 use super::args::Common;
 use super::exit;
+use super::streams::say;
 
 /// How long work lasts before it gets a progress bar, and how often the bar is drawn.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -42,11 +43,11 @@ impl Session {
             }
             stopped.stop();
             if std::io::stderr().is_terminal() {
-                eprintln!("\nllz: stopping; once more to stop without cleaning up");
+                say!("\nllz: stopping; once more to stop without cleaning up");
             }
         };
         if let Err(error) = ctrlc::set_handler(handler) {
-            eprintln!("llz: Ctrl-C will not clean up: {error}");
+            say!("llz: Ctrl-C will not clean up: {error}");
         }
         let Common { threads, quiet, verbose } = common;
         Session { threads, quiet, verbose, progress }

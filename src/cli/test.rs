@@ -9,6 +9,7 @@ use super::Status;
 use super::args::{ModelArg, Source};
 use super::report;
 use super::session::Session;
+use super::streams::{self, say};
 use super::terminal::escape;
 
 /// Decode an archive and check every checksum, writing nothing
@@ -25,6 +26,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    if args.json {
+        streams::check_output()?;
+    }
     let start = Instant::now();
     let archive = args.source.open()?;
     let watch = session.watch("testing");
@@ -40,14 +44,14 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "raw_bytes": tested.raw_bytes,
             "seconds": took.as_secs_f64(),
         });
-        report::print_json(&mut std::io::stdout().lock(), &value)?;
+        report::print_json(&mut streams::output()?, &value)?;
     }
     if !session.quiet {
         let name = escape(&args.source.archive.display().to_string());
         let entries = report::count(tested.entries, "entry", "entries");
         let (size, speed) =
             (report::bytes(tested.raw_bytes), report::speed(tested.raw_bytes, took));
-        eprintln!("{name}: ok, {entries}, {size} in {speed}");
+        say!("{name}: ok, {entries}, {size} in {speed}");
     }
     Ok(Status::Done)
 }

@@ -10,6 +10,7 @@ use super::Status;
 use super::args::{LimitArgs, ModelArg};
 use super::report;
 use super::session::Session;
+use super::streams::{self, say};
 use super::terminal::escape;
 
 const EXAMPLES: &str = "\
@@ -49,6 +50,8 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let limits = args.limits.limits();
+    let sources = [Some(args.archive.as_path()), args.model.model.as_deref()];
+    let sources = sources.into_iter().flatten();
     let options = UnpackOptions {
         engine: EngineOptions {
             threads: session.threads,
@@ -58,12 +61,17 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         },
         limits,
         force: args.force,
+        sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
     };
+    if args.json {
+        streams::check_output()?;
+        streams::check_not_output([args.archive.as_path()])?;
+    }
     let start = Instant::now();
     let watch = session.watch("unpacking");
     let summary = if args.archive == Path::new("-") {
-        let mut input = std::io::stdin().lock();
+        let mut input = streams::input()?;
         llz::unpack_reader(&mut input, &args.directory, &options, &session.progress)?
     } else {
         let archive = Archive::open(&args.archive, limits)?;
@@ -81,12 +89,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "raw_bytes": raw_bytes,
             "seconds": took.as_secs_f64(),
         });
-        report::print_json(&mut std::io::stdout().lock(), &value)?;
+        report::print_json(&mut streams::output()?, &value)?;
     }
     if !session.quiet {
         let name = escape(&args.directory.display().to_string());
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
-        eprintln!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
+        say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
     Ok(Status::Done)
 }

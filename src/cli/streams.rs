@@ -1,0 +1,129 @@
+//! Standard input, output and error, without the mercies of Rust's own.
+//!
+//! Rust takes a closed or wrongly opened input for an empty one, lets writes to a closed or wrongly
+//! opened output succeed, and panics when standard error is full. Here reading and writing tell
+//! what went wrong, and what is said on standard error is lost in silence if it must be, so that
+//! the exit code stays true.
+
+use std::fmt::Arguments;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::path::Path;
+
+use llz::{Error, FileId, Result};
+
+use crate::early;
+
+/// Standard output, unbuffered: whoever writes little pieces buffers them.
+#[derive(Debug)]
+pub struct Output(#[cfg(unix)] std::fs::File, #[cfg(not(unix))] io::Stdout);
+
+/// Standard output; an error if it is closed.
+pub fn output() -> Result<Output> {
+    check_output()?;
+    #[cfg(unix)]
+    return own(io::stdout()).map(Output).map_err(|error| Error::io("-", error));
+    #[cfg(not(unix))]
+    Ok(Output(io::stdout()))
+}
+
+/// Standard output for small pieces. Flush it: only then is everything known to be written.
+pub fn buffered_output() -> Result<BufWriter<Output>> {
+    output().map(BufWriter::new)
+}
+
+/// Fails if standard output is closed. To be called before work whose result would be lost.
+pub fn check_output() -> Result<()> {
+    if early::was_closed(1) { Err(closed("standard output")) } else { Ok(()) }
+}
+
+/// Writes text or bytes to standard output, all of it.
+pub fn emit(bytes: impl AsRef<[u8]>) -> Result<()> {
+    let mut output = output()?;
+    output.write_all(bytes.as_ref()).and_then(|()| output.flush()).map_err(|e| Error::io("-", e))
+}
+
+/// Standard input; an error if it is closed.
+pub fn input() -> Result<impl Read> {
+    if early::was_closed(0) {
+        return Err(closed("standard input"));
+    }
+    #[cfg(unix)]
+    let input = own(io::stdin()).map_err(|error| Error::io("-", error))?;
+    #[cfg(not(unix))]
+    let input = io::stdin();
+    Ok(BufReader::new(input))
+}
+
+/// The file behind standard input, if it is one.
+pub fn input_id() -> Option<FileId> {
+    FileId::of_stream(io::stdin())
+}
+
+/// The file behind standard output, if it is one.
+pub fn output_id() -> Option<FileId> {
+    FileId::of_stream(io::stdout())
+}
+
+/// Fails if standard output is redirected to one of the files that are about to be read; `-` is
+/// standard input.
+pub fn check_not_output<'a>(read: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Some(output) = output_id() else { return Ok(()) };
+    for path in read {
+        if id(path).is_some_and(|id| id == output) {
+            let name = if path == Path::new("-") {
+                "standard input".into()
+            } else {
+                path.display().to_string()
+            };
+            return Err(Error::Usage(format!(
+                "{name} and standard output are the same file: name another output"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The file that is read when `path` is given; `-` is standard input.
+pub fn id(path: &Path) -> Option<FileId> {
+    if path == Path::new("-") { input_id() } else { FileId::of_path(path).ok() }
+}
+
+/// Says something to people on standard error. If it cannot be said it is lost: the exit code says
+/// what counts.
+pub fn say_line(what: Arguments<'_>) {
+    // In one piece, so that lines of several programs do not mix.
+    let _ = io::stderr().write_all(format!("{what}\n").as_bytes());
+}
+
+/// [`say_line`], with the arguments of `format!`.
+macro_rules! say {
+    ($($what:tt)*) => { $crate::cli::streams::say_line(format_args!($($what)*)) };
+}
+pub(crate) use say;
+
+fn closed(name: &str) -> Error {
+    Error::io(name, io::Error::new(io::ErrorKind::NotConnected, "it is closed"))
+}
+
+/// The same open file, with errors as they come.
+#[cfg(unix)]
+fn own(stream: impl std::os::fd::AsFd) -> io::Result<std::fs::File> {
+    stream.as_fd().try_clone_to_owned().map(std::fs::File::from)
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Output {
+    /// Whether somebody would see it.
+    pub fn is_terminal(&self) -> bool {
+        self.0.is_terminal()
+    }
+}
