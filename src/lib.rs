@@ -1,35 +1,72 @@
 //! llz predicts data with an RWKV language model and stores only the surprises.
+//!
+//! [`pack`] and [`Archive`] are for files and directories, [`encode`] and [`decode`] for messages, [`Encoder`] and
+//! [`Decoder`] for pipes. docs/ARCHITECTURE.md shows the rooms that the library consists of.
+//!
+//! # Features
+//!
+//! `cli` (the default) is the program. `fs` packs and unpacks trees of files. `encode` codes; without it the library
+//! is a decoder that needs no C compiler. `threads` uses several. `internals` makes the rooms public, without any
+//! promise, for the tools of this project.
 #![deny(unsafe_code)]
+// Rooms re-export some items for the tools alone.
+#![cfg_attr(not(feature = "internals"), allow(unused_imports))]
 #![warn(missing_docs)]
 
-pub mod archive;
-pub mod codec;
-pub mod coder;
-pub mod error;
-pub mod format;
-#[allow(unsafe_code)]
-pub mod kernel;
-pub mod limits;
-pub mod mixer;
-pub mod model;
-pub mod progress;
-pub mod stream;
+/// Rooms are private, except for the tools of this project.
+macro_rules! rooms {
+    ($($(#[$attribute:meta])* $room:ident;)*) => {
+        $(
+            $(#[$attribute])*
+            #[cfg(feature = "internals")]
+            pub mod $room;
+            $(#[$attribute])*
+            #[cfg(not(feature = "internals"))]
+            mod $room;
+        )*
+    };
+}
+
+mod error;
+mod limits;
+mod progress;
+mod stream;
+
+rooms! {
+    archive;
+    codec;
+    coder;
+    format;
+    #[allow(unsafe_code)]
+    kernel;
+    mixer;
+    model;
+    vocab;
+}
+
 #[allow(unsafe_code)]
 mod sys;
-pub mod vocab;
 
+pub use archive::{Archive, ChunkTally, Info, TestSummary};
+#[cfg(feature = "fs")]
 pub use archive::{
-    Archive, ChunkTally, FileId, Info, PackOptions, PackSummary, TestSummary, UnpackOptions,
-    UnpackSummary, pack, pack_to_path, unpack_reader,
+    FileId, PackOptions, PackSummary, UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
-pub use codec::{Engine, EngineOptions, Level};
+#[cfg(feature = "encode")]
+pub use codec::EncodeOptions;
+pub use codec::{DecodeOptions, Level};
 pub use error::{Container, Corruption, Error, Found, Result};
-pub use format::{Entry, EntryKind};
+pub use format::{CoderParams, Entry, EntryKind, ModelRef, Params};
 pub use limits::{Bound, Limits};
+pub use model::{BuiltInModels, Loaded as Model, ModelStore};
+#[cfg(feature = "fs")]
+pub use model::{Installed as InstalledModel, ModelFolder};
 pub use progress::Progress;
-pub use stream::{decode, encode};
+#[cfg(feature = "encode")]
+pub use stream::{Encoder, encode};
+pub use stream::{Decoder, Totals, decode};
 
 /// The examples of README.md, so that they are compiled with the tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "fs"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

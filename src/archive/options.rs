@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::identity::FileId;
-use crate::codec::EngineOptions;
-use crate::format::ModelRef;
-use crate::format::Params;
-use crate::limits::Limits;
+use crate::codec::EncodeOptions;
+use crate::format::{ModelRef, Params};
 
 /// How to pack.
 #[derive(Debug, Clone, Default)]
 pub struct PackOptions {
-    /// Level, threads, model and memory limit of the engine.
-    pub engine: EngineOptions,
-    /// Greatest number of raw bytes in one chunk; `None` is the level's own default.
-    pub chunk_size: Option<usize>,
+    /// Level, model, chunk size, threads and limits.
+    pub encode: EncodeOptions,
     /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any
     /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
     /// that is in it.
     pub exclude: Vec<String>,
+    /// Files that belong to what is read beside the paths, such as a model's: the output must be none of them.
+    pub also_read: Vec<PathBuf>,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
@@ -107,10 +105,6 @@ pub struct TestSummary {
 /// How to unpack.
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {
-    /// Threads, model and memory limit of the engine.
-    pub engine: EngineOptions,
-    /// Bounds on what the archive may make this program write.
-    pub limits: Limits,
     /// Replace existing files and merge into existing directories.
     pub force: bool,
     /// Unpack only these paths and what is below them; empty means everything.

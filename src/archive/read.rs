@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::decode::{self, Verifier, decode_files};
 use super::extract::check_total;
 use super::{Info, TestSummary, UnpackOptions, UnpackSummary, unpack};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
 use crate::sys::Map;
-use crate::{Container, EngineOptions, Error, Found, Limits, Progress, Result};
+use crate::codec::{DecodeOptions, Engine};
+use crate::{Container, Error, Found, Limits, Progress, Result};
 
 /// An archive that can be read at any place: a mapped file, or bytes in memory.
 ///
@@ -21,12 +23,12 @@ use crate::{Container, EngineOptions, Error, Found, Limits, Progress, Result};
 /// # std::fs::write(&notes, "To be, or not to be").unwrap();
 /// # let (options, progress) = (llz::PackOptions::default(), llz::Progress::default());
 /// # llz::pack_to_path(&[notes], &out, false, &options, &progress)?;
-/// let archive = llz::Archive::open(&out, llz::Limits::default())?;
+/// let archive = llz::Archive::open(&out, llz::DecodeOptions::default())?;
 /// for entry in archive.entries() {
 ///     println!("{:>9} {}", entry.size(), entry.path);
 /// }
 /// let path = &archive.entries()[0].path;
-/// let content = archive.read_file(path, &llz::EngineOptions::default(), &progress)?;
+/// let content = archive.read_file(path, &progress)?;
 /// assert_eq!(content, b"To be, or not to be");
 ///
 /// let into = dir.path().join("unpacked");
@@ -40,7 +42,9 @@ pub struct Archive {
     bytes: Bytes,
     layout: Layout,
     entries: Vec<Entry>,
-    limits: Limits,
+    options: DecodeOptions,
+    /// Prepared when the first chunk is decoded, and kept.
+    engine: OnceLock<Engine>,
 }
 
 #[derive(Debug)]
@@ -72,32 +76,32 @@ impl Deref for Bytes {
 impl Archive {
     /// Opens the archive at `path` by its index: chunks are neither read nor decoded. Fails with
     /// [`Error::Corrupt`], [`Error::Unsupported`] or [`Error::Limit`] if it cannot be trusted.
-    pub fn open(path: &Path, limits: Limits) -> Result<Self> {
-        Self::from(Bytes::Mapped(map(path)?), limits)
+    pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
+        Self::from(Bytes::Mapped(map(path)?), options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
-    pub fn from_bytes(bytes: Vec<u8>, limits: Limits) -> Result<Self> {
-        Self::from(Bytes::Owned(bytes), limits)
+    pub fn from_bytes(bytes: Vec<u8>, options: DecodeOptions) -> Result<Self> {
+        Self::from(Bytes::Owned(bytes), options)
     }
 
-    fn from(bytes: Bytes, limits: Limits) -> Result<Self> {
-        let layout = Layout::open(&bytes, &limits)?;
-        Ok(Self::with(bytes, layout, limits))
+    fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
+        let layout = Layout::open(&bytes, &options.limits)?;
+        Ok(Self::with(bytes, layout, options))
     }
 
-    fn with(bytes: Bytes, mut layout: Layout, limits: Limits) -> Self {
+    fn with(bytes: Bytes, mut layout: Layout, options: DecodeOptions) -> Self {
         let mut entries = layout.take_entries();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Archive { bytes, layout, entries, limits }
+        Archive { bytes, layout, entries, options, engine: OnceLock::new() }
     }
 
     /// Opens what is left of a truncated or damaged archive: everything completed before the first
     /// damage. The second value is that damage; `None` if there is none.
-    pub fn recover(path: &Path, limits: Limits) -> Result<(Self, Option<Error>)> {
+    pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Option<Error>)> {
         let map = map(path)?;
-        let (layout, damage) = format::recover(&map, path, limits)?;
-        Ok((Self::with(Bytes::Mapped(map), layout, limits), damage))
+        let (layout, damage) = format::recover(&map, path, options.limits)?;
+        Ok((Self::with(Bytes::Mapped(map), layout, options), damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -145,14 +149,14 @@ impl Archive {
     }
 
     /// Decodes everything and checks every section, checksum and hash, writing nothing.
-    pub fn test(&self, engine: &EngineOptions, progress: &Progress) -> Result<TestSummary> {
-        let mut reader = StreamReader::new(&*self.bytes, Path::new("archive"), self.limits)?;
+    pub fn test(&self, progress: &Progress) -> Result<TestSummary> {
+        let mut reader = StreamReader::new(&*self.bytes, Path::new("archive"), self.options.limits)?;
         while reader.next_event()?.is_some() {
             progress.check()?;
             self.bytes.release(reader.layout().offset());
         }
         let contents = Contents::of(self.entries.iter());
-        check_total(contents.total, &self.limits)?;
+        check_total(contents.total, self.limits())?;
         // Added, for this may follow packing.
         let todo: u64 = contents.distinct.iter().map(|entry| entry.size()).sum();
         progress.set_total(progress.total() + todo);
@@ -160,7 +164,7 @@ impl Archive {
             Verifier::new(entry).finish()?;
         }
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, engine, progress, |entry, bytes, is_last| {
+        self.decode(&contents.distinct, progress, |entry, bytes, is_last| {
             verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => verifier.finish(),
@@ -180,18 +184,17 @@ impl Archive {
         &self,
         path: &str,
         out: &mut dyn Write,
-        engine: &EngineOptions,
         progress: &Progress,
     ) -> Result<u64> {
         let entry = self
             .entry(path)
             .filter(|entry| is_file(entry))
             .ok_or_else(|| Error::Usage(format!("the archive has no file {path:?}")))?;
-        check_total(entry.size(), &self.limits)?;
+        check_total(entry.size(), self.limits())?;
         progress.set_total(entry.size());
         let mut verifier = Verifier::new(entry);
         let wanted: &[&Entry] = if entry.size() > 0 { &[entry] } else { &[] };
-        self.decode(wanted, engine, progress, |_, bytes, _| {
+        self.decode(wanted, progress, |_, bytes, _| {
             verifier.update(bytes);
             out.write_all(bytes).map_err(|error| Error::io("-", error))
         })?;
@@ -200,14 +203,9 @@ impl Archive {
     }
 
     /// One file's content.
-    pub fn read_file(
-        &self,
-        path: &str,
-        engine: &EngineOptions,
-        progress: &Progress,
-    ) -> Result<Vec<u8>> {
+    pub fn read_file(&self, path: &str, progress: &Progress) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.copy_file(path, &mut bytes, engine, progress)?;
+        self.copy_file(path, &mut bytes, progress)?;
         Ok(bytes)
     }
 
@@ -226,19 +224,34 @@ impl Archive {
 
     /// Hands on the bytes of distinct files piece by piece; see [`decode_files`].
     pub(crate) fn decode<'e>(
-        &self,
+        &'e self,
         files: &[&'e Entry],
-        engine: &EngineOptions,
         progress: &Progress,
         sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
+        let engine = || self.engine();
         decode_files(&self.bytes, &self.layout, files, engine, progress, sink, release)
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.
-    pub(crate) fn check_model(&self, engine: &EngineOptions) -> Result<()> {
-        decode::engine(&self.layout, engine).map(drop)
+    pub(crate) fn check_model(&self) -> Result<()> {
+        self.engine().map(drop)
+    }
+
+    /// The bounds it was opened under.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.options.limits
+    }
+
+    /// The engine for its chunks.
+    fn engine(&self) -> Result<&Engine> {
+        if self.engine.get().is_none() {
+            let engine = decode::engine(&self.layout, &self.options)?;
+            // Another thread may have been faster; both engines do the same.
+            _ = self.engine.set(engine);
+        }
+        self.engine.get().ok_or_else(|| Error::corrupt("no engine"))
     }
 }
 

@@ -1,20 +1,21 @@
 //! Unpacking, from an open archive or from a pipe.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use super::decode::{self, batch_size};
+use super::decode;
 use super::extract::{Extractor, Output, check_total};
 use super::policy::{System, Tree};
 use super::read::{Archive, Contents};
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
-use crate::codec::Engine;
-use crate::format::CodecId;
-use crate::format::{Chunk, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::codec::{DecodeOptions, Engine, Job};
+use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 /// What to unpack.
@@ -67,7 +68,7 @@ pub(crate) fn unpack_archive(
     options: &UnpackOptions,
     progress: &Progress,
 ) -> Result<UnpackSummary> {
-    let limits = options.limits;
+    let limits = *archive.limits();
     // All entries are judged, wanted or not: an archive with one unsafe name is not to be trusted.
     let entries = archive.entries();
     let judge = |folding| {
@@ -94,7 +95,7 @@ pub(crate) fn unpack_archive(
         }
     }
     if !contents.distinct.is_empty() {
-        archive.check_model(&options.engine)?;
+        archive.check_model()?;
     }
 
     let staging = Staging::create(destination)?;
@@ -108,7 +109,7 @@ pub(crate) fn unpack_archive(
         extractor.copy_from(std::io::empty(), entry)?;
     }
     let mut output: Option<Output> = None;
-    archive.decode(&contents.distinct, &options.engine, progress, |entry, bytes, is_last| {
+    archive.decode(&contents.distinct, progress, |entry, bytes, is_last| {
         let mut current = match output.take() {
             Some(output) => output,
             None => extractor.begin(entry)?,
@@ -140,8 +141,8 @@ pub(crate) fn unpack_archive(
 /// # let mut archive = Vec::new();
 /// # llz::pack(&[notes], &mut archive, &options, &progress)?;
 /// let into = dir.path().join("unpacked");
-/// let options = llz::UnpackOptions::default();
-/// let summary = llz::unpack_reader(&mut archive.as_slice(), &into, &options, &progress)?;
+/// let (decode, unpack) = (llz::DecodeOptions::default(), llz::UnpackOptions::default());
+/// let summary = llz::unpack_reader(&mut archive.as_slice(), &into, &decode, &unpack, &progress)?;
 /// assert_eq!(summary.raw_bytes, 19);
 /// # Ok(())
 /// # }
@@ -149,48 +150,87 @@ pub(crate) fn unpack_archive(
 pub fn unpack_reader(
     reader: &mut dyn Read,
     dest: &Path,
+    decode: &DecodeOptions,
     options: &UnpackOptions,
     progress: &Progress,
 ) -> Result<UnpackSummary> {
-    let limits = options.limits;
-    let mut sections = StreamReader::new(reader, Path::new("-"), limits)?;
+    let limits = decode.limits;
+    let sections = StreamReader::new(reader, Path::new("-"), limits)?;
     let staging = Staging::create(Destination::open(dest)?)?;
-    let mut pipe = Pipe {
+    let pipe = Pipe {
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),
         selection: Selection::new(&options.only),
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
-        engine: None,
-        waiting: Vec::new(),
+        in_work: VecDeque::new(),
         staged: HashMap::new(),
         options,
-        progress,
     };
-    loop {
-        progress.check()?;
-        match sections.next_event()? {
-            None => break,
-            Some(Event::Params) => {}
-            // What was decoded before the model was named did not need it.
-            Some(Event::Model) => {
-                pipe.decode_waiting()?;
-                pipe.engine = None;
-            }
-            Some(Event::Chunk(chunk)) => {
-                let chunk = OwnedChunk::from(chunk);
-                if pipe.engine.is_none() {
-                    pipe.engine = Some(decode::engine(sections.layout(), &options.engine)?);
-                }
-                pipe.chunk(chunk)?;
-            }
-            Some(Event::Entries(range)) => {
-                pipe.decode_waiting()?;
-                pipe.entries(sections.layout(), range)?;
-            }
-        }
+    let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
+    while let Some(chunk) = first_chunk(&sections, &pipe)? {
+        let engine = decode::engine(sections.borrow().layout(), decode)?;
+        decode_run(chunk, &engine, &sections, &pipe, progress)?;
     }
+    let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
     pipe.extractor.finish(options.force, &options.sources)
+}
+
+/// Goes on to the next chunk where none is in work. `None` at the archive's end.
+fn first_chunk<R: Read>(
+    sections: &RefCell<StreamReader<R>>,
+    pipe: &RefCell<Pipe<'_>>,
+) -> Result<Option<OwnedChunk>> {
+    loop {
+        let mut reader = sections.borrow_mut();
+        match reader.next_event()? {
+            None => return Ok(None),
+            Some(Event::Params | Event::Model) => {}
+            Some(Event::Chunk(chunk)) => return Ok(Some(chunk.into())),
+            Some(Event::Entries(range)) => pipe.borrow_mut().entries(reader.layout(), range)?,
+        }
+    }
+}
+
+/// Decodes chunks, from `first` on, until another model is named or the archive ends.
+fn decode_run<R: Read>(
+    first: OwnedChunk,
+    engine: &Engine,
+    sections: &RefCell<StreamReader<R>>,
+    pipe: &RefCell<Pipe<'_>>,
+    progress: &Progress,
+) -> Result<()> {
+    let mut first = Some(first);
+    let mut over = false;
+    engine.decode(
+        &mut || {
+            while !over {
+                let chunk = match first.take() {
+                    Some(chunk) => chunk,
+                    None => match sections.borrow_mut().next_event()? {
+                        Some(Event::Chunk(chunk)) => chunk.into(),
+                        Some(Event::Params) => continue,
+                        Some(Event::Entries(range)) => {
+                            pipe.borrow_mut().in_work.push_back(InWork::Entries(range));
+                            continue;
+                        }
+                        // What was sent before the model was named does not need it.
+                        Some(Event::Model) | None => {
+                            over = true;
+                            continue;
+                        }
+                    },
+                };
+                pipe.borrow_mut().in_work.push_back(InWork::Chunk { raw_crc: chunk.raw_crc });
+                let coded = Cow::Owned(chunk.coded);
+                return Ok(Some(Job { codec: chunk.codec, coded, raw_len: chunk.raw_len as usize }));
+            }
+            Ok(None)
+        },
+        &mut |raw| pipe.borrow_mut().decoded(sections.borrow().layout(), raw),
+        progress,
+    )?;
+    pipe.borrow_mut().take_entries(sections.borrow().layout())
 }
 
 /// A chunk that outlives the section it was read from.
@@ -208,46 +248,41 @@ impl From<Chunk<'_>> for OwnedChunk {
     }
 }
 
+/// Something that was read and waits for what was read before it.
+enum InWork {
+    Chunk { raw_crc: u32 },
+    /// Entries, by their place in the layout; their content lies in chunks read before.
+    Entries(Range<usize>),
+}
+
 /// What is known while an archive comes through a pipe.
 struct Pipe<'a> {
     tree: Tree,
     selection: Selection<'a>,
     spool: Spool,
     extractor: Extractor<'a>,
-    engine: Option<Engine>,
-    /// Chunks to be decoded together.
-    waiting: Vec<OwnedChunk>,
+    in_work: VecDeque<InWork>,
     /// Files whose content may have left the spool: place in the raw stream to number of entry.
     staged: HashMap<u64, usize>,
     options: &'a UnpackOptions,
-    progress: &'a Progress,
 }
 
 impl Pipe<'_> {
-    fn chunk(&mut self, chunk: OwnedChunk) -> Result<()> {
-        self.waiting.push(chunk);
-        let largest = self.waiting.iter().map(|chunk| chunk.raw_len).max().unwrap_or(1);
-        let limits = &self.options.engine.limits;
-        match &self.engine {
-            Some(engine) if self.waiting.len() < batch_size(engine, limits, largest) => Ok(()),
-            _ => self.decode_waiting(),
+    /// Takes in the next decoded chunk, and the entries that follow it.
+    fn decoded(&mut self, layout: &Layout, raw: Result<Vec<u8>>) -> Result<()> {
+        self.take_entries(layout)?;
+        if let Some(InWork::Chunk { raw_crc }) = self.in_work.pop_front() {
+            self.spool.push(&decode::check(raw, raw_crc)?)?;
         }
+        self.take_entries(layout)
     }
 
-    /// Decodes what is waiting onto the spool.
-    fn decode_waiting(&mut self) -> Result<()> {
-        let Some(engine) = &self.engine else { return Ok(()) };
-        let waiting = std::mem::take(&mut self.waiting);
-        let chunks: Vec<Chunk> = (waiting.iter())
-            .map(|chunk| Chunk {
-                codec: chunk.codec,
-                raw_len: chunk.raw_len,
-                raw_crc: chunk.raw_crc,
-                coded: &chunk.coded,
-            })
-            .collect();
-        for raw in decode::decode(engine, &chunks, self.progress)? {
-            self.spool.push(&raw)?;
+    /// Takes in the entries up to the next chunk.
+    fn take_entries(&mut self, layout: &Layout) -> Result<()> {
+        while let Some(InWork::Entries(range)) =
+            self.in_work.pop_front_if(|next| matches!(next, InWork::Entries(_)))
+        {
+            self.entries(layout, range)?;
         }
         Ok(())
     }

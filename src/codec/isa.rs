@@ -1,23 +1,15 @@
-//! Which instruction set an engine uses.
+//! The instruction set that an engine uses.
 
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 
-/// The environment variable that names an instruction set, so that tests can compare whole archives
-/// between them.
-const VARIABLE: &str = "LLZ_KERNEL";
-
-/// The instruction set that the environment asks for, or else the fastest of this machine.
-pub(super) fn chosen() -> Result<Isa> {
-    let name = std::env::var_os(VARIABLE).filter(|name| !name.is_empty());
-    name.map_or(Ok(Isa::detect()), |name| named(&name.to_string_lossy()))
-}
-
-fn named(name: &str) -> Result<Isa> {
+/// The instruction set of this name, or else the fastest of this machine.
+pub(super) fn chosen(name: Option<&str>) -> Result<Isa> {
+    let Some(name) = name else { return Ok(Isa::detect()) };
     Isa::from_name(name).ok_or_else(|| {
         let available: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
         let available = available.join(", ");
-        Error::Usage(format!("{VARIABLE}={name}: this machine can run {available}"))
+        Error::Usage(format!("no instruction set {name:?} here; this machine can run {available}"))
     })
 }
 
@@ -27,8 +19,8 @@ mod tests {
 
     #[test]
     fn a_name_this_machine_cannot_run_is_an_error_that_lists_those_it_can() {
-        assert_eq!(named("portable").unwrap(), Isa::portable());
-        match named("abacus") {
+        assert_eq!(chosen(Some("portable")).unwrap(), Isa::portable());
+        match chosen(Some("abacus")) {
             Err(Error::Usage(text)) => {
                 assert!(text.contains("abacus") && text.contains("portable"))
             }

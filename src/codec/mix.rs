@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use crate::coder::{Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::mixer::Mixer;
-use crate::progress::Progress;
 use crate::vocab::Vocabulary;
 
-use super::spell::spell;
+use super::binarise::code_token;
+use super::control::Control;
 
 static BYTES: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::of_bytes);
 
@@ -16,15 +16,15 @@ static BYTES: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::of_bytes);
 const STEP: usize = 4096;
 
 /// Codes `raw`.
-pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Result<Vec<u8>> {
+pub(super) fn encode(raw: &[u8], mut mixer: Mixer, control: Control<'_>) -> Result<Vec<u8>> {
     let mut encoder = Encoder::default();
     for piece in raw.chunks(STEP) {
-        progress.check()?;
+        control.check()?;
         for &byte in piece {
             // The 256 tokens in byte order: a byte is its own rank.
-            spell(
+            code_token(
                 &BYTES,
-                mixer,
+                &mut mixer,
                 |_| 0.0,
                 |node, p, _| {
                     let one = node.answer(u32::from(byte));
@@ -33,7 +33,7 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
                 },
             );
         }
-        progress.add(piece.len() as u64);
+        control.add(piece.len());
     }
     Ok(encoder.finish())
 }
@@ -42,20 +42,20 @@ pub(super) fn encode(raw: &[u8], mixer: &mut Mixer, progress: &Progress) -> Resu
 pub(super) fn decode(
     coded: &[u8],
     len: usize,
-    mixer: &mut Mixer,
-    progress: &Progress,
+    mut mixer: Mixer,
+    control: Control<'_>,
 ) -> Result<Vec<u8>> {
     let mut decoder = Decoder::new(coded);
     while mixer.bytes().len() < len {
-        progress.check()?;
+        control.check()?;
         let step = STEP.min(len - mixer.bytes().len());
         for _ in 0..step {
-            spell(&BYTES, mixer, |_| 0.0, |_, p, _| decoder.decode(p));
+            code_token(&BYTES, &mut mixer, |_| 0.0, |_, p, _| decoder.decode(p));
         }
-        progress.add(step as u64);
+        control.add(step);
     }
     if !decoder.is_finished() {
         return Err(Error::corrupt("a mix chunk has bytes to spare"));
     }
-    Ok(mixer.bytes().to_vec())
+    Ok(mixer.into_bytes())
 }

@@ -3,6 +3,8 @@
 //! Source: the range coder of G. N. N. Martin (1979) as used by LZMA, with finer probabilities:
 //! near-certain decisions are most of the stream.
 
+use std::borrow::Cow;
+
 /// Bits of a probability.
 pub const PROBABILITY_BITS: u32 = 22;
 /// Probability 1; valid probabilities are 1 to `ONE − 1`.
@@ -65,16 +67,6 @@ impl Encoder {
         }
     }
 
-    /// Bytes written so far, less the few still in the register.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether nothing was shifted out yet.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// The shortest bytes that decode to what was written, given that the decoder reads zeros
     /// beyond the end.
     pub fn finish(mut self) -> Vec<u8> {
@@ -102,13 +94,15 @@ impl Encoder {
 pub struct Decoder<'a> {
     code: u32,
     range: u32,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
+    /// Bytes read so far.
+    at: usize,
 }
 
 impl<'a> Decoder<'a> {
     /// Starts reading what [`Encoder::finish`] returned.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let mut decoder = Decoder { code: 0, range: u32::MAX, bytes };
+    pub fn new(bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        let mut decoder = Decoder { code: 0, range: u32::MAX, bytes: bytes.into(), at: 0 };
         for _ in 0..4 {
             decoder.code = (decoder.code << 8) | decoder.next();
         }
@@ -117,13 +111,9 @@ impl<'a> Decoder<'a> {
 
     #[inline]
     fn next(&mut self) -> u32 {
-        match self.bytes.split_first() {
-            Some((&byte, rest)) => {
-                self.bytes = rest;
-                u32::from(byte)
-            }
-            None => 0,
-        }
+        let byte = self.bytes.get(self.at).copied();
+        self.at += usize::from(byte.is_some());
+        byte.map_or(0, u32::from)
     }
 
     /// Reads a bit whose probability of being one is `p`/[`ONE`], 0 < p < [`ONE`].
@@ -147,7 +137,7 @@ impl<'a> Decoder<'a> {
 
     /// Whether every byte was read: a coded chunk has none to spare.
     pub fn is_finished(&self) -> bool {
-        self.bytes.is_empty()
+        self.at == self.bytes.len()
     }
 }
 

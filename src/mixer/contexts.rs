@@ -95,6 +95,11 @@ impl Past {
         &self.bytes
     }
 
+    /// The bytes seen, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Reserves room for a chunk.
     pub fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);

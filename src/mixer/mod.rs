@@ -209,6 +209,11 @@ impl Mixer {
         self.past.bytes()
     }
 
+    /// The bytes taken in, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.past.into_bytes()
+    }
+
     /// Hashes all contexts anew, if there are new bytes, and starts loading what they need.
     #[inline(always)]
     fn rehash(&mut self) {

@@ -7,33 +7,18 @@
 //!
 //! Source of the architecture: BlinkDL's RWKV-7 reference and Peng et al. (2025).
 
+use std::sync::Arc;
+
 use crate::kernel::matrix::{Matrix, Quantised};
 use crate::kernel::sparse::Sparse;
 use crate::kernel::wkv::{self, HEAD, Head, Memory};
 use crate::kernel::{Isa, vector};
 
-use super::crew::Lead;
+use super::language_model::Outputs;
 use super::stage::{INPUTS, PRODUCTS, Stage};
 use super::state::State;
-use super::weights::{ChannelMix, LowRank, Model, Norm, Shape, TimeMix};
-
-/// What a forward pass gives for each of its items.
-#[derive(Debug, Clone, Copy)]
-pub struct Outputs<'a> {
-    width: usize,
-    hidden: &'a [f32],
-    logits: &'a [f32],
-}
-
-impl<'a> Outputs<'a> {
-    /// Each item's hidden vector, as long as the model is wide, and its logits, one for every
-    /// token in byte order.
-    pub fn each(&self) -> impl Iterator<Item = (&'a [f32], &'a [f32])> {
-        let hidden = self.hidden.chunks_exact(self.width);
-        let size = self.logits.len() / hidden.len().max(1);
-        hidden.zip(self.logits.chunks_exact(size.max(1)))
-    }
-}
+use super::team::Team;
+use super::weights::{Layer, LowRank, Model, Norm, Shape, TimeMix};
 
 /// The last step of a forward pass: from hidden vectors to logits.
 #[derive(Debug)]
@@ -54,21 +39,21 @@ impl Unembedding {
     ///
     /// # Panics
     /// If there are more of them than the capacity.
-    pub fn run<'a>(&'a mut self, lead: &mut Lead<'_, '_>, hidden: &'a [f32]) -> Outputs<'a> {
-        let Shape { width, vocabulary, .. } = lead.model.shape;
+    pub fn run<'a>(&'a mut self, team: &mut Team, hidden: &'a [f32]) -> Outputs<'a> {
+        let Shape { width, vocabulary, .. } = team.model.shape;
         let n = hidden.len() / width;
         for (i, hidden) in hidden.chunks_exact(width).enumerate() {
-            self.quantised[0].set(lead.isa, i, hidden);
+            self.quantised[0].set(team.isa, i, hidden);
         }
-        lead.multiply(Stage::Head, &self.quantised, n, [&mut self.logits]);
-        Outputs { width, hidden, logits: &self.logits[..n * vocabulary] }
+        team.multiply(Stage::Head, &self.quantised, n, [&mut self.logits]);
+        Outputs::new(hidden, &self.logits[..n * vocabulary], n)
     }
 }
 
 /// A model and the working memory of its forward pass over up to `capacity` items; allocated once.
 #[derive(Debug)]
-pub struct Pass<'m, 'c> {
-    lead: Lead<'m, 'c>,
+pub struct Pass {
+    team: Team,
     capacity: usize,
     /// Residual stream, items × width.
     x: Vec<f32>,
@@ -93,14 +78,14 @@ pub struct Pass<'m, 'c> {
     head: Unembedding,
 }
 
-impl<'m, 'c> Pass<'m, 'c> {
-    /// A forward pass on the thread of `lead`, with its helpers if it has any.
-    pub fn new(lead: Lead<'m, 'c>, capacity: usize) -> Self {
-        let model = lead.model;
+impl Pass {
+    /// A forward pass on the thread of `team`, with its helpers if it has any.
+    pub fn new(team: Team, capacity: usize) -> Self {
+        let model = Arc::clone(&team.model);
         let Shape { width, inner, .. } = model.shape;
         let row = || vec![0.0; capacity * width];
         Pass {
-            lead,
+            team,
             capacity,
             x: row(),
             r: row(),
@@ -118,13 +103,18 @@ impl<'m, 'c> Pass<'m, 'c> {
             low_wide: Quantised::new(capacity, model.max_rank()),
             deep: Sparse::new(inner),
             hidden: vec![0.0; capacity * width],
-            head: Unembedding::new(model, capacity),
+            head: Unembedding::new(&model, capacity),
         }
     }
 
-    /// The most items one call may take.
-    pub fn capacity(&self) -> usize {
-        self.capacity
+    /// Bytes that [`Pass::new`] takes.
+    pub(super) fn bytes(model: &Model, capacity: usize) -> usize {
+        let Shape { width, inner, vocabulary, .. } = model.shape;
+        let ranks = 4 * model.max_rank();
+        // Nine rows of floats and six of bytes, the inner vector twice, the ranks, the head's input and output.
+        let floats = 9 * width + ranks + inner + vocabulary;
+        let quantised = 7 * width + ranks;
+        capacity * (size_of::<f32>() * floats + quantised) + 8 * inner
     }
 
     /// [`read`](Self::read), and what follows from it.
@@ -133,8 +123,8 @@ impl<'m, 'c> Pass<'m, 'c> {
     /// As `read`.
     pub fn run(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> Outputs<'_> {
         self.read(tokens, slots, states);
-        let hidden = &self.hidden[..tokens.len() * self.lead.model.shape.width];
-        self.head.run(&mut self.lead, hidden)
+        let hidden = &self.hidden[..tokens.len() * self.team.model.shape.width];
+        self.head.run(&mut self.team, hidden)
     }
 
     /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order. Gives the hidden vectors, items ×
@@ -143,7 +133,8 @@ impl<'m, 'c> Pass<'m, 'c> {
     /// # Panics
     /// If there are more items than the capacity, or a token or slot does not exist.
     pub fn read(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> &[f32] {
-        let (model, isa, n) = (self.lead.model, self.lead.isa, tokens.len());
+        let model = Arc::clone(&self.team.model);
+        let (isa, n) = (self.team.isa, tokens.len());
         assert!(n <= self.capacity && slots.len() == n);
         let width = model.shape.width;
         for (x, &token) in self.x.chunks_exact_mut(width).zip(tokens) {
@@ -155,9 +146,9 @@ impl<'m, 'c> Pass<'m, 'c> {
             let Norm { weight, bias } = &model.input_norm;
             vector::layer_norm(isa, &self.normed, weight, bias, model.inverse_width, x);
         }
-        for (index, layer) in model.layers.iter().enumerate() {
-            self.time_mix(index, &layer.time_norm, &layer.time, slots, states);
-            self.channel_mix(index, &layer.channel_norm, &layer.channel, slots, states);
+        for index in 0..model.layers.len() {
+            self.time_mix(&model, index, slots, states);
+            self.channel_mix(&model, index, slots, states);
         }
         let hidden = self.hidden.chunks_exact_mut(width);
         for (x, hidden) in self.x.chunks_exact(width).zip(hidden).take(n) {
@@ -169,13 +160,13 @@ impl<'m, 'c> Pass<'m, 'c> {
 
     fn time_mix(
         &mut self,
+        model: &Model,
         index: usize,
-        norm: &Norm,
-        mix: &TimeMix,
         slots: &[usize],
         states: &mut [State],
     ) {
-        let Lead { model, isa, .. } = self.lead;
+        let Layer { time_norm: norm, time: mix, .. } = &model.layers[index];
+        let isa = self.team.isa;
         let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].time_shift[index * width..][..width];
@@ -184,7 +175,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         let [decay, rate, gate, residual] = &mut self.low;
         let (r, k, v) = (&mut self.r, &mut self.k, &mut self.v);
         let outputs: [&mut [f32]; PRODUCTS] = [r, k, v, decay, rate, gate, residual];
-        self.lead.multiply(Stage::TimeIn(index), &self.wide, n, outputs);
+        self.team.multiply(Stage::TimeIn(index), &self.wide, n, outputs);
         let used = n * width;
 
         let low_wide = &mut self.low_wide;
@@ -236,7 +227,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         for (i, y) in self.g[..used].chunks_exact(width).enumerate() {
             self.wide[0].set(isa, i, y);
         }
-        self.lead.multiply(Stage::TimeOut(index), &self.wide[..1], n, [&mut self.r]);
+        self.team.multiply(Stage::TimeOut(index), &self.wide[..1], n, [&mut self.r]);
         vector::add(isa, &mut self.x[..used], &self.r[..used]);
     }
 
@@ -250,7 +241,7 @@ impl<'m, 'c> Pass<'m, 'c> {
         previous: &mut [f32],
         mixes: &[Vec<f32>],
     ) {
-        let (isa, width) = (self.lead.isa, previous.len());
+        let (isa, width) = (self.team.isa, previous.len());
         let x = &self.x[i * width..][..width];
         vector::layer_norm(isa, x, &norm.weight, &norm.bias, inverse_width, &mut self.normed);
         for (quantised, weight) in self.wide.iter_mut().zip(mixes) {
@@ -262,20 +253,20 @@ impl<'m, 'c> Pass<'m, 'c> {
 
     fn channel_mix(
         &mut self,
+        model: &Model,
         index: usize,
-        norm: &Norm,
-        mix: &ChannelMix,
         slots: &[usize],
         states: &mut [State],
     ) {
-        let Lead { model, isa, .. } = self.lead;
+        let Layer { channel_norm: norm, channel: mix, .. } = &model.layers[index];
+        let isa = self.team.isa;
         let (n, width) = (slots.len(), model.shape.width);
         for (i, &slot) in slots.iter().enumerate() {
             let previous = &mut states[slot].channel_shift[index * width..][..width];
             self.shift(i, norm, model.inverse_width, previous, std::slice::from_ref(&mix.mix));
         }
         let inner = model.shape.inner;
-        self.lead.multiply(Stage::ChannelIn(index), &self.wide[..1], n, [&mut self.inner]);
+        self.team.multiply(Stage::ChannelIn(index), &self.wide[..1], n, [&mut self.inner]);
         let outputs = self.r.chunks_exact_mut(width);
         for (x, y) in self.inner.chunks_exact_mut(inner).zip(outputs).take(n) {
             vector::relu_squared(isa, x);

@@ -4,8 +4,6 @@ use crate::kernel::scalar::ln;
 use crate::kernel::{Isa, vector};
 use crate::vocab::Node;
 
-use super::weights::Model;
-
 /// Integer frequencies of all tokens at one position, by rank.
 ///
 /// A token's decisions ask for some forty sums over ranges of them, so sums are kept only up to
@@ -18,11 +16,10 @@ pub struct Frequencies {
 }
 
 impl Frequencies {
-    /// Room for the vocabulary of `model`.
-    pub fn new(model: &Model, isa: Isa) -> Self {
-        let size = model.vocabulary().len();
-        let sums = vec![0; size / vector::SPAN + 1];
-        Frequencies { isa, each: vec![0; size], sums }
+    /// Room for a vocabulary of so many tokens.
+    pub fn new(tokens: usize, isa: Isa) -> Self {
+        let sums = vec![0; tokens / vector::SPAN + 1];
+        Frequencies { isa, each: vec![0; tokens], sums }
     }
 
     /// Takes in the logits of a position: one per token, by rank.

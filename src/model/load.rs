@@ -4,9 +4,8 @@
 //! here), and llz's own int8 files, whose matrices are I8 with a F32 `NAME.scale` per output row.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::Read;
-use std::path::Path;
+#[cfg(feature = "fs")]
+use std::{fs, io::Read, path::Path};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -16,8 +15,7 @@ use crate::kernel::matrix::{MAX_COLS, Matrix};
 use crate::kernel::scalar::{recip, round_to_i32};
 use crate::kernel::sparse::Columns;
 use crate::kernel::wkv::HEAD;
-use crate::limits::{Bound, Limits};
-use crate::vocab::{MAX_TOKENS, Tokenizer};
+use crate::vocab::{MAX_TOKENS, Vocabulary};
 
 use super::weights::{ChannelMix, Embedding, Layer, LowRank, Model, Norm, Shape, TimeMix};
 
@@ -182,29 +180,31 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// The bytes of a model file, which must fit the memory limit.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+/// The bytes of a model file of at most `limit` bytes.
+#[cfg(feature = "fs")]
+pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |error| Error::io(path, error);
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(limits.memory.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > limits.memory {
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
         return Err(Error::Limit {
             what: format!("the model file {}", path.display()),
-            limit: limits.memory,
-            bound: Bound::Memory,
+            limit,
+            bound: crate::limits::Bound::Memory,
         });
     }
     Ok(bytes)
 }
 
 impl Model {
-    /// Reads a model from the bytes of a safetensors file whose SHA-256 is `sha256`.
+    /// Reads a model from the bytes of a safetensors file whose SHA-256 is `sha256`, and the tokenizer in its
+    /// metadata as JSON.
     ///
     /// # Errors
     /// [`Error::Model`] naming the tensor that is missing, misshapen or not finite, or what is
     /// wrong with the tokenizer in the metadata.
-    pub fn from_safetensors(bytes: &[u8], sha256: [u8; 32]) -> Result<(Self, Tokenizer)> {
+    pub fn from_safetensors(bytes: &[u8], sha256: [u8; 32]) -> Result<(Self, String)> {
         let malformed = |e| Error::Model(format!("not a usable safetensors file: {e}"));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
         let tensors = Tensors { inner: SafeTensors::deserialize(bytes).map_err(malformed)? };
@@ -212,7 +212,7 @@ impl Model {
         let json = metadata
             .get("tokenizer")
             .ok_or_else(|| Error::Model("the metadata has no \"tokenizer\"".into()))?;
-        let (tokenizer, vocabulary, ranks) = Tokenizer::from_json(json).map_err(Error::Model)?;
+        let (vocabulary, ranks) = Vocabulary::from_tokenizer_json(json).map_err(Error::Model)?;
 
         let shape = shape(&tensors)?;
         if vocabulary.len() != shape.vocabulary {
@@ -256,7 +256,7 @@ impl Model {
             sha256,
             prior,
         };
-        Ok((model, tokenizer))
+        Ok((model, json.clone()))
     }
 }
 
@@ -317,13 +317,13 @@ fn half_to_f32(h: u16) -> f32 {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "fs")]
     #[test]
-    fn a_file_beyond_the_memory_limit_is_not_read() {
+    fn a_file_beyond_the_limit_is_not_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(1000).unwrap();
-        let limits = |memory| Limits { memory, ..Limits::default() };
-        assert_eq!(read(file.path(), &limits(1000)).unwrap().len(), 1000);
-        let error = read(file.path(), &limits(999)).unwrap_err();
-        assert!(matches!(error, Error::Limit { bound: Bound::Memory, .. }), "{error}");
+        assert_eq!(read(file.path(), 1000).unwrap().len(), 1000);
+        let error = read(file.path(), 999).unwrap_err();
+        assert!(matches!(error, Error::Limit { limit: 999, .. }), "{error}");
     }
 }

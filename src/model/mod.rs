@@ -1,22 +1,33 @@
-//! RWKV-7 language models: loading, quantisation, state and the forward pass.
-#![forbid(unsafe_code)]
+//! RWKV-7 language models: loading, quantisation, state and the forward pass; and the seam behind which other
+//! engines fit.
 
-mod crew;
-mod find;
 mod fingerprint;
+#[cfg(feature = "fs")]
+mod folder;
 mod forward;
 mod frequencies;
-pub mod installed;
+#[cfg(feature = "threads")]
+mod helpers;
+mod language_model;
 mod load;
+mod loaded;
 mod registry;
+mod rwkv7;
 mod stage;
 mod state;
+mod store;
+mod team;
 mod weights;
 
-pub use crew::{Crew, Lead};
-pub use find::{find, open};
-pub use forward::{Outputs, Pass, Unembedding};
+#[cfg(feature = "fs")]
+pub use folder::{Installed, ModelFolder};
+pub use forward::Pass;
 pub use frequencies::Frequencies;
-pub use registry::{BUILT_IN, BuiltIn, Loaded, NANO, SMALL, built_in, hex, known};
+pub use language_model::{Head, LanguageModel, Outputs, Schedule, Session, Trunk};
+pub use loaded::Loaded;
+pub use registry::{BUILT_IN, BuiltIn, NANO, SMALL, built_in, hex, known};
+pub use rwkv7::Rwkv7;
 pub use state::State;
-pub use weights::{Model, Shape};
+pub use store::{BuiltInModels, ModelStore};
+pub use team::Team;
+pub use weights::Model;

@@ -1,11 +1,9 @@
 //! The models that are part of the program.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::vocab::Tokenizer;
-
-use super::weights::Model;
+use super::loaded::Loaded;
 
 /// A model that is part of the program.
 #[derive(Debug)]
@@ -61,9 +59,6 @@ impl BuiltIn {
     }
 }
 
-/// A model with the tokenizer that belongs to it.
-pub type Loaded = Arc<(Model, Tokenizer)>;
-
 /// The built-in model of this name, loaded once per process.
 pub fn built_in(name: &str) -> Result<Loaded> {
     static LOADED: [OnceLock<Loaded>; BUILT_IN.len()] = [const { OnceLock::new() }; BUILT_IN.len()];
@@ -75,7 +70,7 @@ pub fn built_in(name: &str) -> Result<Loaded> {
         return Ok(loaded.clone());
     }
     let model = &BUILT_IN[index];
-    let loaded = Arc::new(Model::from_safetensors(model.bytes, model.sha256())?);
+    let loaded = Loaded::read(model.bytes, model.sha256())?;
     Ok(LOADED[index].get_or_init(|| loaded).clone())
 }
 
@@ -104,7 +99,8 @@ mod tests {
         for built in &BUILT_IN {
             let sha256 = hex(&Sha256::digest(built.bytes));
             assert_eq!(built.sha256, sha256, "write sha256: {sha256:?}");
-            let model = &super::built_in(built.name).unwrap().0;
+            let loaded = super::built_in(built.name).unwrap();
+            let model = loaded.model();
             let id = model.vocabulary().id();
             assert_eq!(built.tokenizer, id, "write tokenizer: {id:#04x?}");
             let found = model.fingerprint(crate::kernel::Isa::portable());
@@ -126,7 +122,8 @@ mod tests {
         for path in files.filter(|path| path.extension().is_some_and(|e| e == "safetensors")) {
             let bytes = std::fs::read(&path).unwrap();
             let sha256 = Sha256::digest(&bytes).into();
-            let (model, _) = Model::from_safetensors(&bytes, sha256).unwrap();
+            let loaded = Loaded::read(&bytes, sha256).unwrap();
+            let model = loaded.model();
             let row = format!(
                 "| `{}` | `{}` | `{}` | 0x{:016X} |",
                 path.file_stem().unwrap().display(),

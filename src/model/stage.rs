@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn shares_are_all_rows_once_and_about_equal() {
         let loaded = built_in(NANO.name).unwrap();
-        let model = &loaded.0;
+        let model = loaded.model();
         let stages = [
             Stage::TimeIn(0),
             Stage::TimeIn(1),

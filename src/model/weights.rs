@@ -122,6 +122,25 @@ impl Model {
         self.sha256
     }
 
+    /// Bytes it takes in memory, about: the packed matrices are nearly all of it.
+    pub fn bytes(&self) -> usize {
+        let pair = |p: &LowRank| p.down.bytes() + p.up.bytes();
+        let layers = self.layers.iter().map(|layer| {
+            let time = &layer.time;
+            let square = [&time.receptance, &time.key, &time.value, &time.output];
+            square.iter().map(|m| m.bytes()).sum::<usize>()
+                + [&time.decay, &time.rate, &time.gate].map(pair).iter().sum::<usize>()
+                + time.residual.as_ref().map_or(0, pair)
+                + layer.channel.key.bytes()
+                + layer.channel.value.bytes()
+        });
+        layers.sum::<usize>()
+            + self.embedding.rows.len()
+            + self.head.bytes()
+            + self.vocabulary.bytes()
+            + self.prior.as_ref().map_or(0, Vec::len)
+    }
+
     /// What the mixer learned offline beside this model, if the file carries it.
     pub fn prior(&self) -> Option<&[u8]> {
         self.prior.as_deref()

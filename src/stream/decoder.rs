@@ -1,12 +1,15 @@
 //! A stream to bytes. The input is not trusted: every length is checked before it is believed, and
 //! no byte is written before its checksum holds.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 
 use super::frame::Head;
 use super::profile::Profile;
 use super::{MAGIC, Totals, message};
-use crate::codec::{Engine, EngineOptions, Job};
+use crate::codec::{Engine, DecodeOptions, Job};
 use crate::error::{Container, Error, Found, Place, Result};
 use crate::format::{self, CodecId};
 use crate::limits::{Bound, Limits};
@@ -15,14 +18,14 @@ use crate::progress::Progress;
 /// Reads streams; keeps the model that the last one needed, so that it serves many messages.
 #[derive(Debug)]
 pub struct Decoder {
-    options: EngineOptions,
+    options: DecodeOptions,
     ready: Option<(Profile, Engine)>,
 }
 
 impl Decoder {
     /// A decoder. Of the options, `level` does not matter; `limits` bound what is decoded, and
     /// `model` is the file for streams that were made with one.
-    pub fn new(options: EngineOptions) -> Self {
+    pub fn new(options: DecodeOptions) -> Self {
         Decoder { options, ready: None }
     }
 
@@ -68,14 +71,17 @@ impl Decoder {
                 }
             };
             let engine = self.engine(profile)?;
-            let mut stream = Stream {
-                input: &mut input,
-                has_model: profile.model.is_some(),
+            let has_model = profile.model.is_some();
+            copy_stream(
+                engine,
+                &mut input,
                 head,
-                first: true,
-                crc: crc32fast::Hasher::new(),
-            };
-            while stream.copy_batch(engine, &limits, &mut totals, &mut output, progress)? {}
+                has_model,
+                &limits,
+                &mut totals,
+                &mut output,
+                progress,
+            )?;
         }
     }
 
@@ -87,7 +93,7 @@ impl Decoder {
             Some(ready) => ready,
             None => {
                 let model = profile.model.as_ref();
-                (profile, Engine::for_reading(self.options.clone(), profile.params, model)?)
+                (profile, Engine::for_decoding(&self.options, profile.params, model)?)
             }
         };
         Ok(&self.ready.insert(ready).1)
@@ -135,68 +141,100 @@ fn foreign(found: Found) -> Error {
     Error::Foreign { expected: Container::Stream, found }
 }
 
-/// One stream after its profile.
-struct Stream<'a, R> {
-    input: &'a mut R,
-    has_model: bool,
-    /// The head of the first frame and its size, where it was read with what came before.
+/// Decodes one stream after its profile. `head` is the head of its first frame and the bytes that it took, where it
+/// was read with the profile.
+fn copy_stream(
+    engine: &Engine,
+    input: &mut impl Read,
     head: Option<(Head, u64)>,
-    first: bool,
-    crc: crc32fast::Hasher,
+    has_model: bool,
+    limits: &Limits,
+    totals: &mut Totals,
+    output: &mut impl Write,
+    progress: &Progress,
+) -> Result<()> {
+    let raw_before = totals.raw;
+    let mut frames = Frames {
+        input,
+        head,
+        has_model,
+        limits,
+        first: true,
+        ended: false,
+        raw: raw_before,
+        coded: totals.coded,
+    };
+    // The checksums of the frames in work, each with the frame's place in the input.
+    let in_work: RefCell<VecDeque<(u32, u64)>> = RefCell::default();
+    let mut crc = crc32fast::Hasher::new();
+    let mut raw_total = raw_before;
+    engine.decode(
+        &mut || {
+            let at = frames.coded;
+            let Some((head, payload)) = frames.next()? else { return Ok(None) };
+            in_work.borrow_mut().push_back((head.crc, at));
+            let coded = Cow::Owned(payload);
+            Ok(Some(Job { codec: head.codec, coded, raw_len: head.raw_len }))
+        },
+        &mut |raw| {
+            let Some((expected, at)) = in_work.borrow_mut().pop_front() else { return Ok(()) };
+            let raw = raw.at("frame", at)?;
+            crc.update(&raw);
+            if crc.clone().finalize() != expected {
+                let error = Error::corrupt("decoded bytes do not match their checksum");
+                return Err(error.at("frame", at));
+            }
+            output.write_all(&raw).map_err(|e| Error::io("-", e))?;
+            raw_total += raw.len() as u64;
+            Ok(())
+        },
+        progress,
+    )?;
+    (totals.raw, totals.coded) = (raw_total, frames.coded);
+    Ok(())
 }
 
-impl<R: Read> Stream<'_, R> {
-    /// Decodes the next batch of frames. False after the last frame.
-    fn copy_batch(
-        &mut self,
-        engine: &Engine,
-        limits: &Limits,
-        totals: &mut Totals,
-        output: &mut impl Write,
-        progress: &Progress,
-    ) -> Result<bool> {
-        let mut frames: Vec<(Head, Vec<u8>)> = Vec::new();
-        let mut raw = 0;
-        // Frames of hostile sizes must not add up: a quarter of the memory, and at least one frame.
-        let enough = |count: usize, raw: u64| count >= engine.batch() || raw >= limits.memory / 4;
-        while frames.is_empty() || !enough(frames.len(), raw) {
-            progress.check()?;
-            let (head, size) = match self.head.take() {
-                Some(read) => read,
-                None => Head::read(self.input, self.first, limits).at("frame", totals.coded)?,
-            };
-            if head.codec == CodecId::Neural && !self.has_model {
-                return Err(Error::corrupt("a neural frame in a stream without a model"));
-            }
-            raw += head.raw_len as u64;
-            if totals.raw + raw > limits.total_bytes {
-                return Err(Error::Limit {
-                    what: "the decoded stream".into(),
-                    limit: limits.total_bytes,
-                    bound: Bound::TotalBytes,
-                });
-            }
-            let payload = head.read_payload(self.input).at("frame", totals.coded)?;
-            totals.coded += size + payload.len() as u64;
-            self.first = false;
-            frames.push((head, payload));
-            if head.last {
-                break;
-            }
+/// The frames of one stream, as they are read.
+struct Frames<'a, R> {
+    input: &'a mut R,
+    /// The head of the first frame and its size, where it was read with what came before.
+    head: Option<(Head, u64)>,
+    has_model: bool,
+    limits: &'a Limits,
+    first: bool,
+    /// Whether the last frame was read.
+    ended: bool,
+    /// Raw bytes of all frames read, and bytes of input.
+    raw: u64,
+    coded: u64,
+}
+
+impl<R: Read> Frames<'_, R> {
+    /// The next frame's head and payload; `None` after the last.
+    fn next(&mut self) -> Result<Option<(Head, Vec<u8>)>> {
+        if self.ended {
+            return Ok(None);
         }
-        let jobs: Vec<Job<'_>> = frames
-            .iter()
-            .map(|(head, coded)| Job { codec: head.codec, coded, raw_len: head.raw_len })
-            .collect();
-        let decoded = engine.decode(&jobs, progress)?;
-        for ((head, _), bytes) in frames.iter().zip(&decoded) {
-            self.crc.update(bytes);
-            if self.crc.clone().finalize() != head.crc {
-                return Err(Error::corrupt("decoded bytes do not match their checksum"));
-            }
-            output.write_all(bytes).map_err(|e| Error::io("-", e))?;
+        let at = self.coded;
+        let (head, size) = match self.head.take() {
+            Some(read) => read,
+            None => Head::read(self.input, self.first, self.limits).at("frame", at)?,
+        };
+        if head.codec == CodecId::Neural && !self.has_model {
+            let error = Error::corrupt("a neural frame in a stream without a model");
+            return Err(error.at("frame", at));
         }
-        totals.raw += raw;
-        Ok(frames.last().is_some_and(|(head, _)| !head.last))
+        self.raw += head.raw_len as u64;
+        if self.raw > self.limits.total_bytes {
+            return Err(Error::Limit {
+                what: "the decoded stream".into(),
+                limit: self.limits.total_bytes,
+                bound: Bound::TotalBytes,
+            });
+        }
+        let payload = head.read_payload(self.input).at("frame", at)?;
+        self.coded += size + payload.len() as u64;
+        (self.first, self.ended) = (false, head.last);
+        Ok(Some((head, payload)))
     }
 }

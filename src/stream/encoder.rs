@@ -1,11 +1,13 @@
-//! Bytes to a stream: whole batches of frames at a time, so that all threads and lanes have work.
+//! Bytes to a stream, frame by frame.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{Read, Write};
 
 use super::frame::Head;
 use super::profile::Profile;
 use super::{Totals, message};
-use crate::codec::{Engine, EngineOptions};
+use crate::codec::{EncodeOptions, Engine};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -16,10 +18,6 @@ const MIN_CHUNK: usize = 1 << 10;
 #[derive(Debug)]
 pub struct Encoder {
     engine: Engine,
-    /// Raw bytes per frame.
-    chunk_size: usize,
-    /// Raw bytes that are coded together.
-    batch_size: usize,
 }
 
 /// Whether the last frame says how long it is.
@@ -32,25 +30,20 @@ enum LastLength {
 }
 
 impl Encoder {
-    /// An encoder; `chunk_size` is the size of a frame in raw bytes, `None` for the level's own.
+    /// An encoder. The chunk size of the options is the size of a frame in raw bytes.
     ///
     /// # Errors
     ///
     /// [`Error::Model`] when the model cannot be used, [`Error::Usage`] for a chunk size below
     /// 1 KiB or above [`Limits::chunk_bytes`](crate::Limits::chunk_bytes).
-    pub fn new(options: EngineOptions, chunk_size: Option<usize>) -> Result<Self> {
-        let (most, memory) = (options.limits.chunk_bytes, options.limits.memory);
-        let engine = Engine::for_packing(options)?;
-        let chunk_size = chunk_size.unwrap_or_else(|| engine.default_chunk_size());
-        if chunk_size < MIN_CHUNK || chunk_size as u64 > most {
-            return Err(Error::Usage(format!(
-                "a chunk size of {chunk_size} is not between {MIN_CHUNK} and {most} bytes"
-            )));
+    pub fn new(options: EncodeOptions) -> Result<Self> {
+        let engine = Engine::for_encoding(&options)?;
+        match options.chunk_size {
+            Some(size) if size < MIN_CHUNK => {
+                Err(Error::Usage(format!("chunk size {size} is below {MIN_CHUNK} bytes")))
+            }
+            _ => Ok(Encoder { engine }),
         }
-        // Raw and coded bytes of a batch are in memory beside what the engine itself needs.
-        let share = usize::try_from(memory / 4).unwrap_or(usize::MAX);
-        let chunks = (share / chunk_size).clamp(1, engine.batch().max(1));
-        Ok(Encoder { engine, chunk_size, batch_size: chunks * chunk_size })
     }
 
     /// Encodes one message in the shortest form: nothing may follow it.
@@ -60,10 +53,10 @@ impl Encoder {
     /// Only those of the machine, such as memory or threads refused.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>> {
         if let Some(name) = message::Name::of(&self.profile())
-            && message.len() <= self.chunk_size
+            && message.len() <= self.engine.chunk_size()
         {
-            let coded = self.engine.encode(&[message], &Progress::default())?;
-            return Ok(coded.first().map_or_else(Vec::new, |coded| name.write(message, coded)));
+            let coded = self.engine.encode_one(message)?;
+            return Ok(name.write(message, coded.codec, coded.bytes()));
         }
         let mut coded = Vec::new();
         self.run(message, &mut coded, LastLength::Implied, &Progress::default())?;
@@ -77,7 +70,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] from either side (path `-`), [`Error::Interrupted`].
+    /// [`Error::Io`] from either side (path `-`), [`Error::Limit`] where the memory limit does not suffice for one
+    /// frame, [`Error::Interrupted`].
     pub fn compress(
         &self,
         input: impl Read,
@@ -98,74 +92,79 @@ impl Encoder {
         last_length: LastLength,
         progress: &Progress,
     ) -> Result<Totals> {
-        let mut batches = Batches::new(input, self.batch_size);
+        let mut pieces = Pieces { input, size: self.engine.chunk_size(), ahead: None, read: 0 };
+        // How many frames there are, once that is known: before the last of them is coded.
+        let frames: Cell<Option<usize>> = Cell::new(None);
+        let mut written = 0;
         let mut crc = crc32fast::Hasher::new();
         let mut totals = Totals { raw: 0, coded: 0 };
         let mut framed = Vec::new();
         self.profile().write(&mut framed);
-        loop {
-            progress.check()?;
-            let ends = batches.advance()?;
-            let mut chunks: Vec<&[u8]> = batches.current().chunks(self.chunk_size).collect();
-            if chunks.is_empty() {
-                // An empty stream still has one frame.
-                chunks.push(&[]);
-            }
-            let coded = self.engine.encode(&chunks, progress)?;
-            for (at, (chunk, coded)) in chunks.iter().zip(&coded).enumerate() {
-                crc.update(chunk);
-                let last = ends && at + 1 == chunks.len();
+        self.engine.encode(
+            &mut || {
+                if frames.get().is_some() {
+                    return Ok(None);
+                }
+                let (piece, is_last) = pieces.next()?;
+                frames.set(is_last.then_some(pieces.read));
+                Ok(Some(Cow::Owned(piece)))
+            },
+            &mut |coded| {
+                crc.update(&coded.raw);
+                written += 1;
+                let last = frames.get() == Some(written);
                 let implied = last && last_length == LastLength::Implied;
+                let bytes = coded.bytes();
                 let head = Head {
                     codec: coded.codec,
                     last,
-                    raw_len: chunk.len(),
-                    coded_len: (!implied).then_some(coded.bytes.len()),
+                    raw_len: coded.raw.len(),
+                    coded_len: (!implied).then_some(bytes.len()),
                     crc: crc.clone().finalize(),
                 };
                 head.write(&mut framed);
-                framed.extend_from_slice(&coded.bytes);
-                output.write_all(&framed).map_err(|e| Error::io("-", e))?;
-                totals.raw += chunk.len() as u64;
-                totals.coded += framed.len() as u64;
+                let write = |bytes: &[u8], output: &mut dyn Write| {
+                    output.write_all(bytes).map_err(|e| Error::io("-", e))
+                };
+                write(&framed, &mut output)?;
+                write(bytes, &mut output)?;
+                totals.raw += coded.raw.len() as u64;
+                totals.coded += (framed.len() + bytes.len()) as u64;
                 framed.clear();
-            }
-            if ends {
-                output.flush().map_err(|e| Error::io("-", e))?;
-                return Ok(totals);
-            }
-        }
+                Ok(())
+            },
+            progress,
+        )?;
+        output.flush().map_err(|e| Error::io("-", e))?;
+        Ok(totals)
     }
 }
 
-/// Reads batches of a fixed size, one byte ahead, so that the last one knows that it is.
-struct Batches<R> {
+/// Reads pieces of a fixed size, one byte ahead, so that the last one is known to be the last.
+struct Pieces<R> {
     input: R,
     size: usize,
-    /// The current batch, and behind it the byte that was read ahead.
-    buffer: Vec<u8>,
+    ahead: Option<u8>,
+    /// Pieces read so far.
+    read: usize,
 }
 
-impl<R: Read> Batches<R> {
-    fn new(input: R, size: usize) -> Self {
-        Batches { input, size, buffer: Vec::new() }
-    }
-
-    /// Replaces the current batch by the next one; true when nothing comes after it.
-    fn advance(&mut self) -> Result<bool> {
-        let ahead = self.buffer.get(self.size).copied();
-        self.buffer.clear();
-        self.buffer.extend(ahead);
-        let want = self.size + 1 - self.buffer.len();
+impl<R: Read> Pieces<R> {
+    /// The next piece, and whether nothing comes after it. An empty input has one empty piece.
+    fn next(&mut self) -> Result<(Vec<u8>, bool)> {
+        let mut piece = Vec::new();
+        piece.extend(self.ahead.take());
+        let want = self.size + 1 - piece.len();
         self.input
             .by_ref()
             .take(want as u64)
-            .read_to_end(&mut self.buffer)
+            .read_to_end(&mut piece)
             .map_err(|e| Error::io("-", e))?;
-        Ok(self.buffer.len() <= self.size)
-    }
-
-    fn current(&self) -> &[u8] {
-        &self.buffer[..self.buffer.len().min(self.size)]
+        self.read += 1;
+        let is_last = piece.len() <= self.size;
+        if !is_last {
+            self.ahead = piece.pop();
+        }
+        Ok((piece, is_last))
     }
 }

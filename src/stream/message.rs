@@ -7,7 +7,6 @@ use std::io::Read;
 
 use super::frame::{Head, Lead};
 use super::profile::{self, Profile};
-use crate::codec::Coded;
 use crate::error::Result;
 use crate::format::CodecId;
 use crate::limits::Limits;
@@ -27,15 +26,14 @@ impl Name {
     }
 
     /// The message with this payload.
-    pub fn write(&self, raw: &[u8], coded: &Coded) -> Vec<u8> {
-        let codec = coded.codec;
+    pub fn write(&self, raw: &[u8], codec: CodecId, coded: &[u8]) -> Vec<u8> {
         let mut out = vec![match codec {
             CodecId::Stored => STORED,
             _ => CODED | (codec as u8) << 4 | self.0,
         }];
         let (raw_len, crc) = (raw.len(), crc32fast::hash(raw));
         Head { codec, last: true, raw_len, coded_len: None, crc }.write_rest(&mut out);
-        out.extend_from_slice(&coded.bytes);
+        out.extend_from_slice(coded);
         out
     }
 }

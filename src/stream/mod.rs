@@ -47,18 +47,23 @@
 #![forbid(unsafe_code)]
 
 mod decoder;
+#[cfg(feature = "encode")]
 mod encoder;
 mod frame;
 mod message;
 pub mod profile;
 
+#[cfg(feature = "encode")]
 use std::sync::OnceLock;
 
-use crate::codec::EngineOptions;
+#[cfg(feature = "encode")]
+use crate::codec::EncodeOptions;
+use crate::codec::DecodeOptions;
 use crate::error::Result;
 use crate::limits::Limits;
 
 pub use decoder::Decoder;
+#[cfg(feature = "encode")]
 pub use encoder::Encoder;
 
 /// The first three bytes of every stream. No UTF-8 text starts with them, nor does an archive.
@@ -85,11 +90,12 @@ pub struct Totals {
 ///
 /// If the operating system refuses the memory or the threads that the coder needs.
 /// [`Encoder::encode`] returns an error instead.
+#[cfg(feature = "encode")]
 pub fn encode(message: &[u8]) -> Vec<u8> {
     static SHARED: OnceLock<Encoder> = OnceLock::new();
     SHARED
         .get_or_init(|| {
-            Encoder::new(EngineOptions::default(), None).expect("the built-in coder starts")
+            Encoder::new(EncodeOptions::default()).expect("the built-in coder starts")
         })
         .encode(message)
         .expect("coding in memory does not fail")
@@ -116,5 +122,5 @@ pub fn decode(coded: &[u8]) -> Result<Vec<u8>> {
 ///
 /// As [`decode`].
 pub fn decode_with(coded: &[u8], limits: Limits) -> Result<Vec<u8>> {
-    Decoder::new(EngineOptions { limits, ..EngineOptions::default() }).decode(coded)
+    Decoder::new(DecodeOptions::with_limits(limits)).decode(coded)
 }

@@ -1,11 +1,14 @@
 //! A vocabulary is a sorted list of byte strings; tokenizers cut bytes into them.
 #![forbid(unsafe_code)]
 
+mod byte_level;
+#[cfg(feature = "encode")]
 mod tokenizer;
 mod tree;
 
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "encode")]
 pub use tokenizer::Tokenizer;
 pub use tree::{Child, Node, Question, Tree};
 
@@ -100,6 +103,11 @@ impl Vocabulary {
             if self.token(mid) < bytes { lo = mid + 1 } else { hi = mid }
         }
         ((lo as usize) < self.len() && self.token(lo) == bytes).then_some(lo)
+    }
+
+    /// Bytes it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.len() * (size_of::<u32>() + size_of::<Node>())
     }
 
     /// The binary decisions that spell a token.

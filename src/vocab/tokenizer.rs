@@ -19,31 +19,18 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads a byte-level `tokenizer.json` and the vocabulary in it.
+    /// Reads a byte-level `tokenizer.json` for the vocabulary in it.
     ///
-    /// Returns the tokenizer, the vocabulary in byte order, and the rank of each id.
-    pub fn from_json(json: &str) -> Result<(Self, Vocabulary, Vec<u32>), String> {
+    /// # Errors
+    /// The reason in words.
+    pub fn from_json(json: &str) -> Result<Self, String> {
         let inner: tokenizers::Tokenizer = json.parse().map_err(|e| format!("tokenizer: {e}"))?;
-        let entries = inner.get_vocab(true);
-        let letters = byte_letters();
-        let mut tokens = vec![Vec::new(); entries.len()];
-        for (text, id) in &entries {
-            let slot = tokens
-                .get_mut(*id as usize)
-                .ok_or_else(|| format!("tokenizer: id {id} is beyond the vocabulary"))?;
-            *slot = text
-                .chars()
-                .map(|c| letters.get(c as usize).copied().flatten())
-                .collect::<Option<Vec<u8>>>()
-                .ok_or_else(|| format!("tokenizer: token {id} is not byte-level"))?;
-        }
-        let (vocabulary, ranks) =
-            Vocabulary::new(&tokens).map_err(|e| format!("tokenizer: {e}"))?;
+        let (vocabulary, ranks) = Vocabulary::from_tokenizer_json(json)?;
         let singles = (0..=255u8)
             .map(|b| vocabulary.rank(&[b]))
             .collect::<Option<Vec<u32>>>()
             .ok_or("tokenizer: a single byte is missing")?;
-        Ok((Tokenizer { inner, ranks: ranks.clone(), singles }, vocabulary, ranks))
+        Ok(Tokenizer { inner, ranks, singles })
     }
 
     /// Appends the ranks of tokens that spell `bytes`. Broken UTF-8 is spelled byte by byte.
@@ -84,21 +71,4 @@ fn piece_len(text: &str) -> usize {
         Some(at) if at > 0 => at,
         _ => (1..=PIECE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(text.len()),
     }
-}
-
-/// GPT-2's byte-level alphabet: the byte each letter stands for. Printable Latin-1 stands for
-/// itself; the other 68 bytes are written as the letters from U+0100 on.
-fn byte_letters() -> Vec<Option<u8>> {
-    let mut letters = vec![None; 256 + 68];
-    let mut next = 256;
-    for byte in 0..=255u8 {
-        let printable = matches!(byte, 33..=126 | 161..=172 | 174..=255);
-        if printable {
-            letters[usize::from(byte)] = Some(byte);
-        } else {
-            letters[next] = Some(byte);
-            next += 1;
-        }
-    }
-    letters
 }

@@ -1,13 +1,14 @@
-//! A token as a walk through the vocabulary's decisions, in step with the mixer.
+//! A token as a walk through the binary decisions of its vocabulary, in step with the mixer.
 
 use crate::mixer::Mixer;
 use crate::vocab::{Child, Node, Vocabulary};
 
-/// Walks from the first decision to a token and returns its rank. `answer` is told the decision,
-/// the probability of a one and the mixer that said so, and says (or learns) the answer. `logit` is
-/// what a language model makes of a decision: the log odds of a one, or 0.
+/// Walks from the first decision to a token and returns the token's rank.
+///
+/// `logit` gives the language model's log odds of a one at a decision, or 0 without a model. `answer` gets the
+/// decision, the probability of a one and the mixer, and returns the answer, which it knows or reads.
 #[inline]
-pub fn spell(
+pub fn code_token(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
     logit: impl Fn(&Node) -> f32,

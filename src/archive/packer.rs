@@ -1,0 +1,120 @@
+//! The flow of packing: the raw stream in, coded chunks and entries out.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::Path;
+
+use super::plan::plan;
+use super::policy::{System, Tree};
+use super::raw_stream::{Findings, RawStream, entry};
+use super::walk::{Found, Walk};
+use super::{PackOptions, PackSummary};
+use crate::codec::{Coded, Engine};
+use crate::format::{
+    Chunk, CodecId, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params, Writer,
+};
+use crate::{Error, Limits, Progress, Result};
+
+/// Packs what a walk has found.
+pub(super) fn pack_found<W: Write>(
+    walk: Walk,
+    out: W,
+    name: &Path,
+    options: &PackOptions,
+    progress: &Progress,
+) -> Result<PackSummary> {
+    let engine = Engine::for_encoding(&options.encode)?;
+    let chunk_size = engine.chunk_size();
+    let size = chunk_size as u32; // the engine holds it to 32 bits
+    check_names(&walk.found)?;
+    let plan = plan(&walk.found, u64::from(size), progress)?;
+    progress.set_total(plan.raw_len());
+    let params = Params {
+        level: options.encode.level.get(),
+        chunk_size: size,
+        grouping: GROUPING_BY_KIND,
+        coder: engine.coder(),
+        mixer: engine.params(),
+    };
+    let summary = PackSummary { skipped: walk.skipped, left_out: walk.left_out, ..PackSummary::default() };
+    let findings = RefCell::new(Findings { summary, ..Findings::default() });
+    let mut raw = RawStream::new(&walk.found, plan, chunk_size, &findings, progress);
+    let writer = Writer::new(out, name, params)?;
+    let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
+    engine.encode(
+        &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
+        &mut |coded| output.chunk(coded),
+        progress,
+    )?;
+    output.entries()?;
+    let archive_bytes = output.writer.finish()?;
+    drop(raw);
+    let mut summary = findings.into_inner().summary;
+    summary.archive_bytes = archive_bytes;
+    Ok(summary)
+}
+
+/// Refuses what unpacking would refuse: two entries of one name, entries below a file or link.
+fn check_names(found: &[Found]) -> Result<()> {
+    let limits = Limits { entries: u64::MAX, memory: u64::MAX, ..Limits::default() };
+    let mut tree = Tree::new(System::HERE, false, limits);
+    found.iter().try_for_each(|item| {
+        tree.add(&entry(item, [0; 32], 0, 0)).map_err(|error| match error {
+            Error::Unsafe { name, why } => Error::Usage(format!(
+                "{} would be stored as {name:?}: {why}",
+                item.source.display()
+            )),
+            other => other,
+        })
+    })
+}
+
+struct Output<'a, W> {
+    writer: Writer<W>,
+    engine: &'a Engine,
+    findings: &'a RefCell<Findings>,
+    /// Bytes of the raw stream written as chunks.
+    written: u64,
+}
+
+impl<W: Write> Output<'_, W> {
+    /// Writes a chunk, and the entries that are complete with it.
+    fn chunk(&mut self, mut coded: Coded<'_>) -> Result<()> {
+        if coded.codec == CodecId::Neural && !self.writer.has_model() {
+            // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
+            // This looks at one chunk alone, so that it depends on nothing but the content.
+            if coded.raw.len() - coded.bytes().len() <= MODEL_SECTION_LEN {
+                coded.store();
+            } else {
+                let model = self.engine.model_ref().ok_or_else(|| {
+                    Error::Model("the engine used a model that it cannot name".into())
+                })?;
+                self.writer.model(&model)?;
+            }
+        }
+        let (codec, raw_len) = (coded.codec, coded.raw.len());
+        let raw_crc = crc32fast::hash(&coded.raw);
+        // A chunk is at most as long as the chunk size, which fits 32 bits.
+        self.writer.chunk(Chunk { codec, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
+        self.written += raw_len as u64;
+        let mut findings = self.findings.borrow_mut();
+        let tally = findings.summary.chunks_by_codec.entry(codec.name()).or_default();
+        tally.add(raw_len, coded.bytes().len());
+        drop(findings);
+        self.entries()
+    }
+
+    /// Writes the entries whose content is complete.
+    fn entries(&mut self) -> Result<()> {
+        let mut findings = self.findings.borrow_mut();
+        while let Some(waiting) = findings.waiting.front() {
+            if waiting.end > self.written {
+                break;
+            }
+            self.writer.entry(&waiting.entry, waiting.copy)?;
+            findings.waiting.pop_front();
+        }
+        Ok(())
+    }
+}

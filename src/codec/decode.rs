@@ -1,0 +1,138 @@
+//! Coded chunks to raw bytes.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::format::{CodecId, zstd_frame};
+use crate::model::LanguageModel;
+use crate::progress::Progress;
+
+use super::control::Control;
+use super::engine::{Engine, Job};
+use super::lanes::{Decoding, Lockstep, lanes_of};
+use super::mix;
+use super::scheduler::{self, Jobs, Work};
+use super::token_coder::TokenCoder;
+
+/// Chunks that one worker decodes in lockstep.
+const LANES: usize = 4;
+
+impl Engine {
+    /// Decodes every job of `source` and hands the raw bytes to `sink`, in order. A chunk that does not decode is
+    /// an error in its place and costs itself only. The caller compares checksums.
+    ///
+    /// # Errors
+    /// Those of `source` and `sink`; [`Error::Limit`] where the memory limit does not suffice for one chunk;
+    /// [`Error::Interrupted`].
+    pub fn decode<'a>(
+        &self,
+        source: &mut dyn FnMut() -> Result<Option<Job<'a>>>,
+        sink: &mut dyn FnMut(Result<Vec<u8>>) -> Result<()>,
+        progress: &Progress,
+    ) -> Result<()> {
+        let worker = self.model.as_ref().map_or(0, |model| model.session_bytes(LANES));
+        let resources = self.resources(worker, 0)?;
+        scheduler::run(&DecodeWork::new(self), resources, source, sink, progress)
+    }
+
+    fn decode_without_model(&self, job: Job<'_>, control: Control<'_>) -> Result<Vec<u8>> {
+        let raw_len = job.raw_len;
+        let raw = match job.codec {
+            CodecId::Stored => job.coded.into_owned(),
+            CodecId::Zstd => zstd_frame::decompress(&job.coded, raw_len)
+                .ok_or_else(|| Error::corrupt("a zstd chunk does not decode"))?,
+            CodecId::Mix => {
+                return mix::decode(&job.coded, raw_len, self.mixer_without_model(raw_len), control);
+            }
+            CodecId::Neural => {
+                return Err(Error::corrupt("a neural chunk in data that names no model"));
+            }
+        };
+        if raw.len() != raw_len {
+            return Err(Error::corrupt("a chunk decodes to the wrong length"));
+        }
+        control.add(raw.len());
+        Ok(raw)
+    }
+}
+
+struct DecodeWork<'e, 'j> {
+    engine: &'e Engine,
+    /// The model where the parameters allow neural chunks.
+    model: Option<&'e Arc<dyn LanguageModel>>,
+    jobs: std::marker::PhantomData<fn(&'j ())>,
+}
+
+impl<'e> DecodeWork<'e, '_> {
+    fn new(engine: &'e Engine) -> Self {
+        let model = engine.model.as_ref().filter(|_| engine.profile.alone.is_some());
+        DecodeWork { engine, model, jobs: std::marker::PhantomData }
+    }
+}
+
+impl<'j> Work for DecodeWork<'_, 'j> {
+    type Job = Job<'j>;
+    type Done = Result<Vec<u8>>;
+
+    fn job_bytes(&self, job: &Job<'j>) -> u64 {
+        let len = job.raw_len;
+        let work = match (job.codec, self.model) {
+            (CodecId::Neural, Some(model)) => {
+                self.engine.token_coder(&**model).bytes(len) + model.lane_bytes()
+            }
+            (CodecId::Mix, _) => self.engine.mixer_bytes(len),
+            (CodecId::Neural, None) | (CodecId::Stored | CodecId::Zstd, _) => 0,
+        };
+        work + (job.coded.len() + len) as u64
+    }
+
+    fn done_bytes(&self, done: &Self::Done) -> u64 {
+        done.as_ref().map_or(0, |raw| raw.len() as u64)
+    }
+
+    fn lanes(&self) -> usize {
+        self.model.map_or(1, |model| lanes_of(&**model, LANES))
+    }
+
+    fn has_lanes(job: &Job<'j>) -> bool {
+        job.codec == CodecId::Neural && job.raw_len > 0
+    }
+
+    fn work(&self, jobs: &dyn Jobs<Job<'j>, Self::Done>, helpers: usize) -> Result<()> {
+        let control = jobs.control();
+        let coder = self.model.map(|model| self.engine.token_coder(&**model));
+        let mut lockstep = None;
+        while let Some((number, job)) = jobs.next() {
+            control.check()?;
+            let (Some(model), Some(coder), true) = (self.model, &coder, Self::has_lanes(&job))
+            else {
+                let done = self.engine.decode_without_model(job, control);
+                if matches!(done, Err(Error::Interrupted)) {
+                    return done.map(drop);
+                }
+                jobs.done(number, done);
+                continue;
+            };
+            let lane = |job: Job<'j>| Decoding {
+                raw_len: job.raw_len,
+                decoder: coder.decoder(job.coded, job.raw_len),
+            };
+            let lockstep = lockstep.get_or_insert_with(|| {
+                let helpers = if model.gains_from_helpers() { helpers } else { 0 };
+                Lockstep::new(model, self.engine.isa, LANES, helpers)
+            });
+            lockstep.add(number, lane(job));
+            loop {
+                if lockstep.has_room()
+                    && let Some((number, job)) = jobs.another()
+                {
+                    lockstep.add(number, lane(job));
+                }
+                if !lockstep.step(control, |number, done| jobs.done(number, done))? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

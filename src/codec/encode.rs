@@ -1,0 +1,276 @@
+//! Raw chunks to coded bytes: the smallest of the codecs that are worth a trial.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::format::CodecId;
+use crate::model::{LanguageModel, Schedule};
+use crate::progress::Progress;
+
+use super::choose::{Kind, kind};
+use super::control::Control;
+use super::engine::Engine;
+use super::lanes::{Encoding, Lockstep, lanes_of};
+use super::scheduler::{self, Jobs, Work};
+use super::token_coder::TokenCoder;
+use super::{mix, neural};
+
+/// Chunks up to this length that are not text are coded with the model, without it, and by zstd: a short look at
+/// them says little, and the trials cost little.
+const SHORT: usize = 8 << 10;
+
+/// Bytes that the tokenizer takes, with what it remembers of words. Measured as the difference in resident memory of
+/// packing one short text with and without a model's tokenizer.
+const TOKENIZER: u64 = 6 << 20;
+
+/// A chunk after coding.
+#[derive(Debug)]
+pub(crate) struct Coded<'a> {
+    /// The bytes before coding.
+    pub raw: Cow<'a, [u8]>,
+    /// How it was coded.
+    pub codec: CodecId,
+    /// The coded bytes; empty where the chunk is stored.
+    coded: Vec<u8>,
+}
+
+impl Coded<'_> {
+    /// The bytes to write.
+    pub fn bytes(&self) -> &[u8] {
+        if self.codec == CodecId::Stored { &self.raw } else { &self.coded }
+    }
+
+    /// Takes back the coding.
+    pub fn store(&mut self) {
+        (self.codec, self.coded) = (CodecId::Stored, Vec::new());
+    }
+
+    /// Takes `bytes` if they are fewer.
+    fn offer(&mut self, codec: CodecId, bytes: Vec<u8>) {
+        if bytes.len() < self.bytes().len() {
+            (self.codec, self.coded) = (codec, bytes);
+        }
+    }
+}
+
+impl Engine {
+    /// Codes every chunk of `source` and hands the results to `sink`, in order.
+    ///
+    /// # Errors
+    /// Those of `source` and `sink`; [`Error::Limit`] where the memory limit does not suffice for one chunk;
+    /// [`Error::Interrupted`].
+    pub fn encode<'a>(
+        &self,
+        source: &mut dyn FnMut() -> Result<Option<Cow<'a, [u8]>>>,
+        sink: &mut dyn FnMut(Coded<'a>) -> Result<()>,
+        progress: &Progress,
+    ) -> Result<()> {
+        let session = |model: &Arc<dyn LanguageModel>| {
+            model.session_bytes(neural::POSITIONS) + model.lane_bytes()
+        };
+        let worker = self.model.as_ref().map_or(0, session);
+        let fixed = if self.model.is_some() { TOKENIZER } else { 0 };
+        let resources = self.resources(worker, fixed)?;
+        scheduler::run(&EncodeWork::new(self), resources, source, sink, progress)
+    }
+
+    /// Codes one chunk.
+    ///
+    /// # Errors
+    /// As [`Engine::encode`].
+    pub fn encode_one<'a>(&self, raw: &'a [u8]) -> Result<Coded<'a>> {
+        let (mut source, mut coded) = (Some(Cow::Borrowed(raw)), None);
+        self.encode(
+            &mut || Ok(source.take()),
+            &mut |result| {
+                coded = Some(result);
+                Ok(())
+            },
+            &Progress::default(),
+        )?;
+        coded.ok_or_else(|| Error::corrupt("a chunk without a result"))
+    }
+
+    /// The tokens of a chunk.
+    fn tokens(&self, model: &dyn LanguageModel, raw: &[u8]) -> Result<Vec<u32>> {
+        let loaded = self.loaded.as_ref();
+        let loaded = loaded.ok_or_else(|| Error::Model("a model without a tokenizer".into()))?;
+        let mut tokens = Vec::new();
+        loaded.tokenizer()?.cut(model.vocabulary(), raw, &mut tokens);
+        Ok(tokens)
+    }
+}
+
+/// What is known about a chunk before any codec is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Look {
+    kind: Kind,
+    short: bool,
+}
+
+impl Look {
+    fn at(raw: &[u8]) -> Self {
+        Look { kind: kind(raw), short: raw.len() <= SHORT }
+    }
+
+    /// Whether the chunk is worth the model.
+    fn wants_model(self) -> bool {
+        self.kind == Kind::Text || self.short
+    }
+}
+
+struct EncodeWork<'e, 'j> {
+    engine: &'e Engine,
+    jobs: std::marker::PhantomData<fn(&'j ())>,
+}
+
+impl<'e> EncodeWork<'e, '_> {
+    fn new(engine: &'e Engine) -> Self {
+        EncodeWork { engine, jobs: std::marker::PhantomData }
+    }
+
+    /// Tries the codecs that use no model.
+    fn offer_without_model(
+        &self,
+        best: &mut Coded<'_>,
+        look: Look,
+        had_model: bool,
+        control: Control<'_>,
+    ) -> Result<()> {
+        if look.kind == Kind::Random && !look.short {
+            if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
+                best.offer(CodecId::Zstd, packed);
+            }
+            control.add(best.raw.len());
+            return Ok(());
+        }
+        if had_model && look.kind == Kind::Text {
+            return Ok(());
+        }
+        // What follows a trial of the model is the second trial of the same bytes.
+        let control = if had_model { control.uncounted() } else { control };
+        let mixer = self.engine.mixer_without_model(best.raw.len());
+        let mixed = mix::encode(&best.raw, mixer, control)?;
+        best.offer(CodecId::Mix, mixed);
+        if look.short {
+            // Of a few bytes that are skewed and nothing else, a plain Huffman code makes more than contexts do.
+            if let Ok(packed) = zstd::bulk::compress(&best.raw, 19) {
+                best.offer(CodecId::Zstd, packed);
+            }
+        }
+        Ok(())
+    }
+
+    /// One chunk after the other, each with many positions at a time.
+    fn work_by_chunks<'j>(
+        &self,
+        jobs: &dyn Jobs<Cow<'j, [u8]>, Coded<'j>>,
+        helpers: usize,
+    ) -> Result<()> {
+        let control = jobs.control();
+        let model = self.engine.model.as_ref();
+        let coder = model.map(|model| self.engine.token_coder(&**model));
+        while let Some((number, raw)) = jobs.next() {
+            control.check()?;
+            let look = Look::at(&raw);
+            let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+            let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
+            if let Some((model, coder)) = model {
+                let tokens = self.engine.tokens(&**model, &best.raw)?;
+                let len = best.raw.len();
+                let coded = {
+                    let isa = self.engine.isa;
+                    neural::encode(model, coder, isa, &tokens, len, helpers > 0, control)?
+                };
+                best.offer(CodecId::Neural, coded);
+            }
+            self.offer_without_model(&mut best, look, model.is_some(), control)?;
+            jobs.done(number, best);
+        }
+        Ok(())
+    }
+
+    /// Lanes in lockstep, as unpacking will do, for an engine with a fixed schedule.
+    fn work_by_lanes<'j>(
+        &self,
+        model: &Arc<dyn LanguageModel>,
+        jobs: &dyn Jobs<Cow<'j, [u8]>, Coded<'j>>,
+    ) -> Result<()> {
+        let control = jobs.control();
+        let coder = self.engine.token_coder(&**model);
+        let mut lockstep = Lockstep::new(model, self.engine.isa, 1, 0);
+        let mut begun: BTreeMap<usize, (Coded<'j>, Look)> = BTreeMap::new();
+        let mut waits = true;
+        loop {
+            while lockstep.has_room() {
+                let job = if waits { jobs.next() } else { jobs.another() };
+                let Some((number, raw)) = job else { break };
+                let look = Look::at(&raw);
+                let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+                if !look.wants_model() {
+                    self.offer_without_model(&mut best, look, false, control)?;
+                    jobs.done(number, best);
+                    continue;
+                }
+                let mut tokens = self.engine.tokens(&**model, &best.raw)?;
+                tokens.reverse();
+                let encoder = coder.encoder(best.raw.len());
+                lockstep.add(number, Encoding { encoder, tokens, model: &**model, len: 0 });
+                begun.insert(number, (best, look));
+                waits = false;
+            }
+            let mut finished = Vec::new();
+            let goes_on = lockstep.step(control, |number, done| finished.push((number, done)))?;
+            for (number, done) in finished {
+                let Some((mut best, look)) = begun.remove(&number) else { continue };
+                best.offer(CodecId::Neural, done?);
+                self.offer_without_model(&mut best, look, true, control)?;
+                jobs.done(number, best);
+            }
+            if !goes_on {
+                if waits {
+                    return Ok(());
+                }
+                waits = true;
+            }
+        }
+    }
+}
+
+impl<'j> Work for EncodeWork<'_, 'j> {
+    type Job = Cow<'j, [u8]>;
+    type Done = Coded<'j>;
+
+    fn job_bytes(&self, raw: &Self::Job) -> u64 {
+        let len = raw.len();
+        let work = match &self.engine.model {
+            // A token is at least one byte and takes four.
+            Some(model) => self.engine.token_coder(&**model).bytes(len) + 4 * len as u64,
+            None => self.engine.mixer_bytes(len),
+        };
+        work + 2 * len as u64
+    }
+
+    fn done_bytes(&self, done: &Self::Done) -> u64 {
+        (done.raw.len() + done.coded.len()) as u64
+    }
+
+    fn lanes(&self) -> usize {
+        self.engine.model.as_ref().map_or(1, |model| lanes_of(&**model, 1))
+    }
+
+    fn has_lanes(_: &Self::Job) -> bool {
+        true
+    }
+
+    fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()> {
+        match &self.engine.model {
+            Some(model) if matches!(model.schedule(), Schedule::Fixed { .. }) => {
+                self.work_by_lanes(model, jobs)
+            }
+            _ => self.work_by_chunks(jobs, helpers),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A model file that has been read: its weights, and the tokenizer that belongs to it.
+
+use std::sync::Arc;
+#[cfg(feature = "encode")]
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+#[cfg(feature = "encode")]
+use crate::vocab::Tokenizer;
+
+use super::registry::{built_in, known};
+use super::weights::Model;
+
+/// A language model, ready for use. Cloning it is cheap: all clones share one copy.
+#[derive(Debug, Clone)]
+pub struct Loaded(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    model: Arc<Model>,
+    #[cfg_attr(not(feature = "encode"), allow(dead_code))]
+    tokenizer_json: String,
+    #[cfg(feature = "encode")]
+    tokenizer: OnceLock<Tokenizer>,
+}
+
+impl Loaded {
+    /// The built-in model of this name (`nano` or `small`). It is prepared once per process.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if there is none.
+    pub fn built_in(name: &str) -> Result<Self> {
+        built_in(name)
+    }
+
+    /// A model from the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if they are not a model that llz can run.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let sha256: [u8; 32] = Sha256::digest(bytes).into();
+        match known(&sha256) {
+            Some(model) => built_in(model.name),
+            None => Self::read(bytes, sha256),
+        }
+    }
+
+    /// A model from a safetensors file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read, [`Error::Limit`] for one that is too long, and as
+    /// [`Loaded::from_bytes`].
+    #[cfg(feature = "fs")]
+    pub fn open(path: &std::path::Path, limit: u64) -> Result<Self> {
+        Self::from_bytes(&super::load::read(path, limit)?)
+    }
+
+    /// A model from the bytes of a safetensors file with this SHA-256.
+    pub(super) fn read(bytes: &[u8], sha256: [u8; 32]) -> Result<Self> {
+        let (model, tokenizer_json) = Model::from_safetensors(bytes, sha256)?;
+        Ok(Loaded(Arc::new(Inner {
+            model: Arc::new(model),
+            tokenizer_json,
+            #[cfg(feature = "encode")]
+            tokenizer: OnceLock::new(),
+        })))
+    }
+
+    /// The weights.
+    pub(crate) fn model(&self) -> &Arc<Model> {
+        &self.0.model
+    }
+
+    /// The tokenizer. Only packing needs it, so it is prepared when it is first asked for.
+    #[cfg(feature = "encode")]
+    pub(crate) fn tokenizer(&self) -> Result<&Tokenizer> {
+        let Inner { tokenizer, tokenizer_json, .. } = &*self.0;
+        if tokenizer.get().is_none() {
+            let new = Tokenizer::from_json(tokenizer_json).map_err(Error::Model)?;
+            // Another thread may have been faster; both made the same.
+            _ = tokenizer.set(new);
+        }
+        tokenizer.get().ok_or_else(|| Error::Model("the tokenizer is gone".into()))
+    }
+
+    /// The name in the file's metadata. It is for people and proves nothing.
+    pub fn name(&self) -> &str {
+        self.0.model.name()
+    }
+
+    /// SHA-256 of the model file, which names it in archives.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.0.model.sha256()
+    }
+}
