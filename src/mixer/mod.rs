@@ -26,7 +26,7 @@ use std::sync::LazyLock;
 
 use crate::coder::ONE;
 use crate::kernel::Isa;
-use crate::kernel::blend::{MAX_SETS, dot_sets, squash8, train_sets};
+use crate::kernel::mixing::{MAX_SETS, dot_sets, squash8, train_sets};
 use crate::kernel::scalar::clamp;
 use crate::vocab::{Node, Question};
 

@@ -41,7 +41,7 @@ pub struct Profile {
     pub id: u8,
     /// The byte contexts, hashed; at most [`super::MAX_CONTEXTS`].
     pub contexts: &'static [Context],
-    /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
+    /// The first layer's weight sets; at most [`crate::kernel::mixing::MAX_SETS`].
     pub sets: &'static [Selector],
     /// Whether each context also offers how far its probability is from even.
     pub lean: bool,

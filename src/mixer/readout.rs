@@ -7,7 +7,7 @@
 //! Source: dynamic evaluation (Mikolov et al. 2010; Krause et al. 2018), here of the output layer
 //! alone, over binary decisions instead of tokens.
 
-use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
+use crate::kernel::mixing::{MAX_SETS, dot_sets, train_sets};
 use crate::kernel::scalar::recip;
 use crate::kernel::{Isa, prefetch_all, vector};
 
