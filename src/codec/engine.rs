@@ -108,7 +108,7 @@ impl Engine {
             }
             _ => Prior::plain(profile),
         };
-        let alone_prior = Prior::built_in(profile.alone.unwrap_or(profile));
+        let alone_prior = Prior::built_in(profile.without_model.unwrap_or(profile));
         let isa = isa::chosen()?;
         Ok(Engine { options, isa, pool, params, profile, model, prior, alone_prior })
     }
@@ -267,7 +267,7 @@ impl Engine {
 
     /// A mixer for a chunk of contexts alone.
     fn mixer(&self, len: usize) -> Mixer {
-        let profile = self.profile.alone.unwrap_or(self.profile);
+        let profile = self.profile.without_model.unwrap_or(self.profile);
         Mixer::new(self.isa, profile, &self.alone_prior, len, self.params.table_bits)
     }
 
@@ -275,7 +275,7 @@ impl Engine {
     fn mixer_around(&self, model: &Model, len: usize) -> Mixer {
         let (tokens, width) = readout_size(model);
         Mixer::new(self.isa, self.profile, &self.prior, len, self.params.table_bits)
-            .with_readout(tokens, width)
+            .with_dynamic_head(tokens, width)
     }
 
     /// Decodes every job, in the order given. The caller checks the checksums.
@@ -297,7 +297,7 @@ impl Engine {
                 let loaded = self.model.as_ref().ok_or_else(|| {
                     Error::corrupt("a neural chunk in an archive that names no model")
                 })?;
-                if self.profile.alone.is_none() {
+                if self.profile.without_model.is_none() {
                     return Err(Error::corrupt("a neural chunk in an archive of contexts alone"));
                 }
                 let threads = self.pool.current_num_threads();
