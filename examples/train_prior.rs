@@ -194,7 +194,7 @@ fn neural(
     let width = item.hidden.len() / item.tokens.len().max(1);
     let mut mixer = Mixer::new(kernel::Isa::detect(), profile, prior, len, 24);
     if corrected {
-        mixer = mixer.with_readout(v.len(), width);
+        mixer = mixer.with_dynamic_head(v.len(), width);
     }
     let (mut bits, at) = (0.0, std::cell::Cell::new(0));
     let vectors = item.hidden.chunks_exact(width.max(1));
@@ -261,7 +261,7 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     let (v, isa) = (model.vocabulary(), kernel::Isa::detect());
     let len = ranks.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer =
-        Mixer::new(isa, &NEURAL, prior, len, 24).with_readout(v.len(), model.shape().width);
+        Mixer::new(isa, &NEURAL, prior, len, 24).with_dynamic_head(v.len(), model.shape().width);
     let mut said = Vec::with_capacity(32 * ranks.len());
     read_along(model, first, ranks, |token, hidden, frequencies| {
         mixer.begin_token(hidden);
@@ -269,7 +269,7 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
         spell(v, &mut mixer, logit, |node, _, mixer| {
             // A sure decision follows the model alone.
             let by_itself = logit(node);
-            let (x, by_model) = mixer.pull().unwrap_or((by_itself, 1.0));
+            let (x, by_model) = mixer.gradient().unwrap_or((by_itself, 1.0));
             let rest = x - by_model * by_itself.clamp(-CLIP, CLIP);
             let one = node.answer(token);
             let right = if one { rest } else { -rest };
@@ -357,8 +357,8 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     let mixed = stored(dir, loaded.0.name(), shipped, &NEURAL)?;
     let full = stored(dir, "mix-3", FULL.prior, &FULL)?;
     let fast = stored(dir, "mix-4", FAST.prior, &FAST)?;
-    let unrefined = Box::leak(Box::new(Profile { refinements: 0, ..NEURAL }));
-    let never_sure = Box::leak(Box::new(Profile { sure: false, ..NEURAL }));
+    let without_apm = Box::leak(Box::new(Profile { apm_stages: 0, ..NEURAL }));
+    let no_bypass = Box::leak(Box::new(Profile { bypass: false, ..NEURAL }));
     let items = read(cache)?;
     println!(
         "| | raw | fast contexts | contexts | model | mixed, model not corrected | mixed, not refined \
@@ -376,8 +376,8 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
             plain(&raw, &FULL, &full).0,
             model_alone(item, v),
             neural(item, v, &NEURAL, &mixed, false).0,
-            neural(item, v, unrefined, &mixed, true).0,
-            neural(item, v, never_sure, &mixed, true).0,
+            neural(item, v, without_apm, &mixed, true).0,
+            neural(item, v, no_bypass, &mixed, true).0,
             neural(item, v, &NEURAL, &mixed, true).0,
         ];
         row(&item.name, raw.len(), &costs);

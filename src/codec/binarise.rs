@@ -29,7 +29,7 @@ pub fn code_token(
                 let one = answer(node, p, mixer);
                 at = node.child(one);
                 if let Child::Node(next) = at {
-                    mixer.expect(tree.node(next));
+                    mixer.prefetch(tree.node(next));
                 }
                 mixer.update(one);
             }

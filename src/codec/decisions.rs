@@ -27,7 +27,7 @@ pub(super) struct Decisions<'a> {
 impl Decisions<'_> {
     fn mixer(&self, raw_len: usize) -> Mixer {
         Mixer::new(self.isa, self.profile, self.prior, raw_len, self.table_bits)
-            .with_readout(self.vocabulary.len(), self.hidden_width)
+            .with_dynamic_head(self.vocabulary.len(), self.hidden_width)
     }
 }
 

@@ -65,7 +65,7 @@ struct DecodeWork<'e, 'j> {
 
 impl<'e> DecodeWork<'e, '_> {
     fn new(engine: &'e Engine) -> Self {
-        let model = engine.model.as_ref().filter(|_| engine.profile.alone.is_some());
+        let model = engine.model.as_ref().filter(|_| engine.profile.without_model.is_some());
         DecodeWork { engine, model, jobs: std::marker::PhantomData }
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
             }
             _ => Prior::plain(profile),
         };
-        let prior_without_model = Prior::built_in(profile.alone.unwrap_or(profile));
+        let prior_without_model = Prior::built_in(profile.without_model.unwrap_or(profile));
         Ok(Engine {
             isa,
             threads,
@@ -170,7 +170,7 @@ impl Engine {
 
     /// A mixer for a chunk of `len` bytes by contexts alone.
     pub(super) fn mixer_without_model(&self, len: usize) -> Mixer {
-        let profile = self.profile.alone.unwrap_or(self.profile);
+        let profile = self.profile.without_model.unwrap_or(self.profile);
         Mixer::new(self.isa, profile, &self.prior_without_model, len, self.params.table_bits)
     }
 

@@ -62,7 +62,7 @@ macro_rules! dispatched_lanes {
             fn avx512($($arg: $ty),*) $(-> $ret)? { body::<$crate::kernel::lanes::x86::Avx512>($($arg),*) }
 
             match isa.floats() {
-                $crate::kernel::isa::Floats::Portable => body::<$crate::kernel::lanes::Plain>($($arg),*),
+                $crate::kernel::isa::Floats::Portable => body::<$crate::kernel::lanes::Portable>($($arg),*),
                 // SAFETY: an `Isa` with these lanes is made only where the processor was found to
                 // have every feature that `avx2` enables.
                 #[cfg(target_arch = "x86_64")]

@@ -1,14 +1,14 @@
 //! Sixteen binary32 values side by side, whatever the register width.
 //!
-//! Kernels whose loops compilers do not vectorise well are written once over [`Lanes`] and
-//! instantiated per instruction set. Every operation is exact IEEE arithmetic on each element,
-//! so the instances cannot differ.
+//! Compilers do not vectorise every loop well. Kernels with such loops are written once over
+//! [`Lanes`] and instantiated per instruction set. Every operation is IEEE arithmetic on each
+//! element, correctly rounded, so the instances give the same bits.
 
 use super::scalar::{flush, fold16, greatest};
 
 /// Sixteen `f32`.
 pub trait Lanes: Copy {
-    /// Whether there are registers for a dozen of these.
+    /// Whether the instruction set has 32 registers, enough for a dozen values of this type.
     const MANY: bool = false;
     /// All elements the same.
     fn splat(x: f32) -> Self;
@@ -24,18 +24,18 @@ pub trait Lanes: Copy {
     fn times(self, other: Self) -> Self;
     /// Element-wise absolute value.
     fn magnitude(self) -> Self;
-    /// The own element where it is greater, else (if one of them is NaN, too) the other's.
+    /// Element-wise: `self` where it is greater, else `other`; `other` also if one of them is NaN.
     fn greater(self, other: Self) -> Self;
     /// Zero where the magnitude is below 2⁻⁶⁰.
     fn flushed(self) -> Self;
-    /// The sum of all elements in the profile's order.
+    /// The sum of all elements, in the order of [`fold16`].
     #[inline(always)]
     fn fold(self) -> f32 {
         let mut x = [0.0; 16];
         self.store(&mut x);
         fold16(x)
     }
-    /// The greatest element, none being NaN.
+    /// The greatest element. No element may be NaN.
     #[inline(always)]
     fn greatest(self) -> f32 {
         let mut x = [0.0; 16];
@@ -44,18 +44,18 @@ pub trait Lanes: Copy {
     }
 }
 
-/// The reference.
+/// Plain Rust, the normative instance.
 #[derive(Clone, Copy)]
-pub struct Plain([f32; 16]);
+pub struct Portable([f32; 16]);
 
-impl Lanes for Plain {
+impl Lanes for Portable {
     #[inline(always)]
     fn splat(x: f32) -> Self {
-        Plain([x; 16])
+        Portable([x; 16])
     }
     #[inline(always)]
     fn load(x: &[f32; 16]) -> Self {
-        Plain(*x)
+        Portable(*x)
     }
     #[inline(always)]
     fn store(self, x: &mut [f32; 16]) {
@@ -63,27 +63,29 @@ impl Lanes for Plain {
     }
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
-        Plain(std::array::from_fn(|j| self.0[j] + other.0[j]))
+        Portable(std::array::from_fn(|j| self.0[j] + other.0[j]))
     }
     #[inline(always)]
     fn minus(self, other: Self) -> Self {
-        Plain(std::array::from_fn(|j| self.0[j] - other.0[j]))
+        Portable(std::array::from_fn(|j| self.0[j] - other.0[j]))
     }
     #[inline(always)]
     fn times(self, other: Self) -> Self {
-        Plain(std::array::from_fn(|j| self.0[j] * other.0[j]))
+        Portable(std::array::from_fn(|j| self.0[j] * other.0[j]))
     }
     #[inline(always)]
     fn magnitude(self) -> Self {
-        Plain(self.0.map(f32::abs))
+        Portable(self.0.map(f32::abs))
     }
     #[inline(always)]
     fn greater(self, other: Self) -> Self {
-        Plain(std::array::from_fn(|j| if self.0[j] > other.0[j] { self.0[j] } else { other.0[j] }))
+        Portable(std::array::from_fn(
+            |j| if self.0[j] > other.0[j] { self.0[j] } else { other.0[j] },
+        ))
     }
     #[inline(always)]
     fn flushed(self) -> Self {
-        Plain(self.0.map(flush))
+        Portable(self.0.map(flush))
     }
 }
 
@@ -268,7 +270,7 @@ mod tests {
     use proptest::prelude::*;
 
     dispatched_lanes! {
-        /// What every operation makes of two vectors; `odd` may hold NaN.
+        /// The bits that every operation gives for two vectors; `odd` may hold NaN.
         fn all<L>(a: &[f32; 16], b: &[f32; 16], odd: &[f32; 16]) -> Vec<u32> {
             let (x, y, odd) = (L::load(a), L::load(b), L::load(odd));
             let greater = odd.magnitude().greater(x.magnitude());

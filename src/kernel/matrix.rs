@@ -4,10 +4,10 @@
 //! register, two of AVX2, four of NEON. A block row is read once for several vectors, so that
 //! lanes (or positions) in flight share the cost of loading weights.
 //!
-//! Vectors have 7 bits and are stored with 64 added (unsigned), as `maddubs` and `dpbusd` want
-//! them; the sum `Σ (x+64)·w` is corrected by the constant `64·Σ w` of each row. The bit that the
-//! eighth would add is worth less than what it costs: with it, `maddubs` could saturate and AVX2
-//! would have to widen every product on its own.
+//! Vector elements have 7 bits and are stored unsigned, with 64 added, because `maddubs` and
+//! `dpbusd` multiply unsigned by signed bytes. The constant `64·Σ w` of each row corrects the sum
+//! `Σ (x+64)·w`. With 8 bits `maddubs` could saturate, and AVX2 would have to widen every product
+//! on its own; the eighth bit is not worth that.
 
 use std::ops::Range;
 
@@ -21,10 +21,10 @@ pub const ROWS: usize = 16;
 pub const QUAD: usize = 4;
 /// Most columns a matrix may have: 127 · 127 · 2¹⁵ stays inside i32.
 pub const MAX_COLS: usize = 1 << 15;
-/// What is added to a quantised value.
+/// The bias that is added to a quantised value to make it unsigned.
 pub(super) const BIAS: i32 = 64;
-/// Four products of activations and weights at most this large fit 16 bits (4 · 127 · 63 < 2¹⁵),
-/// which halves the widening that AVX2 has to do.
+/// The greatest weight of a narrow matrix. Four products of its weights and activations fit 16 bits
+/// (4 · 127 · 63 < 2¹⁵), which halves the widening that AVX2 has to do.
 const NARROW: i8 = 63;
 
 /// Sixteen rows × four columns of weights, cache-line aligned.
@@ -86,7 +86,7 @@ impl Matrix {
         self.blocks.len() * size_of::<Block>() + self.scales.len() * 8
     }
 
-    /// Number of blocks of [`ROWS`] rows; the last one may be broken.
+    /// Number of blocks of [`ROWS`] rows; the last one may be incomplete.
     pub fn blocks(&self) -> usize {
         self.rows.div_ceil(ROWS)
     }
@@ -121,7 +121,8 @@ impl Matrix {
         assert!(x.cols == self.cols.next_multiple_of(QUAD) && n <= x.scales.len());
         assert!(n == 0 || (stride >= height && y.len() >= (n - 1) * stride + height));
         let x = Vectors { data: &x.data[..n * x.cols], cols: x.cols, scales: &x.scales[..n] };
-        // Whole blocks of rows go straight to `y`; what a last broken one gives is copied.
+        // Complete blocks of rows write to `y` directly. The output of a last, incomplete block is
+        // copied.
         let whole = blocks.start..blocks.start + height / ROWS;
         if n > 0 {
             self.some_rows(whole.clone()).apply(isa, x, y, stride);
@@ -152,8 +153,8 @@ impl Matrix {
     }
 }
 
-/// Vectors that share one pass over a block row: as many as the sixteen registers of AVX2 hold
-/// sums for.
+/// Vectors that share one pass over a block row. The sixteen registers of AVX2 hold the sums of this
+/// many.
 pub(super) const WIDTH: usize = 4;
 
 /// Quantised vectors as the kernels read them.
@@ -167,13 +168,13 @@ pub(super) struct Vectors<'a> {
 }
 
 impl<'a> Vectors<'a> {
-    /// One at a time, with its scale.
+    /// The vectors one at a time, each with its scale.
     #[inline(always)]
     pub(super) fn each(self) -> impl Iterator<Item = (&'a [u8], f32)> {
         self.data.chunks_exact(self.cols).zip(self.scales.iter().copied())
     }
 
-    /// [`WIDTH`] at a time; the last ones may be fewer.
+    /// The vectors [`WIDTH`] at a time; the last group may be smaller.
     #[inline(always)]
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub(super) fn groups(self) -> impl Iterator<Item = Self> {
@@ -195,7 +196,7 @@ pub(super) struct Rows<'a> {
     pub offsets: &'a [i32],
 }
 
-/// One of them.
+/// One block of sixteen rows.
 pub(super) struct Row<'a> {
     pub blocks: &'a [Block],
     pub scales: &'a [f32; ROWS],
@@ -286,7 +287,7 @@ impl Quantised {
         self.cols = cols;
     }
 
-    /// Takes over the first `n` vectors of another.
+    /// Copies the first `n` vectors of another.
     ///
     /// # Panics
     /// If they do not fit the memory given by [`Quantised::new`].
@@ -318,7 +319,7 @@ dispatched_lanes! {
         for x in rest {
             max = if x.abs() > max { x.abs() } else { max };
         }
-        // Below this, 1/s would overflow; such a vector is zero for every purpose.
+        // A vector this small is quantised to zero. The bound keeps the scale's reciprocal finite.
         if max < 1e-30 {
             q.fill(BIAS as u8);
             return 0.0;

@@ -159,7 +159,8 @@ unsafe fn avx512_some<const H: usize>(
     unsafe { tiles!(avx512_tile, H; rows, at, x, y, stride) }
 }
 
-/// `H` block rows of `N` vectors: what is loaded of a vector serves all the rows, and of a row all the vectors.
+/// `H` block rows times `N` vectors. Each load of a vector serves all the rows, and each load of a
+/// row serves all the vectors.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_tile<const N: usize, const H: usize>(
@@ -169,8 +170,8 @@ unsafe fn avx512_tile<const N: usize, const H: usize>(
     stride: usize,
 ) {
     let quads = rows[0].blocks.len();
-    // Sums of the even quads and of the odd ones hide the latency of the accumulation. They are named apart, not
-    // indexed by what only the running program knows, or they would live in memory.
+    // Separate sums of the even and of the odd quads hide the latency of the accumulation. They are
+    // two variables, because an array indexed at run time would live in memory.
     let mut even = [[_mm512_setzero_si512(); H]; N];
     let mut odd = even;
     // SAFETY: a block is 64 aligned bytes, every row has `quads` of them; the caller checked the activations' length.

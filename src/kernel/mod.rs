@@ -1,12 +1,14 @@
 //! The arithmetic of numeric profile `q8f32-3`.
 //!
-//! Two kinds of kernels live here. The integer matrix products ([`matrix`], [`sparse`]) are written by hand for
-//! each instruction set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by
-//! themselves; their sums are exact, so all of them agree by construction. Everything in binary32
-//! ([`scalar`], [`vector`], [`wkv`], [`blend`]) is written **once**, in portable Rust with a fixed
-//! order of operations, and compiled once per instruction set by `dispatched!`: Rust neither
-//! contracts a multiply and an add into one rounding nor reassociates sums, so wider registers
-//! cannot change a bit.
+//! There are two kinds of kernels.
+//!
+//! * The integer matrix products ([`matrix`], [`sparse`]) are written by hand for each instruction
+//!   set, because compilers do not find `maddubs`, `dpbusd` or `sdot` by themselves. Their sums are
+//!   exact, so all of them agree by construction.
+//! * Everything in binary32 ([`scalar`], [`vector`], [`wkv`], [`mixing`]) is written **once**, in
+//!   portable Rust with a fixed order of operations, and compiled once per instruction set by
+//!   `dispatched!`. Rust neither contracts a multiply and an add into one rounding nor reassociates
+//!   sums, so wider registers cannot change a bit.
 //!
 //! Every function here that can be called from elsewhere is safe: an [`Isa`] proves that the processor
 //! has the instructions, and lengths are checked before any pointer is used.
@@ -21,10 +23,10 @@ mod sparse_neon;
 #[cfg(target_arch = "x86_64")]
 mod sparse_x86;
 
-pub mod blend;
 mod isa;
 mod lanes;
 pub mod matrix;
+pub mod mixing;
 mod prefetch;
 pub mod scalar;
 pub mod sparse;

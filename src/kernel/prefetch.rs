@@ -1,4 +1,4 @@
-//! Asking for memory before it is needed.
+//! Loading memory into the cache before it is needed.
 
 /// Starts loading the cache line of `value`; a hint without effect on results.
 #[inline(always)]
@@ -16,7 +16,7 @@ pub fn prefetch<T>(value: &T) {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Starts loading every cache line of `values`, each of which is part of one.
+/// Starts loading every cache line of `values`. A value is at most one cache line long.
 #[inline(always)]
 pub fn prefetch_all<T>(values: &[T]) {
     for value in values.iter().step_by(const { LINE / size_of::<T>() }) {

@@ -50,8 +50,8 @@ pub fn exp(x: f32) -> f32 {
     e * f32::from_bits(((i + 127) << 23) as u32)
 }
 
-/// 2ˣ for −126 ≤ x ≤ 127; relative error below 2⁻²². What the model's gates and the softmax are made
-/// of: less work than [`exp`], for there is no ln 2 to take apart.
+/// 2ˣ for −126 ≤ x ≤ 127; relative error below 2⁻²². The model's gates and the softmax use it: it is
+/// less work than [`exp`], which must reduce its argument by ln 2 in two parts.
 ///
 /// x = n + r with |r| ≤ ½; 2ʳ by the polynomial of degree 5 that has the least relative error
 /// (9·10⁻⁸) among those that are 1 at 0, and n added to the exponent.
@@ -67,7 +67,9 @@ pub fn exp2(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(n.to_bits() << 23))
 }
 
-/// 1/x for normal positive x: a bit-trick start and three Newton steps.
+/// 1/x for normal positive x: three Newton steps from a first guess by integer subtraction on the
+/// bits. The constant is that of the classic reciprocal approximation; three steps reach a relative
+/// error below 3·10⁻⁷ (tested below).
 #[inline(always)]
 pub fn recip(x: f32) -> f32 {
     let y = f32::from_bits(0x7ef3_11c3_u32.wrapping_sub(x.to_bits()));
@@ -76,7 +78,8 @@ pub fn recip(x: f32) -> f32 {
     y * (2.0 - x * y)
 }
 
-/// 1/√x for normal positive x: a bit-trick start and three Newton steps.
+/// 1/√x for normal positive x: three Newton steps from the well-known first guess 0x5f3759df −
+/// bits/2 (Quake III Arena, 1999). The relative error is below 3·10⁻⁷ (tested below).
 #[inline(always)]
 pub fn rsqrt(x: f32) -> f32 {
     let h = 0.5 * x;
@@ -149,8 +152,8 @@ pub fn flush(x: f32) -> f32 {
     if x.abs() < f32::from_bits((127 - 60) << 23) { 0.0 } else { x }
 }
 
-/// The greatest of sixteen partial maxima, none of them NaN. It does not depend on the order; this
-/// one is of whole registers.
+/// The greatest of sixteen partial maxima, none of them NaN. The result does not depend on the
+/// order; this order compares whole registers.
 #[inline(always)]
 pub fn greatest(mut x: [f32; 16]) -> f32 {
     for half in [8, 4, 2, 1] {

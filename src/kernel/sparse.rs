@@ -1,10 +1,10 @@
 //! int8 matrix × vectors that are mostly zero and never negative, exact in i32.
 //!
-//! Squared ReLU leaves 3 to 9 % of the channel mix's inner values other than zero after
-//! quantisation, so most of a dense product would add nothing. Here a vector is the list of its
-//! quads of columns that are not all zero (a fifth of them), and a matrix is packed by quads of
-//! columns, so that one entry of the list meets one run of memory. Leaving out zeros does not
-//! change a sum: the result is that of [`matrix`](super::matrix), to the bit.
+//! After squared ReLU and quantisation, 3 to 9 % of the channel mix's inner values are not zero, so
+//! most terms of a dense product are zero. Here a vector is the list of its quads of columns that
+//! are not all zero (about a fifth of all quads). A matrix is packed by quads of columns, so one
+//! entry of the list uses one run of memory. Leaving out zeros does not change an exact sum: the
+//! result is that of [`matrix`](super::matrix), to the bit.
 
 use super::Isa;
 use super::isa::Products;
@@ -94,10 +94,10 @@ impl Columns {
     }
 }
 
-/// Four neighbouring values that are not all zero.
+/// Four neighbouring values, at least one of them not zero.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    /// Which four.
+    /// Index of the quad of columns.
     pub quad: u32,
     /// The values, 0 to 63 each.
     pub values: [u8; QUAD],
@@ -130,7 +130,7 @@ impl Sparse {
         self.dense[x.len()..].fill(BIAS as u8);
         self.used = 0;
         for (quad, dense) in self.dense.as_chunks::<QUAD>().0.iter().enumerate() {
-            // Every quad is written; the ones that are zero are overwritten by the next.
+            // Every quad is written without a branch; the next one overwrites a quad of zeros.
             let values = dense.map(|b| b ^ BIAS as u8);
             self.entries[self.used] = Entry { quad: quad as u32, values };
             self.used += usize::from(values != [0; QUAD]);

@@ -50,7 +50,7 @@ dispatched_lanes! {
 }
 
 dispatched_lanes! {
-    /// `y = x/‖x‖`, or zero where that has no finite length.
+    /// `y = x/‖x‖`, or zero where ‖x‖² is not between 10⁻²⁴ and 10²⁴.
     pub fn unit<L>(x: &[f32], y: &mut [f32]) {
         let mut s = L::splat(0.0);
         for x in x.as_chunks().0 {
@@ -143,7 +143,7 @@ dispatched! {
 }
 
 dispatched! {
-    /// Decay: `w = exp(−e^(−1/2) · σ(w0 + w))`, the factor being −e^(−1/2) · log₂ e.
+    /// Decay: `w = exp(−e^(−1/2) · σ(w0 + w))`. The factor is −e^(−1/2) · log₂ e.
     pub fn decay(w: &mut [f32], w0: &[f32]) {
         for (w, w0) in w.iter_mut().zip(w0) {
             *w = exp2(logistic(w0 + *w) * -0.875_038_8);
@@ -198,13 +198,14 @@ dispatched_lanes! {
 #[inline(always)]
 fn frequency(x: f32) -> u32 {
     let x = x * LOG2_E;
-    // A model of absurd weights may give a NaN, which counts as hopeless.
+    // A model of absurd weights may give a NaN. It gets the least frequency.
     let x = if x > -126.0 { x } else { -126.0 };
-    // SAFETY: 2⁰ is 1 and no other is above, so the product is in [0, 2²⁸]; it is truncated.
+    // SAFETY: `frequencies` subtracts the maximum, so x is in [−126, 0] and `exp2` gives at most 1.
+    // The product is in [0, 2²⁸], which `i32` holds.
     1 + unsafe { (exp2(x) * 268_435_456.0).to_int_unchecked::<i32>() } as u32
 }
 
-/// Sums of frequencies are kept up to every such token.
+/// Tokens between two stored sums of frequencies.
 pub const SPAN: usize = 8;
 
 dispatched_lanes! {

@@ -4,10 +4,12 @@
 //! in the form of BlinkDL's reference: with value index i and key index j,
 //! `sa_i = Σ_j S_ij a_j`, `S_ij = (S_ij w_j + sa_i b_j) + v_i k_j`, `y_i = Σ_j S_ij r_j`.
 //!
-//! The state is kept by key index, so that the sums over j run down the columns, in order of j,
-//! and no register is ever summed across. A column decays as a whole, so its decay d_j is kept
-//! apart, S_ij = C_ij d_j, and multiplied in every `SPAN` positions only: of each position
-//! the vectors are scaled instead of the matrix.
+//! The state is stored by key index. So the sums over j run down the columns, in order of j, and
+//! the values within one register are never added to each other.
+//!
+//! All elements of a column decay alike. Therefore the decay d_j is stored apart from the column:
+//! S_ij = C_ij d_j. Each position scales its four vectors instead of the matrix, and the decays are
+//! multiplied into the columns once in `FOLD_INTERVAL` positions.
 
 // Several arrays are walked by one index; naming it keeps the formulas readable.
 #![allow(clippy::needless_range_loop)]
@@ -18,35 +20,37 @@ use super::scalar::recip;
 
 /// Width of a head.
 pub const HEAD: usize = 64;
-/// Positions after which the decays are multiplied in. A decay is above 0.54 per position, so what
-/// the vectors are scaled by stays below 2²⁹.
-const SPAN: u32 = 32;
+/// Positions after which the decays are multiplied into the columns. A position's decay is above
+/// exp(−e^(−1/2)) = 0.545 (`vector::decay`), so after 32 positions the inverse decay that scales the
+/// vectors is below 0.545⁻³² < 2²⁹, far from the end of binary32's range.
+const FOLD_INTERVAL: u32 = 32;
 
-/// The state of one head; no part of a column lies across cache lines.
+/// The state of one head. The alignment keeps each sixteen values of a column in one cache line.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
-pub struct Memory {
+pub struct WkvState {
     /// C, 64 rows by key index of 64 values by value index.
     columns: [f32; HEAD * HEAD],
     /// d, by key index.
     decays: [f32; HEAD],
-    /// Positions since the decays were multiplied in.
-    age: u32,
+    /// Positions since the decays were last multiplied into the columns.
+    since_fold: u32,
 }
 
-impl Memory {
-    /// The state before anything was read.
-    pub const EMPTY: Memory = Memory { columns: [0.0; HEAD * HEAD], decays: [1.0; HEAD], age: 0 };
+impl WkvState {
+    /// The state at the start of a text: all zero.
+    pub const EMPTY: WkvState =
+        WkvState { columns: [0.0; HEAD * HEAD], decays: [1.0; HEAD], since_fold: 0 };
 }
 
 /// The vectors of one head at one position, each of [`HEAD`] values.
 #[derive(Debug, Clone, Copy)]
-pub struct Head<'a> {
-    /// Receptance: what is read.
+pub struct HeadVectors<'a> {
+    /// Receptance: the vector that the state is read with.
     pub r: &'a [f32; HEAD],
     /// Decay, in (0, 1).
     pub w: &'a [f32; HEAD],
-    /// Key: where the value is written.
+    /// Key: the vector that the value is written with.
     pub k: &'a [f32; HEAD],
     /// Value.
     pub v: &'a [f32; HEAD],
@@ -56,23 +60,23 @@ pub struct Head<'a> {
     pub b: &'a [f32; HEAD],
 }
 
-/// Sixteens of value indices.
+/// Groups of sixteen value indices.
 const PARTS: usize = HEAD / 16;
 
-/// Multiplies the decays in.
+/// Multiplies the decays into the columns.
 #[inline(always)]
-fn settle<L: Lanes>(memory: &mut Memory) {
-    for (column, decay) in memory.columns.as_chunks_mut::<HEAD>().0.iter_mut().zip(&memory.decays) {
+fn fold_decays<L: Lanes>(state: &mut WkvState) {
+    for (column, decay) in state.columns.as_chunks_mut::<HEAD>().0.iter_mut().zip(&state.decays) {
         let decay = L::splat(*decay);
         for part in column.as_chunks_mut().0 {
             L::load(part).times(decay).flushed().store(part);
         }
     }
-    memory.decays = [1.0; HEAD];
-    memory.age = 0;
+    state.decays = [1.0; HEAD];
+    state.since_fold = 0;
 }
 
-/// A position's vectors, scaled to meet C instead of S.
+/// A position's vectors, scaled for C instead of S.
 struct Scaled {
     a: [f32; HEAD],
     b: [f32; HEAD],
@@ -80,9 +84,9 @@ struct Scaled {
     r: [f32; HEAD],
 }
 
-/// Lets the decays go on by one position and scales its vectors.
+/// Multiplies one more position into the decays, and scales the vectors of that position.
 #[inline(always)]
-fn scale(decays: &mut [f32; HEAD], h: Head<'_>) -> Scaled {
+fn scale(decays: &mut [f32; HEAD], h: HeadVectors<'_>) -> Scaled {
     let mut s = Scaled { a: [0.0; HEAD], b: [0.0; HEAD], k: [0.0; HEAD], r: [0.0; HEAD] };
     for j in 0..HEAD {
         s.a[j] = h.a[j] * decays[j];
@@ -95,9 +99,9 @@ fn scale(decays: &mut [f32; HEAD], h: Head<'_>) -> Scaled {
     s
 }
 
-/// What the removal key finds in the state: `sa_i = Σ_j C_ij a_j`.
+/// Reads the state with the scaled removal key: `sa_i = Σ_j C_ij a_j`.
 #[inline(always)]
-fn found<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
+fn read_removal_key<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
     let mut sa = [L::splat(0.0); PARTS];
     for (column, &a) in columns.as_chunks::<HEAD>().0.iter().zip(a) {
         let a = L::splat(a);
@@ -108,9 +112,9 @@ fn found<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] 
     sa
 }
 
-/// Advances `N` sixteens of value indices, from `first` on, and reads them.
+/// Updates `N` groups of sixteen value indices, from group `first` on, and reads their outputs.
 #[inline(always)]
-fn advance<L: Lanes, const N: usize>(
+fn update_and_read<L: Lanes, const N: usize>(
     columns: &mut [f32; HEAD * HEAD],
     s: &Scaled,
     v: &[f32; HEAD],
@@ -140,21 +144,21 @@ fn advance<L: Lanes, const N: usize>(
 }
 
 dispatched_lanes! {
-    /// Advances the state by one position and writes the head's output to `y`.
-    pub fn step<L>(memory: &mut Memory, h: Head<'_>, y: &mut [f32; HEAD]) {
-        if memory.age == SPAN {
-            settle::<L>(memory);
+    /// Updates the state by one position and writes the head's output to `y`.
+    pub fn step<L>(state: &mut WkvState, h: HeadVectors<'_>, y: &mut [f32; HEAD]) {
+        if state.since_fold == FOLD_INTERVAL {
+            fold_decays::<L>(state);
         }
-        memory.age += 1;
-        let scaled = scale(&mut memory.decays, h);
-        let columns = &mut memory.columns;
-        let sa = found::<L>(columns, &scaled.a);
-        // As many at a time as the registers hold.
+        state.since_fold += 1;
+        let scaled = scale(&mut state.decays, h);
+        let columns = &mut state.columns;
+        let sa = read_removal_key::<L>(columns, &scaled.a);
+        // As many groups at a time as the registers hold sums for.
         if L::MANY {
-            advance::<L, PARTS>(columns, &scaled, h.v, &sa, y, 0);
+            update_and_read::<L, PARTS>(columns, &scaled, h.v, &sa, y, 0);
         } else {
             for first in (0..PARTS).step_by(2) {
-                advance::<L, 2>(columns, &scaled, h.v, &sa, y, first);
+                update_and_read::<L, 2>(columns, &scaled, h.v, &sa, y, first);
             }
         }
     }
@@ -168,16 +172,16 @@ mod tests {
     use proptest::prelude::*;
 
     /// The definition, one number at a time.
-    fn reference(m: &mut Memory, h: Head<'_>, y: &mut [f32; HEAD]) {
-        if m.age == SPAN {
+    fn reference(m: &mut WkvState, h: HeadVectors<'_>, y: &mut [f32; HEAD]) {
+        if m.since_fold == FOLD_INTERVAL {
             for j in 0..HEAD {
                 for i in 0..HEAD {
                     m.columns[j * HEAD + i] = flush(m.columns[j * HEAD + i] * m.decays[j]);
                 }
             }
-            (m.decays, m.age) = ([1.0; HEAD], 0);
+            (m.decays, m.since_fold) = ([1.0; HEAD], 0);
         }
-        m.age += 1;
+        m.since_fold += 1;
         let before = m.decays;
         for j in 0..HEAD {
             m.decays[j] = before[j] * h.w[j];
@@ -211,17 +215,17 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn every_isa_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, age in 0..=SPAN) {
+        fn every_isa_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, since_fold in 0..=FOLD_INTERVAL) {
             let mut next = numbers(seed, 10f32.powi(exponent));
-            let mut memory = Memory { age, ..Memory::EMPTY };
-            memory.columns.iter_mut().for_each(|c| *c = next());
+            let mut state = WkvState { since_fold, ..WkvState::EMPTY };
+            state.columns.iter_mut().for_each(|c| *c = next());
             let [r, k, v, a, b] = std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
             let w = std::array::from_fn(|j| 0.55 + 0.007 * j as f32);
-            let h = Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b };
-            let (mut want, mut want_y) = (memory.clone(), [0.0; HEAD]);
+            let h = HeadVectors { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b };
+            let (mut want, mut want_y) = (state.clone(), [0.0; HEAD]);
             for _ in 0..3 { reference(&mut want, h, &mut want_y); }
             for isa in Isa::available() {
-                let (mut got, mut y) = (memory.clone(), [0.0; HEAD]);
+                let (mut got, mut y) = (state.clone(), [0.0; HEAD]);
                 for _ in 0..3 { step(isa, &mut got, h, &mut y); }
                 prop_assert!(got.columns.map(f32::to_bits) == want.columns.map(f32::to_bits), "{:?}", isa);
                 prop_assert!(got.decays.map(f32::to_bits) == want.decays.map(f32::to_bits), "{:?}", isa);
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn the_state_is_that_of_the_recurrence() {
         let mut next = numbers(3, 1.0);
-        let (mut memory, mut state) = (Memory::EMPTY, [[0.0f64; HEAD]; HEAD]);
+        let (mut state, mut want_state) = (WkvState::EMPTY, [[0.0f64; HEAD]; HEAD]);
         for position in 0..100 {
             let [r, k, v] =
                 std::array::from_fn(|_| std::array::from_fn::<f32, HEAD, _>(|_| next()));
@@ -244,11 +248,11 @@ mod tests {
             let mut y = [0.0; HEAD];
             step(
                 Isa::detect(),
-                &mut memory,
-                Head { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b },
+                &mut state,
+                HeadVectors { r: &r, w: &w, k: &k, v: &v, a: &a, b: &b },
                 &mut y,
             );
-            for (i, row) in state.iter_mut().enumerate() {
+            for (i, row) in want_state.iter_mut().enumerate() {
                 let sa: f64 = row.iter().zip(&a).map(|(s, &a)| s * f64::from(a)).sum();
                 let mut want = 0.0;
                 for j in 0..HEAD {

@@ -31,7 +31,7 @@ pub enum Context {
 
 /// What the contexts are computed from, kept up to date byte by byte.
 #[derive(Debug)]
-pub struct Past {
+pub struct ContextState {
     bytes: Vec<u8>,
     last: u64,
     word: u32,
@@ -64,9 +64,9 @@ pub fn combine(hash: u32, value: u32) -> u32 {
     h ^ (h >> 15)
 }
 
-impl Default for Past {
+impl Default for ContextState {
     fn default() -> Self {
-        Past {
+        ContextState {
             bytes: Vec::new(),
             last: 0,
             word: 0,
@@ -89,7 +89,7 @@ impl Default for Past {
     }
 }
 
-impl Past {
+impl ContextState {
     /// The bytes seen so far.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -118,7 +118,7 @@ impl Past {
     }
 
     /// Notes what byte the match expects next, and the bucket of its length.
-    pub fn expect(&mut self, expected: Option<(u8, usize)>) {
+    pub fn set_expected(&mut self, expected: Option<(u8, usize)>) {
         self.expected = expected;
     }
 

@@ -123,7 +123,7 @@ mod tests {
         }
         assert_eq!(h.counts(h.next(s, true)), [0, 20], "the count saturates");
         let [n0, n1] = h.counts(h.next(s, false));
-        assert!(n0 == 1 && n1 < 20, "a surprise discounts the past: {n0} {n1}");
+        assert!(n0 == 1 && n1 < 20, "a surprise discounts the context_state: {n0} {n1}");
     }
 
     #[test]

@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
+use super::apm::Apm;
+use super::bypass::ConfidenceBypass;
 use super::maps::Cell;
-use super::matching::Match;
+use super::match_model::MatchModel;
 use super::profile::Profile;
-use super::refine::Refinement;
-use super::sure::Sure;
 use super::{FINAL_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
@@ -31,14 +31,14 @@ struct Tables {
     matches: Vec<Cell>,
     nodes: Vec<Cell>,
     /// None where nothing goes unmixed.
-    sure: Vec<Cell>,
+    bypass: Vec<Cell>,
 }
 
 impl Prior {
     /// Plain starting values: trust the model if there is one, else the contexts alike.
     pub fn plain(profile: &Profile) -> Self {
         let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
-        let with_model = profile.alone.is_some();
+        let with_model = profile.without_model.is_some();
         let mut set = vec![0.0; inputs];
         set[..n].fill(if with_model { 0.06 } else { 0.3 });
         set[profile.fixed_at()] = 0.25;
@@ -51,9 +51,13 @@ impl Prior {
             weights: set.repeat(profile.sets.iter().map(|s| s.size()).sum()),
             last_weights: last.repeat(NODES),
             cells: vec![[Cell::new(32_768, 0); 256]; 2 * n],
-            matches: Match::new(0).cells().to_vec(),
-            nodes: Refinement::new(NODES, 0).cells().to_vec(),
-            sure: if profile.sure { Sure::new().cells().to_vec() } else { Vec::new() },
+            matches: MatchModel::new(0).cells().to_vec(),
+            nodes: Apm::new(NODES, 0).cells().to_vec(),
+            bypass: if profile.bypass {
+                ConfidenceBypass::new().cells().to_vec()
+            } else {
+                Vec::new()
+            },
         }))
     }
 
@@ -77,9 +81,9 @@ impl Prior {
         }
         let plain = Self::plain(profile);
         let sets = profile.sets.len();
-        let Tables { weights, cells, matches, nodes, sure, .. } = &*plain.0;
+        let Tables { weights, cells, matches, nodes, bypass, .. } = &*plain.0;
         let wanted = 2 * (weights.len() + NODES * sets)
-            + 3 * (cells.len() * 256 + matches.len() + nodes.len() + sure.len());
+            + 3 * (cells.len() * 256 + matches.len() + nodes.len() + bypass.len());
         if rest.len() != wanted {
             return Err(format!("the prior has {} bytes, not {wanted}", rest.len()));
         }
@@ -101,8 +105,8 @@ impl Prior {
         let cells = cells.iter().map(|_| std::array::from_fn(|_| cell())).collect();
         let matches = matches.iter().map(|_| cell()).collect();
         let nodes = nodes.iter().map(|_| cell()).collect();
-        let sure = sure.iter().map(|_| cell()).collect();
-        Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, sure })))
+        let bypass = bypass.iter().map(|_| cell()).collect();
+        Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, bypass })))
     }
 
     /// What `mixer` has learned, as a starting point for another.
@@ -111,9 +115,9 @@ impl Prior {
             weights: mixer.weights.clone(),
             last_weights: mixer.last_weights.clone(),
             cells: mixer.cells.clone(),
-            matches: mixer.matching.cells().to_vec(),
-            nodes: mixer.by_node.cells().to_vec(),
-            sure: mixer.sure.as_ref().map_or_else(Vec::new, |s| s.cells().to_vec()),
+            matches: mixer.match_model.cells().to_vec(),
+            nodes: mixer.apm_by_node.cells().to_vec(),
+            bypass: mixer.bypass.as_ref().map_or_else(Vec::new, |s| s.cells().to_vec()),
         }))
     }
 
@@ -128,7 +132,7 @@ impl Prior {
             cells: other.0.cells.clone(),
             matches: other.0.matches.clone(),
             nodes: other.0.nodes.clone(),
-            sure: other.0.sure.clone(),
+            bypass: other.0.bypass.clone(),
         }))
     }
 
@@ -141,8 +145,8 @@ impl Prior {
             let q = (w * UNIT).round().clamp(-32_767.0, 32_767.0) as i16;
             bytes.extend(q.to_le_bytes());
         }
-        let Tables { cells, matches, nodes, sure, .. } = &*self.0;
-        for cell in cells.iter().flatten().chain(matches).chain(nodes).chain(sure) {
+        let Tables { cells, matches, nodes, bypass, .. } = &*self.0;
+        for cell in cells.iter().flatten().chain(matches).chain(nodes).chain(bypass) {
             bytes.extend(cell.p16().to_le_bytes());
             bytes.push(cell.count().min(MOST) as u8);
         }
@@ -153,10 +157,10 @@ impl Prior {
         mixer.weights.copy_from_slice(&self.0.weights);
         mixer.last_weights.copy_from_slice(&self.0.last_weights);
         mixer.cells.copy_from_slice(&self.0.cells);
-        mixer.matching.cells_mut().copy_from_slice(&self.0.matches);
-        mixer.by_node.cells_mut().copy_from_slice(&self.0.nodes);
-        if let Some(sure) = &mut mixer.sure {
-            sure.cells_mut().copy_from_slice(&self.0.sure);
+        mixer.match_model.cells_mut().copy_from_slice(&self.0.matches);
+        mixer.apm_by_node.cells_mut().copy_from_slice(&self.0.nodes);
+        if let Some(bypass) = &mut mixer.bypass {
+            bypass.cells_mut().copy_from_slice(&self.0.bypass);
         }
     }
 }

@@ -12,11 +12,11 @@ pub enum Selector {
     /// The last byte.
     Last,
     /// How many of the third to fifth contexts were seen before.
-    Seen,
+    SeenCount,
     /// The logarithm of the position in the chunk.
     Age,
     /// Which of the second to seventh contexts were seen before, and whether there is a match.
-    Known,
+    SeenSet,
 }
 
 impl Selector {
@@ -26,9 +26,9 @@ impl Selector {
             Selector::Node => 272,
             Selector::Match => 64,
             Selector::Last => 512,
-            Selector::Seen => 256,
+            Selector::SeenCount => 256,
             Selector::Age => 64,
-            Selector::Known => 256,
+            Selector::SeenSet => 256,
         }
     }
 }
@@ -41,18 +41,18 @@ pub struct Profile {
     pub id: u8,
     /// The byte contexts, hashed; at most [`super::MAX_CONTEXTS`].
     pub contexts: &'static [Context],
-    /// The first layer's weight sets; at most [`crate::kernel::blend::MAX_SETS`].
+    /// The first layer's weight sets; at most [`crate::kernel::mixing::MAX_SETS`].
     pub sets: &'static [Selector],
     /// Whether each context also offers how far its probability is from even.
-    pub lean: bool,
+    pub linear_inputs: bool,
     /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
     /// shipped profile has none; that is for measuring what they earn.
-    pub refinements: usize,
+    pub apm_stages: usize,
     /// Whether decisions that a language model is rightly sure of go unmixed. Every shipped profile
     /// with a model has it; without it is for measuring.
-    pub sure: bool,
+    pub bypass: bool,
     /// Where a language model takes part, the profile of the chunks that are coded without it.
-    pub alone: Option<&'static Profile>,
+    pub without_model: Option<&'static Profile>,
     /// Learning rate of the network at the start of a chunk.
     pub rate_first: f32,
     /// And the rate it falls to.
@@ -65,13 +65,13 @@ impl Profile {
     /// Inputs of the network: one or two per context, two of the match, a constant, and four
     /// where there is a model; padded to a multiple of sixteen.
     pub const fn inputs(&self) -> usize {
-        let model = if self.alone.is_some() { 4 } else { 0 };
+        let model = if self.without_model.is_some() { 4 } else { 0 };
         (self.model_at() + model).next_multiple_of(16)
     }
 
     /// Where the inputs begin that are not of contexts.
     pub const fn fixed_at(&self) -> usize {
-        self.contexts.len() * if self.lean { 2 } else { 1 }
+        self.contexts.len() * if self.linear_inputs { 2 } else { 1 }
     }
 
     /// Where those begin that are of the model, where there is one.
@@ -100,11 +100,11 @@ pub static NEURAL: Profile = Profile {
         Context::Indirect(2),
         Context::SkipWord,
     ],
-    sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
-    lean: false,
-    refinements: 2,
-    sure: true,
-    alone: Some(&FULL),
+    sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::SeenSet],
+    linear_inputs: false,
+    apm_stages: 2,
+    bypass: true,
+    without_model: Some(&FULL),
     rate_first: 0.015,
     rate_last: 0.006,
     prior: &[],
@@ -139,14 +139,14 @@ pub static FULL: Profile = Profile {
         Selector::Node,
         Selector::Match,
         Selector::Last,
-        Selector::Seen,
+        Selector::SeenCount,
         Selector::Age,
-        Selector::Known,
+        Selector::SeenSet,
     ],
-    lean: true,
-    refinements: 2,
-    sure: false,
-    alone: None,
+    linear_inputs: true,
+    apm_stages: 2,
+    bypass: false,
+    without_model: None,
     rate_first: 0.015,
     rate_last: 0.006,
     prior: include_bytes!("../../models/mix-3.prior"),
@@ -164,10 +164,10 @@ pub static FAST: Profile = Profile {
         Context::Word,
     ],
     sets: &[Selector::Match],
-    lean: true,
-    refinements: 1,
-    sure: false,
-    alone: None,
+    linear_inputs: true,
+    apm_stages: 1,
+    bypass: false,
+    without_model: None,
     rate_first: 0.015,
     rate_last: 0.006,
     prior: include_bytes!("../../models/mix-4.prior"),

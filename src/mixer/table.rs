@@ -5,8 +5,9 @@
 //! three of them are tried. Source: the hash table of lpaq1 (Mahoney, 2007).
 
 use crate::kernel::prefetch;
-
 use crate::sys::ZeroedPages;
+
+use super::contexts::combine;
 
 /// Histories of the decisions of one half byte; slot 0 is the check.
 type Bucket = [u8; 16];
@@ -85,4 +86,24 @@ impl Table {
     pub fn set(&mut self, bucket: u32, slot: usize, state: u8) {
         self.bucket_mut(bucket)[slot & 15] = state;
     }
+}
+
+/// The half byte that a bit belongs to, 0 for the first and 16 to 31 for the second, and its place
+/// among the fifteen decisions of that, 1 to 15.
+#[inline(always)]
+pub(super) fn nibble_and_slot(partial: u8) -> (u32, usize) {
+    let known = partial.ilog2();
+    match known {
+        0..4 => (0, usize::from(partial)),
+        4.. => {
+            let low = known - 4;
+            (u32::from(partial >> low), usize::from(partial) & ((1 << low) - 1) | 1 << low)
+        }
+    }
+}
+
+/// The hash of a context within one half byte: 0 for the first, 16 to 31 for the second.
+#[inline(always)]
+pub(super) fn half_hash(hash: u32, half: u32) -> u32 {
+    combine(hash, half.wrapping_mul(0x3d4d_51cb))
 }

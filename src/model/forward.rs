@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::kernel::matrix::{Matrix, Quantised};
 use crate::kernel::sparse::Sparse;
-use crate::kernel::wkv::{self, HEAD, Head, Memory};
+use crate::kernel::wkv::{self, HEAD, HeadVectors, WkvState};
 use crate::kernel::{Isa, vector};
 
 use super::language_model::Outputs;
@@ -218,7 +218,7 @@ impl Pass {
                 let (r, v, g) = (head(&self.r, at), head(&self.v, at), head(&self.g, at));
                 let w = head(&self.w, at);
                 let state = &mut states[slot].wkv[index * heads + h];
-                wkv::step(isa, state, Head { r, w, k, v, a: &minus, b: &scaled }, &mut y);
+                wkv::step(isa, state, HeadVectors { r, w, k, v, a: &minus, b: &scaled }, &mut y);
                 vector::head_output(isa, &mut y, weight, bias, r, k, r_k, v, g);
                 // The output takes the place of the gate, which nothing needs any more.
                 self.g[at..at + HEAD].copy_from_slice(&y);
@@ -316,7 +316,7 @@ impl Model {
     /// Bytes of one lane's state.
     pub fn state_bytes(&self) -> usize {
         let per_layer =
-            2 * size_of::<f32>() * self.shape.width + self.shape.heads() * size_of::<Memory>();
+            2 * size_of::<f32>() * self.shape.width + self.shape.heads() * size_of::<WkvState>();
         self.shape.layers * per_layer
     }
 

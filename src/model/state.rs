@@ -1,6 +1,6 @@
 //! What the model remembers of one lane.
 
-use crate::kernel::wkv::Memory;
+use crate::kernel::wkv::WkvState;
 
 use super::weights::Shape;
 
@@ -12,7 +12,7 @@ pub struct State {
     /// Per layer: the layer-normed input of the channel mix at the previous position.
     pub(super) channel_shift: Vec<f32>,
     /// Per layer and head.
-    pub(super) wkv: Vec<Memory>,
+    pub(super) wkv: Vec<WkvState>,
 }
 
 impl State {
@@ -21,7 +21,7 @@ impl State {
         State {
             time_shift: vec![0.0; shape.layers * shape.width],
             channel_shift: vec![0.0; shape.layers * shape.width],
-            wkv: vec![Memory::EMPTY; shape.layers * shape.heads()],
+            wkv: vec![WkvState::EMPTY; shape.layers * shape.heads()],
         }
     }
 
@@ -29,6 +29,6 @@ impl State {
     pub fn clear(&mut self) {
         self.time_shift.fill(0.0);
         self.channel_shift.fill(0.0);
-        self.wkv.fill(Memory::EMPTY);
+        self.wkv.fill(WkvState::EMPTY);
     }
 }

@@ -1,4 +1,4 @@
-//! Read-only memory maps behind a safe face.
+//! Read-only memory maps with a safe interface.
 
 use std::fs::File;
 use std::io;
@@ -23,9 +23,9 @@ impl Map {
         Ok(Map(map))
     }
 
-    /// Gives back the memory of the first `end` bytes, which have been read and are not expected
-    /// to be read again; if they are, the system fetches them anew. So going through an archive of
-    /// any size takes little memory. Does nothing where the system cannot do it.
+    /// Gives back the memory of the first `end` bytes. Call it for bytes that are not expected to be
+    /// read again; if they are, the system reads them from the file again. So reading an archive of
+    /// any size from front to back takes little memory. Does nothing on systems without `madvise`.
     pub fn release(&self, end: usize) {
         #[cfg(unix)]
         {

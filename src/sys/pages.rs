@@ -7,11 +7,12 @@ use memmap2::MmapMut;
 pub enum ZeroedPages {
     /// Anonymous pages.
     Mapped(MmapMut),
-    /// Ordinary memory, where mapping failed or would not pay.
+    /// Ordinary memory: the table is small, or mapping failed.
     Plain(Vec<u8>),
 }
 
-/// Below this, ordinary memory will do.
+/// The least size in bytes that is mapped. Chosen without tuning: half a large page of x86-64, which
+/// has 2 MiB.
 const WORTHWHILE: usize = 1 << 20;
 
 impl ZeroedPages {
@@ -20,7 +21,7 @@ impl ZeroedPages {
         if len >= WORTHWHILE
             && let Ok(map) = MmapMut::map_anon(len)
         {
-            // A wish: without large pages the table is only slower.
+            // Advice only: without large pages the table is slower, not wrong.
             #[cfg(target_os = "linux")]
             let _ = map.advise(memmap2::Advice::HugePage);
             return ZeroedPages::Mapped(map);

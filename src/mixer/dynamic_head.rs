@@ -7,7 +7,7 @@
 //! Source: dynamic evaluation (Mikolov et al. 2010; Krause et al. 2018), here of the output layer
 //! alone, over binary decisions instead of tokens.
 
-use crate::kernel::blend::{MAX_SETS, dot_sets, train_sets};
+use crate::kernel::mixing::{MAX_SETS, dot_sets, train_sets};
 use crate::kernel::scalar::recip;
 use crate::kernel::{Isa, prefetch_all, vector};
 
@@ -15,53 +15,53 @@ use super::maps::Squash;
 
 /// Functions for each decision.
 pub const SPEEDS: usize = 2;
-/// Most decisions that are told apart: in a larger vocabulary several share a place.
-const MOST: usize = 8192;
+/// Most decisions that are told apart: in a larger vocabulary several share a slot.
+const MAX_SLOTS: usize = 8192;
 /// How far each moves against the gradient, the hidden vector having length 1.
-const RATES: [f32; SPEEDS] = [0.5, 4.0];
+const LEARNING_RATES: [f32; SPEEDS] = [0.5, 4.0];
 
 /// Corrections of one chunk's log odds.
 #[derive(Debug)]
-pub struct Readout {
+pub struct DynamicHead {
     isa: Isa,
     /// The model's hidden vector at the current token, of length 1.
     hidden: Vec<f32>,
-    /// [`SPEEDS`] rows of the hidden vector's width for each place.
+    /// [`SPEEDS`] rows of the hidden vector's width for each slot.
     weights: Vec<f32>,
-    /// How often each place was met.
+    /// How often each slot was met.
     counts: Vec<u16>,
     /// Where the decision last corrected has its count and its weights.
-    place: usize,
+    slot: usize,
     at: [usize; SPEEDS],
     logit: f32,
     sums: [f32; MAX_SETS],
 }
 
-/// How many places so many decisions share.
-fn places(decisions: usize) -> usize {
-    decisions.clamp(1, MOST)
+/// How many slots so many decisions share.
+fn slots(decisions: usize) -> usize {
+    decisions.clamp(1, MAX_SLOTS)
 }
 
-impl Readout {
+impl DynamicHead {
     /// Corrections for `decisions` decisions by a hidden vector of `width`, a multiple of sixteen;
     /// all zero.
     pub fn new(isa: Isa, decisions: usize, width: usize) -> Self {
-        let places = places(decisions);
-        Readout {
+        let slots = slots(decisions);
+        DynamicHead {
             isa,
             hidden: vec![0.0; width],
-            weights: vec![0.0; places * SPEEDS * width],
-            counts: vec![0; places],
-            place: 0,
+            weights: vec![0.0; slots * SPEEDS * width],
+            counts: vec![0; slots],
+            slot: 0,
             at: [0; SPEEDS],
             logit: 0.0,
             sums: [0.0; MAX_SETS],
         }
     }
 
-    /// Bytes that [`Readout::new`] takes.
+    /// Bytes that [`DynamicHead::new`] takes.
     pub fn bytes(decisions: usize, width: usize) -> usize {
-        places(decisions) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
+        slots(decisions) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
     }
 
     /// Notes the model's hidden vector at a new token.
@@ -71,7 +71,7 @@ impl Readout {
 
     /// Where a decision has its count and its weights.
     #[inline]
-    fn place_of(&self, decision: usize) -> usize {
+    fn slot_of(&self, decision: usize) -> usize {
         decision % self.counts.len()
     }
 
@@ -79,16 +79,16 @@ impl Readout {
     #[inline]
     pub fn prefetch(&self, decision: usize) {
         let size = SPEEDS * self.hidden.len();
-        prefetch_all(&self.weights[self.place_of(decision) * size..][..size]);
+        prefetch_all(&self.weights[self.slot_of(decision) * size..][..size]);
     }
 
     /// The corrections of `logit` at a decision.
     #[inline]
     pub fn correct(&mut self, decision: usize, logit: f32) -> [f32; SPEEDS] {
         let width = self.hidden.len();
-        self.place = self.place_of(decision);
+        self.slot = self.slot_of(decision);
         self.logit = logit;
-        self.at = std::array::from_fn(|speed| (self.place * SPEEDS + speed) * width);
+        self.at = std::array::from_fn(|speed| (self.slot * SPEEDS + speed) * width);
         dot_sets(self.isa, &self.weights, &self.at, &self.hidden, &mut self.sums);
         [self.sums[0], self.sums[1]]
     }
@@ -97,14 +97,14 @@ impl Readout {
     #[inline]
     pub fn update(&mut self, one: bool, squash: &Squash) {
         let target = if one { 1.0 } else { 0.0 };
-        let count = &mut self.counts[self.place];
+        let count = &mut self.counts[self.slot];
         // The first answers weigh most.
         let share = 0.5 + 64.0 * recip(64.0 + f32::from(*count));
         *count = count.saturating_add(1);
         let mut errors = [0.0; MAX_SETS];
         for (speed, error) in errors.iter_mut().enumerate().take(SPEEDS) {
             let p = squash.get(self.logit + self.sums[speed]);
-            *error = (target - p) * (RATES[speed] * share);
+            *error = (target - p) * (LEARNING_RATES[speed] * share);
         }
         train_sets(self.isa, &mut self.weights, &self.at, &self.hidden, &errors);
     }
@@ -132,17 +132,17 @@ mod tests {
     fn what_the_hidden_vector_says_is_learned() {
         let squash = Squash::new();
         for isa in Isa::available() {
-            let mut readout = Readout::new(isa, 10, WIDTH);
+            let mut head = DynamicHead::new(isa, 10, WIDTH);
             let mut right = 0;
             for (i, (hidden, one)) in lesson(3000).enumerate() {
-                readout.begin_token(&hidden);
-                let [slow, fast] = readout.correct(7, 0.0);
+                head.begin_token(&hidden);
+                let [slow, fast] = head.correct(7, 0.0);
                 right += usize::from(i >= 2000 && (slow + fast > 0.0) == one);
-                readout.update(one, &squash);
+                head.update(one, &squash);
             }
             assert!(right > 850, "{isa:?}: {right} of 1000");
             // What was never decided is not corrected.
-            assert_eq!(readout.correct(3, 1.0), [0.0; SPEEDS]);
+            assert_eq!(head.correct(3, 1.0), [0.0; SPEEDS]);
         }
     }
 
@@ -150,13 +150,13 @@ mod tests {
     fn every_isa_learns_the_same_bits() {
         let squash = Squash::new();
         let learned = |isa| {
-            let mut readout = Readout::new(isa, 3, WIDTH);
+            let mut head = DynamicHead::new(isa, 3, WIDTH);
             for (i, (hidden, one)) in lesson(500).enumerate() {
-                readout.begin_token(&hidden);
-                readout.correct(i % 3, 0.5);
-                readout.update(one, &squash);
+                head.begin_token(&hidden);
+                head.correct(i % 3, 0.5);
+                head.update(one, &squash);
             }
-            readout.weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
+            head.weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
         };
         let portable = learned(Isa::portable());
         for isa in Isa::available() {
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn a_hidden_vector_without_length_corrects_nothing() {
         let squash = Squash::new();
-        let mut readout = Readout::new(Isa::portable(), 1, WIDTH);
+        let mut head = DynamicHead::new(Isa::portable(), 1, WIDTH);
         for odd in [0.0, f32::NAN, f32::INFINITY, 1e30] {
-            readout.begin_token(&[odd; WIDTH]);
-            assert_eq!(readout.correct(0, 2.0), [0.0; SPEEDS]);
-            readout.update(true, &squash);
+            head.begin_token(&[odd; WIDTH]);
+            assert_eq!(head.correct(0, 2.0), [0.0; SPEEDS]);
+            head.update(true, &squash);
         }
     }
 }

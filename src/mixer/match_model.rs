@@ -4,9 +4,9 @@ use super::contexts::combine;
 use super::maps::{Cell, Rates, Stretch};
 
 /// Bytes that must agree before a place is remembered as a match.
-const LEAST: usize = 6;
+const MIN_LENGTH: usize = 6;
 /// Match lengths are told apart up to here.
-const LONGEST: usize = 65_535;
+const MAX_LENGTH: usize = 65_535;
 /// Buckets of match length.
 pub const BUCKETS: usize = 16;
 
@@ -21,9 +21,9 @@ pub struct Expectation {
 
 /// Follows the longest recent match.
 #[derive(Debug)]
-pub struct Match {
-    /// Last position after each hash of the last [`LEAST`] bytes; 0 = none.
-    places: Vec<u32>,
+pub struct MatchModel {
+    /// Last position after each hash of the last [`MIN_LENGTH`] bytes; 0 = none.
+    positions: Vec<u32>,
     /// Position of the byte the match expects next.
     at: usize,
     length: usize,
@@ -33,11 +33,11 @@ pub struct Match {
     cells: [Cell; 2 * BUCKETS],
 }
 
-impl Match {
-    /// A match model with `1 << bits` remembered places.
+impl MatchModel {
+    /// A match model with `1 << bits` remembered positions.
     pub fn new(bits: u32) -> Self {
         let cells = std::array::from_fn(|i| Cell::new(49_152 + 900 * (i as u16 % 16), 8));
-        Match { places: vec![0; 1 << bits], at: 0, length: 0, ends: Vec::new(), cells }
+        MatchModel { positions: vec![0; 1 << bits], at: 0, length: 0, ends: Vec::new(), cells }
     }
 
     /// The adaptive part that a prior may set.
@@ -56,21 +56,21 @@ impl Match {
         let n = bytes.len();
         if self.length > 0 && bytes[self.at] == bytes[n - 1] {
             self.at += 1;
-            self.length = (self.length + 1).min(LONGEST);
+            self.length = (self.length + 1).min(MAX_LENGTH);
         } else {
             self.length = 0;
         }
-        if n < LEAST {
+        if n < MIN_LENGTH {
             return;
         }
-        let hash = bytes[n - LEAST..].iter().fold(0, |h, &b| combine(h, u32::from(b) + 1));
-        let mask = self.places.len() - 1;
-        let slot = &mut self.places[hash as usize & mask];
+        let hash = bytes[n - MIN_LENGTH..].iter().fold(0, |h, &b| combine(h, u32::from(b) + 1));
+        let mask = self.positions.len() - 1;
+        let slot = &mut self.positions[hash as usize & mask];
         if self.length == 0 && *slot > 0 {
             let at = *slot as usize;
             let same = bytes[..at].iter().rev().zip(bytes.iter().rev());
             self.length = same.take(48).take_while(|(a, b)| a == b).count();
-            if self.length < LEAST {
+            if self.length < MIN_LENGTH {
                 self.length = 0;
             }
             self.at = at;
@@ -124,7 +124,7 @@ impl Match {
 
     /// The stretched probability that an expectation holds.
     #[inline]
-    pub fn trust(&self, e: Expectation, kind: usize, stretch: &Stretch) -> f32 {
+    pub fn confidence(&self, e: Expectation, kind: usize, stretch: &Stretch) -> f32 {
         stretch.get(self.cells[kind * BUCKETS + e.bucket].p12())
     }
 

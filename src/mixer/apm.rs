@@ -11,20 +11,20 @@ const POINTS: usize = 33;
 
 /// A refinement with `contexts` contexts.
 #[derive(Debug)]
-pub struct Refinement {
+pub struct Apm {
     cells: Vec<Cell>,
     limit: u32,
     used: usize,
 }
 
-impl Refinement {
+impl Apm {
     /// A refinement that starts as the identity; its cells slow down to 1/(limit + 1.5).
     pub fn new(contexts: usize, limit: u32) -> Self {
         let start: [Cell; POINTS] = std::array::from_fn(|i| {
             let p = sigmoid((i as f32 - 16.0) * 0.5) * 65_536.0;
             Cell::new(clamp(p, 0.0, 65_535.0) as u16, 6)
         });
-        Refinement { cells: start.repeat(contexts), limit, used: 0 }
+        Apm { cells: start.repeat(contexts), limit, used: 0 }
     }
 
     /// The refined probability of stretched probability `x` in a context.

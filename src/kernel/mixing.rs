@@ -3,14 +3,12 @@
 use super::scalar::{clamp, exp, recip};
 use super::{dispatched, dispatched_lanes};
 
-/// Inputs are padded to a multiple of this.
-pub const STRIDE: usize = 16;
 /// Most weight sets a network may have.
 pub const MAX_SETS: usize = 8;
 
 dispatched_lanes! {
     /// For each set `s`, `out[s] = Σ_i w[at[s] + i] · x[i]`, over sixteen strided partial sums.
-    /// Sets beyond `at.len()` are left alone.
+    /// Outputs beyond `at.len()` keep their values.
     pub fn dot_sets<L>(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
         for (out, &at) in out.iter_mut().zip(at) {
             let w = &w[at..at + x.len()];

@@ -12,12 +12,12 @@ use crate::kernel::scalar::{rsqrt, sigmoid};
 use crate::vocab::Question;
 
 use super::contexts::combine;
-use super::half_byte;
 use super::maps::{Cell, Rates};
-use super::matching::{BUCKETS, Expectation};
+use super::match_model::{BUCKETS, Expectation};
+use super::table::nibble_and_slot;
 
 /// Log odds above which the model is asked what its certainty is worth.
-const LEAST: f32 = 4.0;
+const MIN_LOGIT: f32 = 4.0;
 /// Steps of a half of the log odds from there.
 const STRENGTHS: usize = 24;
 /// No match, or its bucket and whether it agrees.
@@ -27,15 +27,15 @@ const SLOTS: usize = 16;
 /// Half bytes after three others that are told apart, as a power of two.
 const LINE_BITS: u32 = 12;
 /// A probability of this, of 2²², counts as no less: surprises come.
-const FLOOR: u32 = 256;
+const MIN_ERROR: u32 = 256;
 /// A decision is sure below a chance of error of 2¹²/2²².
-const SURE: u32 = 1 << 12;
+const MAX_ERROR: u32 = 1 << 12;
 /// Where the counts stop.
-const LIMIT: u32 = 1000;
+const COUNT_LIMIT: u32 = 1000;
 
 /// What the model's certainty has been worth in this chunk.
 #[derive(Debug)]
-pub struct Sure {
+pub struct ConfidenceBypass {
     /// How often it was wrong, by kind of decision, match and strength.
     by_strength: Vec<Cell>,
     /// How often it was wrong, by a hash of the last three bytes and what is known of the next,
@@ -60,13 +60,13 @@ struct Claim {
     sure: bool,
 }
 
-impl Sure {
+impl ConfidenceBypass {
     /// Takes the model at its word, and every decision after any bytes as right in all but one
     /// of four hundred.
     pub fn new() -> Self {
         let start = |s| Cell::new((sigmoid(-4.25 - 0.5 * s as f32) * 65_536.0) as u16, 30);
         let start: [Cell; STRENGTHS] = std::array::from_fn(start);
-        Sure {
+        ConfidenceBypass {
             by_strength: start.repeat(2 * MATCHES),
             by_bytes: vec![Line([Cell::new(162, 15); SLOTS]); 1 << LINE_BITS],
             claim: None,
@@ -91,7 +91,7 @@ impl Sure {
     ) -> Option<u32> {
         self.claim = None;
         let strength = logit.abs();
-        let strong = strength > LEAST;
+        let strong = strength > MIN_LOGIT;
         if !strong {
             return None;
         }
@@ -100,19 +100,19 @@ impl Sure {
             expected.map_or(0, |e| 1 + e.bucket + if e.one == one { 0 } else { BUCKETS });
         let (kind, half, slot) = match question {
             Question::Bit(partial) => {
-                let (half, slot) = half_byte(partial);
+                let (half, slot) = nibble_and_slot(partial);
                 (0, half, slot)
             }
             Question::End => (1, 0, 0),
         };
-        let step = (((strength - LEAST) * 2.0) as usize).min(STRENGTHS - 1);
+        let step = (((strength - MIN_LOGIT) * 2.0) as usize).min(STRENGTHS - 1);
         let strength = (kind * MATCHES + agreement) * STRENGTHS + step;
         let bytes = (line(last, half), slot);
 
-        let worse = |cell: Cell| cell.p22().max(FLOOR);
+        let worse = |cell: Cell| cell.p22().max(MIN_ERROR);
         let square = u64::from(worse(self.by_strength[strength]))
             * u64::from(worse(self.by_bytes[bytes.0].0[slot]));
-        let sure = square < u64::from(SURE * SURE);
+        let sure = square < u64::from(MAX_ERROR * MAX_ERROR);
         self.claim = Some(Claim { one, strength, bytes, sure });
         sure.then(|| {
             let square = square as f32;
@@ -126,14 +126,14 @@ impl Sure {
     pub fn update(&mut self, one: bool, rates: &Rates) -> bool {
         let Some(claim) = self.claim else { return false };
         let wrong = one != claim.one;
-        self.by_strength[claim.strength].update(wrong, LIMIT, rates);
+        self.by_strength[claim.strength].update(wrong, COUNT_LIMIT, rates);
         let (line, slot) = claim.bytes;
-        self.by_bytes[line].0[slot].update(wrong, LIMIT, rates);
+        self.by_bytes[line].0[slot].update(wrong, COUNT_LIMIT, rates);
         claim.sure
     }
 
     /// Whether the decision last predicted was sure.
-    pub fn is_believed(&self) -> bool {
+    pub fn is_bypassed(&self) -> bool {
         self.claim.is_some_and(|claim| claim.sure)
     }
 
@@ -162,10 +162,10 @@ mod tests {
     const LAST: u32 = 0x61_62_63;
 
     #[test]
-    fn a_claim_that_holds_is_believed_and_one_that_fails_is_not() {
+    fn a_claim_that_holds_is_bypassed_and_one_that_fails_is_not() {
         let rates = Rates::new();
-        let mut sure = Sure::new();
-        let tell = |sure: &mut Sure, one| {
+        let mut sure = ConfidenceBypass::new();
+        let tell = |sure: &mut ConfidenceBypass, one| {
             let p = sure.predict(BIT, 6.0, None, LAST);
             assert_eq!(sure.update(one, &rates), p.is_some());
             p
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_sure_zero_is_improbable_to_be_one() {
         let rates = Rates::new();
-        let mut sure = Sure::new();
+        let mut sure = ConfidenceBypass::new();
         for _ in 0..2000 {
             sure.predict(Question::End, -9.0, None, LAST);
             sure.update(false, &rates);
@@ -197,12 +197,12 @@ mod tests {
     #[test]
     fn without_a_strong_claim_nothing_is_sure_or_learned() {
         let rates = Rates::new();
-        let mut sure = Sure::new();
+        let mut sure = ConfidenceBypass::new();
         for logit in [0.0, 4.0, -4.0, f32::NAN] {
             assert_eq!(sure.predict(BIT, logit, None, LAST), None);
             assert!(!sure.update(true, &rates));
         }
-        let fresh = Sure::new();
+        let fresh = ConfidenceBypass::new();
         assert!(sure.by_strength.iter().zip(&fresh.by_strength).all(|(a, b)| a.p22() == b.p22()));
     }
 }
