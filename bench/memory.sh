@@ -3,11 +3,10 @@
 #
 #   bench/memory.sh [DIR]      default: ../shared/eval-public
 #
-# The input is BYTES of DIR's text folders, as one file (default 2200000: 34 chunks, two more than eight threads have lanes);
-# chunks have 64 KiB and there are THREADS
-# (default 8) threads, which is the case that needs most memory for each raw byte. CASES names limits and levels
-# (default "16M:1 64M:1 64M:6 128M:1 128M:6 512M:1 512M:6"). LLZ=PROGRAM chooses the llz. All cases take a quarter of an hour or more on two cores;
-# CASES="16M:1 64M:6" shows most of it sooner.
+# The input is BYTES of DIR's text folders, as one file (default 2200000: 34 chunks, two more than eight threads have
+# lanes). Chunks have 64 KiB and there are THREADS (default 8) threads, the case that needs most memory for each raw
+# byte. CASES names limits and levels (default "16M:1 64M:1 64M:6 128M:1 128M:6 512M:1 512M:6"); the cases of level 6
+# take most of the time, and CASES="16M:1 64M:6" shows most of it sooner. LLZ=PROGRAM chooses the llz.
 #
 # It also gives each verb a limit that no run can keep (IMPOSSIBLE, default 1M): that must end with exit code 6 and an
 # error that names the limit. Exit code 1 if a peak is over its limit, or if an impossible limit is not named.
