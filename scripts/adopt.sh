@@ -40,6 +40,7 @@ until said=$(cargo test --lib --release format_md_lists 2>&1); do
     name=$(cut -d'`' -f2 <<<"$row")
     grep -q "^| \`$name\` | \`[0-9a-f]*\` |" FORMAT.md || fail "FORMAT.md has no row for $name"
     sed -i "s/^| \`$name\` | \`[0-9a-f]*\` |.*/$row/" FORMAT.md
+    sed -i "s/^| \`$name\` | \`[0-9a-f]*\` |$/| \`$name\` | \`$(cut -d'`' -f4 <<<"$row")\` |/" models/README.md
 done
 cargo test --lib --release registry
 

@@ -30,9 +30,12 @@ same() {
     cmp "$1.list" "$2.list" && diff -r --no-dereference "$1" "$2"
 }
 
-echo "FORMAT.md: what it says of files"
+echo "FORMAT.md and the model cards: what they say of files"
 for file in models/*.safetensors models/*.prior; do
     grep -q "\`$(sha256sum <$file | cut -d' ' -f1)\`" FORMAT.md || fail "FORMAT.md has another SHA-256 for $file"
+done
+for file in models/*.safetensors; do
+    grep -q "\`$(sha256sum <$file | cut -d' ' -f1)\`" models/README.md || fail "models/README.md has another SHA-256 for $file"
 done
 "$python" - <<'EOF' || fail "FORMAT.md has another id or fingerprint for a model"
 import sys

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from contamination import DROP, WORDS, EvalNgrams, _Hasher
-from corpus import DOMAINS, looks_like_wiki
+from corpus import DOMAINS
 from data import Batches, Domain, Window
 from decisions import Decisions
 from export import float_file, int8_file, load
@@ -22,7 +21,7 @@ from optim import optimizers
 from quantise import WEIGHT_MAX, Straight, is_matrix, linear, quantise_rows, simulated
 from smooth import loudness, smoothed
 from stage import join, split
-from tokens import Encoder, train
+from tokens import Encoder
 from train import windows
 from workers import Workers
 
@@ -30,24 +29,10 @@ TINY = Config(vocab=300, width=64, layers=2, ffn=128, rank_w=8, rank_a=8, rank_v
 WARM = Path(__file__).resolve().parents[2] / "shared" / "warmstart"
 
 
-@pytest.fixture
-def tokenizer(tmp_path):
-    path = tmp_path / "tokenizer.json"
-    path.write_text(train(["the cat and the hat\n    return 123456;"] * 20, 300).to_str())
-    return path
-
-
 def tiny_state():
     torch.manual_seed(0)
     model = RWKV7(TINY)
     return {k: torch.randn_like(v) for k, v in model.state_dict().items()}
-
-
-def test_any_bytes_round_trip(tokenizer):
-    enc = Encoder(tokenizer)
-    for data in (b"", b"the cat", bytes(range(256)) * 3, "naïve — 日本".encode()[:-1], b"\xc3\x28 the \xff"):
-        assert b"".join(enc.bytes[i] for i in enc.encode(data)) == data
-        assert (enc.encode_many([data])[0] == enc.encode(data)).all()
 
 
 def test_windows_are_seen_once_per_epoch(tmp_path):
@@ -86,20 +71,6 @@ def test_fused_loss_and_its_gradient():
     assert torch.allclose(ours, plain, atol=1e-5)
     for p, q in zip(torch.autograd.grad(ours, (x, w)), expected):
         assert torch.allclose(p, q, atol=1e-6)
-
-
-def test_a_token_is_a_row_of_decisions(tokenizer):
-    tokens = Encoder(tokenizer).bytes
-    d = Decisions(tokens)
-    splits = set()
-    for token, (first, count) in enumerate(zip(d.first, d.count)):
-        before = (0, len(tokens))
-        for lo, hi in zip(d.lo[first:first + count], d.hi[first:first + count]):
-            assert before[0] == lo < hi < before[1] or before[0] < lo < hi == before[1]
-            splits.add(before)
-            before = (lo, hi)
-        assert before == (d.rank[token], d.rank[token] + 1) and d.order[d.rank[token]] == token
-    assert len(splits) == len(tokens) - 1
 
 
 def mixing_and_more(tokenizer, n):
@@ -196,29 +167,6 @@ def test_export(tmp_path, tokenizer):
         else:
             assert header[k]["dtype"] == "F32" and header[k]["shape"] == [v.numel()]
     assert max(t["data_offsets"][1] for t in header.values()) == len(raw) - 8 - n
-
-
-def test_contamination_is_found_by_content(tmp_path):
-    words = [f"word{i}" for i in range(400)]
-    (tmp_path / "eval" / "prose").mkdir(parents=True)
-    (tmp_path / "eval" / "prose" / "a.txt").write_text(" ".join(words))
-    wrapped = "\n>> ".join(words[100:130]).upper().encode()  # other case, wrapping and punctuation
-    assert len(_Hasher()(wrapped)) == 30 - WORDS + 1
-    guard = EvalNgrams(tmp_path / "eval")
-    guard.survey([wrapped, b"nothing at all in common with it, however long one may look"])
-    assert not guard.admit(wrapped) and guard.admit(b"nothing of the kind")
-    assert guard.verdict()["documents_dropped"] == 1
-    piece = WORDS + DROP - 2  # one run short of being dropped, and too much in sum
-    for i in range(0, 400, piece):
-        assert guard.admit(" ".join(words[i:i + piece]).encode())
-    with pytest.raises(SystemExit):
-        guard.verdict()
-
-
-def test_wiki_markup_is_told_from_lock_files():
-    page = b"'''Cheese''' is a [[food]] of [[milk]].\n== History ==\nSee {{main|cheese}} and [[Gouda]].\n" * 5
-    assert looks_like_wiki(page)
-    assert not looks_like_wiki(b'[[package]]\nname = "a"\nversion = "1"\n' * 50)
 
 
 @pytest.mark.skipif(not WARM.exists(), reason="no starting weights here")
