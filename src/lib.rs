@@ -50,7 +50,8 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, TestSummary};
 #[cfg(feature = "fs")]
 pub use archive::{
-    FileId, PackOptions, PackSummary, UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
+    FileId, PackOptions, PackSummary, UnpackOptions, UnpackSummary, is_standard_output, pack,
+    pack_to_path, unpack_reader,
 };
 #[cfg(feature = "encode")]
 pub use codec::EncodeOptions;
@@ -58,7 +59,10 @@ pub use codec::{DecodeOptions, Level};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{CoderParams, Entry, EntryKind, ModelRef, Params};
 pub use limits::{Bound, Limits};
-pub use model::{BuiltInModels, Loaded as Model, ModelStore};
+pub use kernel::instruction_sets;
+pub use model::{
+    BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model, ModelStore,
+};
 #[cfg(feature = "fs")]
 pub use model::{Installed as InstalledModel, ModelFolder};
 pub use progress::Progress;

@@ -4,16 +4,19 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use llz::{Archive, Bound, EngineOptions, Error, Level, Limits, Result};
+use llz::{Archive, Bound, Error, Level, Limits, Result};
+
+use super::session::Session;
 
 use super::streams;
 
 /// Options of every verb.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Common {
-    /// Worker threads; 0 means one per core. The output never depends on it
+    /// Worker threads, at most 1024; 0 means one per core. The output never depends on it
     #[arg(short = 'T', long, global = true, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
+    #[arg(value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub threads: u16,
     /// No progress, no totals, no warnings; only errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -136,12 +139,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens the archive.
-    pub fn open(&self) -> Result<Archive> {
+    /// Opens the archive; `model` is what `--model` says.
+    pub fn open(&self, session: &Session, model: Option<&ModelArg>) -> Result<Archive> {
         let limits = self.limits.limits();
+        let options = session.decode_options(model, limits)?;
         streams::check_not_output([self.archive.as_path()])?;
         if self.archive != Path::new("-") {
-            return Archive::open(&self.archive, limits);
+            return Archive::open(&self.archive, options);
         }
         let mut bytes = Vec::new();
         let mut input = streams::input()?.take(limits.memory.saturating_add(1));
@@ -153,17 +157,7 @@ impl Source {
                 bound: Bound::Memory,
             });
         }
-        Archive::from_bytes(bytes, limits)
-    }
-
-    /// The engine's options for reading the archive.
-    pub fn engine(&self, model: &ModelArg, threads: usize) -> EngineOptions {
-        EngineOptions {
-            threads,
-            model: model.model.clone(),
-            limits: self.limits.limits(),
-            ..EngineOptions::default()
-        }
+        Archive::from_bytes(bytes, options)
     }
 }
 

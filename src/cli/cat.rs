@@ -31,11 +31,10 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
     streams::check_output()?;
-    let archive = args.source.open()?;
-    let engine = args.source.engine(&args.model, session.threads);
+    let archive = args.source.open(session, Some(&args.model))?;
     let mut out = streams::buffered_output()?;
     for path in &args.paths {
-        archive.copy_file(path, &mut out, &engine, &session.progress)?;
+        archive.copy_file(path, &mut out, &session.progress)?;
     }
     out.flush().map_err(|e| Error::io("-", e))?;
     Ok(Status::Done)

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use llz::stream::{Decoder, Encoder, Totals};
-use llz::{EngineOptions, Error, Result};
+use llz::{Decoder, Encoder, Error, Result, Totals};
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
@@ -43,17 +42,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
-    let options = EngineOptions {
-        level: args.level.0,
-        threads: session.threads,
-        model: args.model.model.clone(),
-        limits: args.limits.limits(),
-    };
+    let limits = args.limits.limits();
     let read = [Path::new("-")].into_iter().chain(args.model.model.as_deref());
     streams::check_not_output(read)?;
     let (input, output) = (streams::input()?, streams::output()?);
     let start = Instant::now();
     let totals = if args.decompress {
+        let options = session.decode_options(Some(&args.model), limits)?;
         let _watch = session.watch("decompressing");
         Decoder::new(options).decompress(input, output, &session.progress)?
     } else {
@@ -62,7 +57,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
                 "compressed data is no use on a terminal: redirect it to a file or pipe".into(),
             ));
         }
-        let encoder = Encoder::new(options, args.chunk_size)?;
+        let options = session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?;
+        let encoder = Encoder::new(options)?;
         if let Some(length) = stdin_length() {
             session.progress.set_total(length);
         }

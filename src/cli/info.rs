@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use llz::model::{hex, installed, known};
-use llz::{Error, Info, Result};
+use llz::{BUILT_IN_MODELS, Error, Info, Limits, Result};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::Source;
-use super::report;
+use super::models;
+use super::report::{self, hex};
+use super::session::Session;
 use super::streams;
 use super::terminal::escape;
 
@@ -17,7 +18,7 @@ Examples:
   llz info src.llz                         version, model, sizes, codecs
   llz info --json src.llz | jq .archive_bytes
 
-Reads only the archive's first and last bytes; nothing is decoded.";
+Reads the archive's index and its tables of entries; no chunk is read or decoded.";
 
 /// Show what an archive says about itself
 #[derive(Debug, clap::Args)]
@@ -30,8 +31,8 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args) -> Result<Status> {
-    let info = args.source.open()?.info();
+pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    let info = args.source.open(session, None)?.info();
     let mut out = streams::buffered_output()?;
     if args.json {
         report::print_json(&mut out, &as_json(&info))?;
@@ -67,11 +68,12 @@ fn named(sha256: &[u8; 32]) -> String {
 
 /// What a built-in or installed model is called.
 fn name(sha256: &[u8; 32]) -> Option<String> {
-    match known(sha256) {
-        Some(built) => Some(built.name.to_owned()),
-        // A directory that cannot be read has no models, as far as this is concerned.
-        None => Some(installed::by_sha256(sha256).ok()??.name),
+    if let Some(built) = BUILT_IN_MODELS.iter().find(|built| built.sha256() == *sha256) {
+        return Some(built.name.to_owned());
     }
+    // A directory that cannot be read has no models, as far as this is concerned.
+    let folder = models::folder(Limits::default().memory).ok()?;
+    Some(folder.by_sha256(sha256).ok()??.name)
 }
 
 fn as_json(info: &Info) -> Value {

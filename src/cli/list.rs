@@ -2,13 +2,12 @@
 
 use std::io::Write;
 
-use llz::model::hex;
 use llz::{Entry, EntryKind, Error, Result};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::Source;
-use super::report;
+use super::report::{self, hex};
 use super::session::Session;
 use super::streams;
 use super::terminal::escape;
@@ -33,7 +32,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
-    let archive = args.source.open()?;
+    let archive = args.source.open(session, None)?;
     let mut out = streams::buffered_output()?;
     for entry in archive.entries() {
         if args.json {

@@ -11,6 +11,7 @@ mod info;
 mod list;
 mod man;
 mod model;
+mod models;
 mod pack;
 mod report;
 mod session;
@@ -101,7 +102,7 @@ impl Verb {
             Verb::Pack(args) => pack::run(args, session),
             Verb::Unpack(args) => unpack::run(args, session),
             Verb::List(args) => list::run(args, session),
-            Verb::Info(args) => info::run(args),
+            Verb::Info(args) => info::run(args, session),
             Verb::Test(args) => test::run(args, session),
             Verb::Cat(args) => cat::run(args, session),
             Verb::Filter(args) => filter::run(args, session),

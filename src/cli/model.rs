@@ -4,13 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use llz::model::installed::{self, Installed};
-use llz::model::{BUILT_IN, BuiltIn};
-use llz::{Error, Limits, Result};
+use llz::{BUILT_IN_MODELS, BuiltInModel, Error, InstalledModel, Limits, Result};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::size;
+use super::models;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
@@ -82,12 +81,11 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         Verb::List { json } => list(*json)?,
         Verb::Install { file, name, limit_memory } => {
             let memory = limit_memory.unwrap_or(Limits::default().memory);
-            let limits = Limits { memory, ..Limits::default() };
-            let model = installed::install(file, name.as_deref(), &limits)?;
+            let model = models::folder(memory)?.install(file, name.as_deref())?;
             tell(session, &format!("{} → {}", model.name, model.path.display()));
         }
         Verb::Remove { name } => {
-            let model = installed::remove(name)?;
+            let model = models::folder(Limits::default().memory)?.remove(name)?;
             tell(session, &format!("removed {}", model.path.display()));
         }
     }
@@ -101,10 +99,14 @@ fn tell(session: &Session, line: &str) {
 }
 
 fn list(as_json: bool) -> Result<()> {
-    let installed = installed::installed()?;
+    let installed = match models::folder(Limits::default().memory) {
+        Ok(folder) => folder.list()?,
+        // Nothing is installed where there is no place for it.
+        Err(_) => Vec::new(),
+    };
     let mut out = streams::buffered_output()?;
     if as_json {
-        let values = BUILT_IN.iter().map(built_in_json).chain(installed.iter().map(installed_json));
+        let values = BUILT_IN_MODELS.iter().map(built_in_json).chain(installed.iter().map(installed_json));
         for value in values {
             report::print_json(&mut out, &value)?;
         }
@@ -114,13 +116,13 @@ fn list(as_json: bool) -> Result<()> {
     out.flush().map_err(|e| Error::io("-", e))
 }
 
-fn table(installed: &[Installed]) -> String {
+fn table(installed: &[InstalledModel]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, bytes: u64, sha256: &str, place: &str| {
         let (bytes, sha256) = (report::bytes(bytes), &sha256[..12]);
         text += &format!("{name:<16} {bytes:>8}  {sha256}  {place}\n");
     };
-    for built in &BUILT_IN {
+    for built in &BUILT_IN_MODELS {
         line(built.name, built.bytes.len() as u64, built.sha256, "built in");
     }
     for model in installed {
@@ -129,7 +131,7 @@ fn table(installed: &[Installed]) -> String {
     text
 }
 
-fn built_in_json(built: &BuiltIn) -> Value {
+fn built_in_json(built: &BuiltInModel) -> Value {
     json!({
         "name": built.name,
         "bytes": built.bytes.len(),
@@ -138,7 +140,7 @@ fn built_in_json(built: &BuiltIn) -> Value {
     })
 }
 
-fn installed_json(model: &Installed) -> Value {
+fn installed_json(model: &InstalledModel) -> Value {
     json!({
         "name": model.name,
         "bytes": model.bytes,

@@ -5,11 +5,12 @@ use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{EngineOptions, Error, PackOptions, PackSummary, Result};
+use llz::{Error, PackOptions, PackSummary, Result};
 use serde_json::json;
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::models;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
@@ -74,20 +75,17 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         }
     }
     let output = match &args.output {
-        Some(output) if llz::archive::is_standard_output(output) => PathBuf::from("-"),
+        Some(output) if llz::is_standard_output(output) => PathBuf::from("-"),
         Some(output) => output.clone(),
         None => default_output(&paths)?,
     };
+    let limits = args.limits.limits();
+    let given = args.model.model.as_deref();
     let options = PackOptions {
-        engine: EngineOptions {
-            level: args.level.0,
-            threads: session.threads,
-            model: args.model.model.clone(),
-            limits: args.limits.limits(),
-        },
-        chunk_size: args.chunk_size,
+        encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
         exclude: args.exclude.clone(),
         verify: args.verify,
+        also_read: given.map_or_else(Vec::new, |given| models::files(given, &limits)),
         output: None,
     };
     if let Some(list) = &args.files_from {

@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use llz::Progress;
+use llz::{DecodeOptions, EncodeOptions, Error, Level, Limits, Progress, Result};
 
-use super::args::Common;
-use super::exit;
+use super::args::{Common, ModelArg};
+use super::{exit, models};
 use super::streams::say;
 
 /// How long work lasts before it gets a progress bar, and how often the bar is drawn.
@@ -22,7 +22,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Session {
     /// Worker threads; 0 is one per core.
-    pub threads: usize,
+    threads: usize,
     /// Nothing but errors on standard error.
     pub quiet: bool,
     /// More than totals on standard error.
@@ -50,7 +50,35 @@ impl Session {
             say!("llz: Ctrl-C will not clean up: {error}");
         }
         let Common { threads, quiet, verbose } = common;
-        Session { threads, quiet, verbose, progress }
+        Session { threads: threads.into(), quiet, verbose, progress }
+    }
+
+    /// How to decode under these limits; `model` is what `--model` says.
+    pub fn decode_options(
+        &self,
+        model: Option<&ModelArg>,
+        limits: Limits,
+    ) -> Result<DecodeOptions> {
+        let given = model.and_then(|model| model.model.as_deref());
+        Ok(DecodeOptions {
+            models: models::store(given, limits),
+            threads: self.threads,
+            limits,
+            instruction_set: instruction_set()?,
+        })
+    }
+
+    /// How to code at this level under these limits.
+    pub fn encode_options(
+        &self,
+        level: Level,
+        model: &ModelArg,
+        chunk_size: Option<usize>,
+        limits: Limits,
+    ) -> Result<EncodeOptions> {
+        let model = model.model.as_deref().map(|given| models::open(given, &limits)).transpose()?;
+        let (threads, instruction_set) = (self.threads, instruction_set()?);
+        Ok(EncodeOptions { level, model, chunk_size, threads, limits, instruction_set })
     }
 
     /// Shows a progress bar until the returned guard is dropped, if the work takes long enough and
@@ -59,6 +87,25 @@ impl Session {
     pub fn watch(&self, doing: &'static str) -> Option<Watch> {
         let wanted = !self.quiet && std::io::stderr().is_terminal();
         wanted.then(|| Watch::start(Arc::clone(&self.progress), doing))
+    }
+}
+
+/// The environment variable that names an instruction set, so that tests can compare whole archives between them.
+const INSTRUCTION_SET: &str = "LLZ_KERNEL";
+
+/// The instruction set that the environment asks for.
+fn instruction_set() -> Result<Option<String>> {
+    let Some(name) = std::env::var_os(INSTRUCTION_SET).filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let available = llz::instruction_sets();
+    match name.to_str().filter(|name| available.contains(name)) {
+        Some(name) => Ok(Some(name.to_owned())),
+        None => Err(Error::Usage(format!(
+            "{INSTRUCTION_SET}={}: this machine can run {}",
+            name.display(),
+            available.join(", ")
+        ))),
     }
 }
 

@@ -30,10 +30,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         streams::check_output()?;
     }
     let start = Instant::now();
-    let archive = args.source.open()?;
+    let archive = args.source.open(session, Some(&args.model))?;
     let watch = session.watch("testing");
     let tested =
-        archive.test(&args.source.engine(&args.model, session.threads), &session.progress)?;
+        archive.test(&session.progress)?;
     drop(watch);
     let took = start.elapsed();
     if args.json {

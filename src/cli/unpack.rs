@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{Archive, EngineOptions, Result, UnpackOptions, UnpackSummary};
+use llz::{Archive, Result, UnpackOptions, UnpackSummary};
 use serde_json::json;
 
 use super::Status;
@@ -52,14 +52,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let limits = args.limits.limits();
     let sources = [Some(args.archive.as_path()), args.model.model.as_deref()];
     let sources = sources.into_iter().flatten();
+    let decode = session.decode_options(Some(&args.model), limits)?;
     let options = UnpackOptions {
-        engine: EngineOptions {
-            threads: session.threads,
-            model: args.model.model.clone(),
-            limits,
-            ..EngineOptions::default()
-        },
-        limits,
         force: args.force,
         sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
@@ -72,9 +66,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let watch = session.watch("unpacking");
     let summary = if args.archive == Path::new("-") {
         let mut input = streams::input()?;
-        llz::unpack_reader(&mut input, &args.directory, &options, &session.progress)?
+        llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
     } else {
-        let archive = Archive::open(&args.archive, limits)?;
+        let archive = Archive::open(&args.archive, decode)?;
         archive.unpack(&args.directory, &options, &session.progress)?
     };
     drop(watch);

@@ -132,6 +132,7 @@ impl ConfidenceBypass {
         claim.sure
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// Whether the decision last predicted was sure.
     pub fn is_bypassed(&self) -> bool {
         self.claim.is_some_and(|claim| claim.sure)

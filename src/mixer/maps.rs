@@ -30,6 +30,7 @@ impl Cell {
         self.0 >> 10
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// How many decisions it saw, up to its limit.
     pub fn count(self) -> u32 {
         self.0 & 1023

@@ -81,6 +81,7 @@ impl Mixer {
         ((p * ONE as f32) as u32).clamp(4, ONE - 4)
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// For the decision last predicted: the network's log odds of a one before the APM stages, and
     /// their derivative by the model's corrected log odds. `None` where the decision bypassed the
     /// network. Training a model inside the mixer uses both (`train/mixed.py`).

@@ -16,6 +16,7 @@ use super::{FINAL_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
 const UNIT: f32 = 4096.0;
+#[cfg(any(test, feature = "internals"))]
 /// Counts of stored probabilities stop here, so that they keep adapting.
 const MOST: u32 = 40;
 
@@ -109,6 +110,7 @@ impl Prior {
         Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, bypass })))
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// What `mixer` has learned, as a starting point for another.
     pub fn of(mixer: &Mixer) -> Self {
         Prior(Arc::new(Tables {
@@ -121,6 +123,7 @@ impl Prior {
         }))
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// This prior with its weights moved by `share` towards those of `other`, and the
     /// probabilities of `other`.
     pub fn towards(&self, other: &Prior, share: f32) -> Self {
@@ -136,6 +139,7 @@ impl Prior {
         }))
     }
 
+    #[cfg(any(test, feature = "internals"))]
     /// The stored form, for [`Prior::from_bytes`].
     pub fn to_bytes(&self, profile: &Profile) -> Vec<u8> {
         let mut bytes = vec![profile.id];

@@ -84,16 +84,6 @@ impl Tree {
         &self.nodes[index as usize]
     }
 
-    /// Number of decisions.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Whether there is nothing to decide.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// The decisions among the ranks `lo..hi`, which share `depth` bytes and the bits of
     /// `partial`. Recursion is as deep as the decisions on one path: at most nine per byte.
     fn grow(&mut self, v: &Vocabulary, lo: u32, hi: u32, depth: usize, partial: u32) -> Child {
@@ -161,7 +151,7 @@ mod tests {
     #[test]
     fn every_token_is_reached_by_its_answers() {
         let v = vocabulary();
-        assert_eq!(v.tree().len(), v.len() - 1);
+        assert_eq!(v.tree().nodes.len(), v.len() - 1);
         for rank in 0..v.len() as u32 {
             let mut at = Child::Node(0);
             while let Child::Node(i) = at {
