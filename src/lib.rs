@@ -58,17 +58,18 @@ pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{CoderParams, Entry, EntryKind, ModelRef, Params};
-pub use limits::{Bound, Limits};
 pub use kernel::instruction_sets;
+pub use limits::{Bound, Limits};
 pub use model::{
-    BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model, ModelStore,
+    BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model,
+    ModelStore,
 };
 #[cfg(feature = "fs")]
 pub use model::{Installed as InstalledModel, ModelFolder};
 pub use progress::Progress;
+pub use stream::{Decoder, Totals, decode};
 #[cfg(feature = "encode")]
 pub use stream::{Encoder, encode};
-pub use stream::{Decoder, Totals, decode};
 
 /// The examples of README.md, so that they are compiled with the tests.
 #[cfg(all(doctest, feature = "fs"))]

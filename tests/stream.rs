@@ -1,18 +1,30 @@
 //! Streams as the library's user sees them: they round-trip, cost little, and fail cleanly.
 
-use llz::stream::{Decoder, Encoder, MAGIC, Totals};
-use llz::{Bound, EngineOptions, Error, Level, Limits, Progress};
+use llz::{
+    Bound, DecodeOptions, Decoder, EncodeOptions, Encoder, Error, Level, Limits, Progress, Totals,
+};
 use proptest::prelude::*;
+
+/// The first bytes of a stream (FORMAT.md).
+const MAGIC: [u8; 3] = [0x8D, 0x6C, 0x7A];
+/// FORMAT.md's numbers of the mixer profile without a model and of the numeric profile.
+const MIXER: u8 = 3;
+const NUMERIC_PROFILE: u8 = 3;
 
 /// An encoder of small frames at level 1, so that tests see many frames in little time.
 fn small_frames() -> Encoder {
-    let options =
-        EngineOptions { level: Level::new(1).unwrap(), threads: 1, ..EngineOptions::default() };
-    Encoder::new(options, Some(1024)).unwrap()
+    let (level, chunk_size) = (Level::new(1).unwrap(), Some(1024));
+    let options = EncodeOptions { level, chunk_size, threads: 1, ..EncodeOptions::default() };
+    Encoder::new(options).unwrap()
 }
 
 fn decoder() -> Decoder {
-    Decoder::new(EngineOptions { threads: 1, ..EngineOptions::default() })
+    Decoder::new(DecodeOptions { threads: 1, ..DecodeOptions::default() })
+}
+
+/// Decodes under these limits.
+fn decode_with(coded: &[u8], limits: Limits) -> llz::Result<Vec<u8>> {
+    Decoder::new(DecodeOptions::with_limits(limits)).decode(coded)
 }
 
 fn compress(encoder: &Encoder, raw: &[u8]) -> Vec<u8> {
@@ -99,7 +111,7 @@ fn the_documented_examples_decode() {
 fn framing_costs_seven_bytes_or_thirteen() {
     let message = noise(4000);
     let encoder = small_frames();
-    let one_frame = Encoder::new(EngineOptions::default(), None).unwrap();
+    let one_frame = Encoder::new(EncodeOptions::default()).unwrap();
     assert_eq!(one_frame.encode(&message).unwrap().len(), message.len() + 7);
     assert_eq!(compress(&one_frame, &message).len(), message.len() + 13);
     assert!(compress(&encoder, &message).len() <= message.len() + 4 + 4 * 9);
@@ -201,10 +213,10 @@ fn foreign_input_is_named() {
 #[test]
 fn a_model_that_is_not_here_is_named() {
     let mut stream = MAGIC.to_vec();
-    stream.extend([0, 51, llz::mixer::FULL.id, 24]);
+    stream.extend([0, 51, MIXER, 24]);
     stream.extend([0xAB; 32]);
     stream.extend(*b"tokenize");
-    stream.push(llz::kernel::NUMERIC_PROFILE);
+    stream.push(NUMERIC_PROFILE);
     stream.extend(7u64.to_le_bytes());
     stream.extend(crc32fast::hash(&stream.clone()).to_le_bytes());
     stream.extend([0x33, 5, 0, 0, 0, 0, 1, 2, 3]);
@@ -215,20 +227,21 @@ fn a_model_that_is_not_here_is_named() {
 #[test]
 fn limits_hold_and_are_named() {
     let coded = compress(&small_frames(), &sample(10_000));
-    let refused = |limits| match llz::stream::decode_with(&coded, limits).unwrap_err() {
+    let refused = |limits| match decode_with(&coded, limits).unwrap_err() {
         Error::Limit { bound, .. } => bound,
         other => panic!("{other}"),
     };
     assert_eq!(refused(Limits { total_bytes: 9_999, ..Limits::default() }), Bound::TotalBytes);
     assert_eq!(refused(Limits { chunk_bytes: 1023, ..Limits::default() }), Bound::ChunkBytes);
     let exact = Limits { total_bytes: 10_000, chunk_bytes: 1024, ..Limits::default() };
-    assert_eq!(llz::stream::decode_with(&coded, exact).unwrap().len(), 10_000);
+    assert_eq!(decode_with(&coded, exact).unwrap().len(), 10_000);
 }
 
 #[test]
 fn chunk_sizes_out_of_range_are_refused() {
     for size in [0, 1023, 65 << 20] {
-        let result = Encoder::new(EngineOptions::default(), Some(size));
+        let options = EncodeOptions { chunk_size: Some(size), ..EncodeOptions::default() };
+        let result = Encoder::new(options);
         assert!(matches!(result, Err(Error::Usage(_))), "{size}");
     }
 }
@@ -259,6 +272,6 @@ proptest! {
         let mut input = if start { [&MAGIC[..], &[4]].concat() } else { Vec::new() };
         input.extend(tail);
         let limits = Limits { total_bytes: 1 << 20, chunk_bytes: 1 << 16, ..Limits::default() };
-        let _ = llz::stream::decode_with(&input, limits);
+        let _ = decode_with(&input, limits);
     }
 }

@@ -13,7 +13,7 @@ use crate::format::{
     Writer, recover,
 };
 use crate::{
-    Archive, EngineOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
+    Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
     unpack_reader,
 };
 
@@ -58,12 +58,12 @@ fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
 }
 
 fn unpack(bytes: &[u8], pipe: bool, dest: &Path, limits: Limits) -> Result<()> {
-    let options = UnpackOptions { limits, ..Default::default() };
+    let (decode, options) = (DecodeOptions::with_limits(limits), UnpackOptions::default());
     let progress = Progress::default();
     if pipe {
-        unpack_reader(&mut &bytes[..], dest, &options, &progress).map(drop)
+        unpack_reader(&mut &bytes[..], dest, &decode, &options, &progress).map(drop)
     } else {
-        let archive = Archive::from_bytes(bytes.to_vec(), limits)?;
+        let archive = Archive::from_bytes(bytes.to_vec(), decode)?;
         archive.unpack(dest, &options, &progress).map(drop)
     }
 }
@@ -140,8 +140,8 @@ fn content_must_be_what_the_entries_say() {
         for error in refusal(&bytes, Limits::default()) {
             assert!(matches!(error, Error::Corrupt(_)), "{error}");
         }
-        let whole = Archive::from_bytes(bytes, Limits::default())
-            .and_then(|archive| archive.test(&EngineOptions::default(), &Progress::default()));
+        let whole = Archive::from_bytes(bytes, DecodeOptions::default())
+            .and_then(|archive| archive.test(&Progress::default()));
         assert!(matches!(whole, Err(Error::Corrupt(_))), "{whole:?}");
     }
 }
@@ -204,7 +204,7 @@ fn a_missing_model_is_named_before_anything_is_written() {
     writer.chunk(Chunk { codec: CodecId::Neural, raw_len, raw_crc, coded: b"?" }).unwrap();
     writer.entry(&file("a", raw), None).unwrap();
     writer.finish().unwrap();
-    let archive = Archive::from_bytes(bytes.clone(), Limits::default()).unwrap();
+    let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
     assert_eq!(archive.info().model, Some(model));
     for error in refusal(&bytes, Limits::default()) {
         assert!(matches!(error, Error::Model(_) | Error::Unsupported(_)), "{error}");
@@ -223,8 +223,9 @@ fn specimen() -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     }
     #[cfg(unix)]
     std::os::unix::fs::symlink("c", root.join("l")).unwrap();
-    let engine = EngineOptions { level: Level::new(1).unwrap(), ..Default::default() };
-    let options = PackOptions { engine, chunk_size: Some(300), ..Default::default() };
+    let (level, chunk_size) = (Level::new(1).unwrap(), Some(300));
+    let encode = EncodeOptions { level, chunk_size, ..Default::default() };
+    let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
     pack(std::slice::from_ref(&root), &mut bytes, &options, &Progress::default()).unwrap();
     let prefix = root.strip_prefix("/").unwrap_or(&root).display().to_string();
@@ -251,8 +252,8 @@ fn assert_typed(error: &Error, what: &str) {
 
 /// A full test, and a recovery, notice any damage at all.
 fn check_noticed(bytes: &[u8], what: &str) {
-    let tested = Archive::from_bytes(bytes.to_vec(), SMALL)
-        .and_then(|archive| archive.test(&EngineOptions::default(), &Progress::default()));
+    let tested = Archive::from_bytes(bytes.to_vec(), DecodeOptions::with_limits(SMALL))
+        .and_then(|archive| archive.test(&Progress::default()));
     assert_typed(&tested.expect_err(what), what);
     match recover(bytes, Path::new("-"), SMALL) {
         Ok((_, damage)) => assert_typed(&damage.expect(what), what),
@@ -326,7 +327,7 @@ fn a_truncated_archive_gives_back_what_was_complete() {
         [(bytes.len(), 5000), (bytes.len() - 20, 5000), (bytes.len() - 50_000, 4096)]
     {
         fs::write(&path, &bytes[..len]).unwrap();
-        let (archive, damage) = Archive::recover(&path, Limits::default()).unwrap();
+        let (archive, damage) = Archive::recover(&path, DecodeOptions::default()).unwrap();
         assert_eq!((archive.entries().len(), damage.is_some()), (count, len < bytes.len()));
         let dest = dir.path().join(format!("{len}"));
         archive.unpack(&dest, &UnpackOptions::default(), &Progress::default()).unwrap();
@@ -336,9 +337,9 @@ fn a_truncated_archive_gives_back_what_was_complete() {
     // Damage in one chunk does not hide the other files while the index is whole.
     let middle = bytes.len() / 4;
     bytes[middle] ^= 1;
-    let archive = Archive::from_bytes(bytes, Limits::default()).unwrap();
-    let (engine, progress) = (EngineOptions::default(), Progress::default());
-    let readable = |path: &str| archive.read_file(path, &engine, &progress).is_ok();
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    let progress = Progress::default();
+    let readable = |path: &str| archive.read_file(path, &progress).is_ok();
     let whole = archive.entries().iter().filter(|entry| readable(&entry.path)).count();
     assert_eq!(whole, 4999);
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::codec::Level;
 use crate::{
-    Archive, EngineOptions, Error, Limits, PackOptions, PackSummary, Progress, Result,
+    Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, PackSummary, Progress, Result,
     UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 
@@ -43,16 +43,17 @@ fn mode(metadata: &fs::Metadata) -> u32 {
 }
 
 /// An engine without a model, for speed.
-fn quick() -> EngineOptions {
-    EngineOptions { level: Level::new(1).unwrap(), ..Default::default() }
+fn quick() -> EncodeOptions {
+    EncodeOptions { level: Level::new(1).unwrap(), ..Default::default() }
 }
 
 fn packed(root: &Path, chunk_size: usize) -> (Vec<u8>, PackSummary) {
     packed_with(quick(), root, chunk_size)
 }
 
-fn packed_with(engine: EngineOptions, root: &Path, chunk_size: usize) -> (Vec<u8>, PackSummary) {
-    let options = PackOptions { engine, chunk_size: Some(chunk_size), ..Default::default() };
+fn packed_with(options: EncodeOptions, root: &Path, chunk_size: usize) -> (Vec<u8>, PackSummary) {
+    let encode = EncodeOptions { chunk_size: Some(chunk_size), ..options };
+    let options = PackOptions { encode, ..Default::default() };
     let mut archive = Vec::new();
     let summary =
         pack(&[root.to_path_buf()], &mut archive, &options, &Progress::default()).unwrap();
@@ -110,23 +111,22 @@ fn a_tree_comes_back_from_a_file_and_from_a_pipe() {
         .map(|(path, what)| (path.clone(), what.replace("file 4755", "file 755")))
         .collect();
     for (level, chunk_size) in [(1, 50), (1, 700), (1, 1 << 20), (6, 700)] {
-        let engine = EngineOptions { level: Level::new(level).unwrap(), ..Default::default() };
-        let (bytes, summary) = packed_with(engine, &root, chunk_size);
+        let options = EncodeOptions { level: Level::new(level).unwrap(), ..Default::default() };
+        let (bytes, summary) = packed_with(options, &root, chunk_size);
         assert!(summary.skipped.is_empty(), "{:?}", summary.skipped);
         assert_eq!(summary.archive_bytes, bytes.len() as u64);
-        let archive = Archive::from_bytes(bytes.clone(), Limits::default()).unwrap();
+        let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
         let info = archive.info();
         assert_eq!((info.files, info.dirs, info.symlinks), (9, 5, 3));
         assert_eq!(info.raw_bytes, summary.raw_bytes);
-        let engine = EngineOptions::default();
-        let tested = archive.test(&engine, &Progress::default()).unwrap();
+        let tested = archive.test(&Progress::default()).unwrap();
         assert_eq!(tested.raw_bytes, summary.raw_bytes);
 
         let options = UnpackOptions::default();
         let [a, b] = ["a", "b"].map(|name| dir.path().join(format!("{name}{level}-{chunk_size}")));
         archive.unpack(&a, &options, &Progress::default()).unwrap();
         assert_eq!(snapshot(&inside(&a, &root)), expected);
-        let unpacked = unpack_reader(&mut &bytes[..], &b, &options, &Progress::default()).unwrap();
+        let unpacked = unpack_reader(&mut &bytes[..], &b, &DecodeOptions::default(), &options, &Progress::default()).unwrap();
         assert_eq!(snapshot(&inside(&b, &root)), expected);
         assert_eq!(unpacked.raw_bytes, summary.raw_bytes);
     }
@@ -147,7 +147,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// What an archive has beyond the files' bytes.
 fn overhead(root: &Path) -> i64 {
-    let (bytes, summary) = packed_with(EngineOptions::default(), root, 1 << 20);
+    let (bytes, summary) = packed_with(EncodeOptions::default(), root, 1 << 20);
     bytes.len() as i64 - summary.raw_bytes as i64
 }
 
@@ -190,8 +190,9 @@ fn the_same_files_give_the_same_archive_on_any_number_of_threads() {
     build_tree(&root);
     let pack_with = |threads, level| {
         let level = Level::new(level).unwrap();
-        let engine = EngineOptions { threads, level, ..Default::default() };
-        let options = PackOptions { engine, chunk_size: Some(500), ..Default::default() };
+        let chunk_size = Some(500);
+        let encode = EncodeOptions { threads, level, chunk_size, ..Default::default() };
+        let options = PackOptions { encode, ..Default::default() };
         let mut bytes = Vec::new();
         pack(std::slice::from_ref(&root), &mut bytes, &options, &Progress::default()).unwrap();
         bytes
@@ -211,16 +212,16 @@ fn equal_files_are_stored_once_and_come_back_alone() {
     let (bytes, summary) = packed(&root, 1000);
     assert_eq!(summary.raw_bytes, 15000);
     assert!(bytes.len() < 5700, "{}", bytes.len());
-    let archive = Archive::from_bytes(bytes.clone(), Limits::default()).unwrap();
+    let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
     let path = archive.entries().last().unwrap().path.clone();
     let content =
-        archive.read_file(&path, &EngineOptions::default(), &Progress::default()).unwrap();
+        archive.read_file(&path, &Progress::default()).unwrap();
     assert_eq!(content, noise(7, 5000));
     // Only the copy, not the original; from an archive and from a pipe.
     let options = UnpackOptions { only: vec![path.clone()], ..Default::default() };
     let [x, y] = ["x", "y"].map(|name| dir.path().join(name));
     archive.unpack(&x, &options, &Progress::default()).unwrap();
-    unpack_reader(&mut &bytes[..], &y, &options, &Progress::default()).unwrap();
+    unpack_reader(&mut &bytes[..], &y, &DecodeOptions::default(), &options, &Progress::default()).unwrap();
     for dest in [x, y] {
         assert_eq!(fs::read(dest.join(&path)).unwrap(), noise(7, 5000));
         assert_eq!(fs::read_dir(inside(&dest, &root)).unwrap().count(), 1);
@@ -231,9 +232,10 @@ fn equal_files_are_stored_once_and_come_back_alone() {
 fn unpack(bytes: &[u8], pipe: bool, dest: &Path, options: &UnpackOptions) -> Result<UnpackSummary> {
     let progress = Progress::default();
     if pipe {
-        unpack_reader(&mut &bytes[..], dest, options, &progress)
+        unpack_reader(&mut &bytes[..], dest, &DecodeOptions::default(), options, &progress)
     } else {
-        Archive::from_bytes(bytes.to_vec(), options.limits)?.unpack(dest, options, &progress)
+        Archive::from_bytes(bytes.to_vec(), DecodeOptions::default())?
+            .unpack(dest, options, &progress)
     }
 }
 
@@ -309,7 +311,7 @@ fn archives_appear_whole_or_not_at_all() {
     let root = dir.path().join("t");
     build_tree(&root);
     let out = root.join("out.llz");
-    let options = PackOptions { engine: quick(), verify: true, ..Default::default() };
+    let options = PackOptions { encode: quick(), verify: true, ..Default::default() };
     let pack_it = |force, progress: &Progress| {
         pack_to_path(std::slice::from_ref(&root), &out, force, &options, progress)
     };
@@ -328,7 +330,7 @@ fn archives_appear_whole_or_not_at_all() {
         before.keys().filter(|p| p.parent() == Some(Path::new(""))).count() + 1
     );
 
-    let archive = Archive::open(&out, Limits::default()).unwrap();
+    let archive = Archive::open(&out, DecodeOptions::default()).unwrap();
     let dest = dir.path().join("dest");
     let result = archive.unpack(&dest, &UnpackOptions::default(), &stopped);
     assert!(matches!(result, Err(Error::Interrupted)));
@@ -342,7 +344,7 @@ fn archives_appear_whole_or_not_at_all() {
 #[cfg(unix)]
 #[test]
 fn files_that_change_or_vanish_are_reported() {
-    use super::pack::pack_found;
+    use super::packer::pack_found;
     use super::walk::{Exclude, Own, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
@@ -354,13 +356,14 @@ fn files_that_change_or_vanish_are_reported() {
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();
     fs::write(dir.path().join("shrunk"), noise(5, 10)).unwrap();
-    let options = PackOptions { engine: quick(), chunk_size: Some(700), ..Default::default() };
+    let encode = EncodeOptions { chunk_size: Some(700), ..quick() };
+    let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
     let progress = Progress::default();
     let summary = pack_found(walk, &mut bytes, Path::new("-"), &options, &progress).unwrap();
     assert_eq!((summary.files, summary.skipped.len()), (3, 3));
-    let archive = Archive::from_bytes(bytes, Limits::default()).unwrap();
-    archive.test(&EngineOptions::default(), &progress).unwrap();
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    archive.test(&progress).unwrap();
     let sizes: Vec<_> = archive.entries().iter().skip(1).map(|entry| entry.size()).collect();
     assert_eq!(sizes[sizes.len() - 3..], [3000, 3000, 10]);
 }

@@ -106,7 +106,8 @@ fn list(as_json: bool) -> Result<()> {
     };
     let mut out = streams::buffered_output()?;
     if as_json {
-        let values = BUILT_IN_MODELS.iter().map(built_in_json).chain(installed.iter().map(installed_json));
+        let values =
+            BUILT_IN_MODELS.iter().map(built_in_json).chain(installed.iter().map(installed_json));
         for value in values {
             report::print_json(&mut out, &value)?;
         }

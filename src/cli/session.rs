@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use llz::{DecodeOptions, EncodeOptions, Error, Level, Limits, Progress, Result};
 
 use super::args::{Common, ModelArg};
-use super::{exit, models};
 use super::streams::say;
+use super::{exit, models};
 
 /// How long work lasts before it gets a progress bar, and how often the bar is drawn.
 const PATIENCE: Duration = Duration::from_millis(500);

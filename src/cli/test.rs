@@ -32,8 +32,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let start = Instant::now();
     let archive = args.source.open(session, Some(&args.model))?;
     let watch = session.watch("testing");
-    let tested =
-        archive.test(&session.progress)?;
+    let tested = archive.test(&session.progress)?;
     drop(watch);
     let took = start.elapsed();
     if args.json {

@@ -110,7 +110,7 @@ impl Prior {
         Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, bypass })))
     }
 
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     /// What `mixer` has learned, as a starting point for another.
     pub fn of(mixer: &Mixer) -> Self {
         Prior(Arc::new(Tables {
@@ -123,7 +123,7 @@ impl Prior {
         }))
     }
 
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     /// This prior with its weights moved by `share` towards those of `other`, and the
     /// probabilities of `other`.
     pub fn towards(&self, other: &Prior, share: f32) -> Self {

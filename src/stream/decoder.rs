@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use super::frame::Head;
 use super::profile::Profile;
 use super::{MAGIC, Totals, message};
-use crate::codec::{Engine, DecodeOptions, Job};
+use crate::codec::{DecodeOptions, Engine, Job};
 use crate::error::{Container, Error, Found, Place, Result};
 use crate::format::{self, CodecId};
 use crate::limits::{Bound, Limits};

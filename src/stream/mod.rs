@@ -56,9 +56,9 @@ pub mod profile;
 #[cfg(feature = "encode")]
 use std::sync::OnceLock;
 
+use crate::codec::DecodeOptions;
 #[cfg(feature = "encode")]
 use crate::codec::EncodeOptions;
-use crate::codec::DecodeOptions;
 use crate::error::Result;
 use crate::limits::Limits;
 
@@ -69,7 +69,7 @@ pub use encoder::Encoder;
 /// The first three bytes of every stream. No UTF-8 text starts with them, nor does an archive.
 pub const MAGIC: [u8; 3] = [0x8D, 0x6C, 0x7A];
 
-/// The most that [`decode`] unpacks into memory, in bytes. [`decode_with`] takes another limit.
+/// The most that [`decode`] unpacks into memory, in bytes.
 pub const MESSAGE_LIMIT: u64 = 1 << 30;
 
 /// What went through a stream, in bytes.
@@ -94,9 +94,7 @@ pub struct Totals {
 pub fn encode(message: &[u8]) -> Vec<u8> {
     static SHARED: OnceLock<Encoder> = OnceLock::new();
     SHARED
-        .get_or_init(|| {
-            Encoder::new(EncodeOptions::default()).expect("the built-in coder starts")
-        })
+        .get_or_init(|| Encoder::new(EncodeOptions::default()).expect("the built-in coder starts"))
         .encode(message)
         .expect("coding in memory does not fail")
 }
@@ -104,23 +102,15 @@ pub fn encode(message: &[u8]) -> Vec<u8> {
 /// Decodes what [`encode`] made (or any stream, however it was made) under the default [`Limits`]
 /// and [`MESSAGE_LIMIT`].
 ///
+/// Each call prepares the coder anew. To decode many messages, or with other limits or models, keep a [`Decoder`].
+///
 /// # Errors
 ///
 /// [`Error::Corrupt`](crate::Error::Corrupt) for damaged or foreign bytes,
 /// [`Error::Unsupported`](crate::Error::Unsupported) for a stream from a newer version,
-/// [`Error::Model`](crate::Error::Model) when it needs a model file, and
+/// [`Error::Model`](crate::Error::Model) when it needs a model that is not built in, and
 /// [`Error::Limit`](crate::Error::Limit).
 pub fn decode(coded: &[u8]) -> Result<Vec<u8>> {
-    decode_with(coded, Limits { total_bytes: MESSAGE_LIMIT, ..Limits::default() })
-}
-
-/// [`decode`] under the caller's limits; `total_bytes` bounds the message.
-///
-/// Each call prepares the coder anew. To decode many messages, keep a [`Decoder`].
-///
-/// # Errors
-///
-/// As [`decode`].
-pub fn decode_with(coded: &[u8], limits: Limits) -> Result<Vec<u8>> {
+    let limits = Limits { total_bytes: MESSAGE_LIMIT, ..Limits::default() };
     Decoder::new(DecodeOptions::with_limits(limits)).decode(coded)
 }

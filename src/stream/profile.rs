@@ -123,7 +123,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Engine, EngineOptions, Level};
+    use crate::codec::{EncodeOptions, Engine, Level};
 
     fn explicit() -> Profile {
         Profile {
@@ -159,8 +159,8 @@ mod tests {
     fn every_level_has_a_number() {
         for level in 1..=9 {
             let level = Level::new(level).unwrap();
-            let engine =
-                Engine::for_packing(EngineOptions { level, ..EngineOptions::default() }).unwrap();
+            let options = EncodeOptions { level, ..EncodeOptions::default() };
+            let engine = Engine::for_encoding(&options).unwrap();
             let profile = Profile { params: engine.params(), model: engine.model_ref() };
             assert!(profile.id().is_some(), "level {} needs {profile:#x?}", level.get());
         }
