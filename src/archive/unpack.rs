@@ -163,6 +163,7 @@ pub fn unpack_reader(
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
+        ended: false,
         staged: HashMap::new(),
         options,
     };
@@ -181,7 +182,7 @@ fn first_chunk<R: Read>(
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
 ) -> Result<Option<OwnedChunk>> {
-    loop {
+    while !pipe.borrow().ended {
         let mut reader = sections.borrow_mut();
         match reader.next_event()? {
             None => return Ok(None),
@@ -190,6 +191,7 @@ fn first_chunk<R: Read>(
             Some(Event::Entries(range)) => pipe.borrow_mut().entries(reader.layout(), range)?,
         }
     }
+    Ok(None)
 }
 
 /// Decodes chunks, from `first` on, until another model is named or the archive ends.
@@ -215,8 +217,12 @@ fn decode_run<R: Read>(
                             continue;
                         }
                         // What was sent before the model was named does not need it.
-                        Some(Event::Model) | None => {
+                        Some(Event::Model) => {
                             over = true;
+                            continue;
+                        }
+                        None => {
+                            (over, pipe.borrow_mut().ended) = (true, true);
                             continue;
                         }
                     },
@@ -262,6 +268,8 @@ struct Pipe<'a> {
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
+    /// Whether the archive has been read to its end.
+    ended: bool,
     /// Files whose content may have left the spool: place in the raw stream to number of entry.
     staged: HashMap<u64, usize>,
     options: &'a UnpackOptions,
