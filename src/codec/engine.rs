@@ -12,7 +12,7 @@ use crate::mixer::{self, Mixer, Prior};
 use crate::model::{self, Crew, Loaded, Model};
 use crate::progress::Progress;
 
-use super::choose::{Kind, kind};
+use super::content::{self, Content};
 use super::neural::{LANES, Writer, decode_queue};
 use super::{Coded, EngineOptions, Job, mix};
 
@@ -230,7 +230,7 @@ impl Engine {
         progress: &Progress,
     ) -> Result<Coded> {
         progress.check()?;
-        let kind = kind(raw);
+        let content = content::of_chunk(raw);
         let mut best = Coded { codec: CodecId::Stored, bytes: raw.to_vec() };
         let mut offer = |codec, bytes: Vec<u8>| {
             if bytes.len() < best.bytes.len() {
@@ -238,7 +238,7 @@ impl Engine {
             }
         };
         let short = raw.len() <= SHORT;
-        if kind == Kind::Random && !short {
+        if content == Content::Noise && !short {
             if let Ok(packed) = zstd::bulk::compress(raw, 1) {
                 offer(CodecId::Zstd, packed);
             }
@@ -246,10 +246,10 @@ impl Engine {
             return Ok(best);
         }
         let (mut progress, uncounted) = (progress, Progress::default());
-        if let Some(writer) = writer.filter(|_| kind == Kind::Text || short) {
+        if let Some(writer) = writer.filter(|_| content == Content::Text || short) {
             let mut mixer = self.mixer_around(writer.model(), raw.len());
             offer(CodecId::Neural, writer.encode(raw, &mut mixer, ahead, progress)?);
-            if kind == Kind::Text {
+            if content == Content::Text {
                 return Ok(best);
             }
             // What follows is the second trial of the same bytes.

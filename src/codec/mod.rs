@@ -3,7 +3,7 @@
 //! A chunk is coded alone: nothing adaptive crosses its boundary, so chunks can be coded and
 //! decoded in any order and in parallel, and the bytes never depend on how many were in flight.
 
-mod choose;
+pub(crate) mod content;
 mod engine;
 mod mix;
 mod neural;
