@@ -5,16 +5,16 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
+use super::contents::Contents;
 use super::decode::{self, batch_size};
 use super::extract::{Extractor, Output, check_total};
 use super::policy::{System, Tree};
-use super::read::{Archive, Contents};
+use super::read::Archive;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
 use crate::codec::Engine;
-use crate::format::CodecId;
-use crate::format::{Chunk, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 /// What to unpack.
@@ -61,7 +61,22 @@ fn top(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
-pub(crate) fn unpack_archive(
+impl Archive {
+    /// Unpacks into the directory `dest`, which is made if it does not exist.
+    ///
+    /// Everything is checked first, then written and verified in a private directory beside, and
+    /// moved into place at the very end. On any error `dest` is as it was before.
+    pub fn unpack(
+        &self,
+        dest: &Path,
+        options: &UnpackOptions,
+        progress: &Progress,
+    ) -> Result<UnpackSummary> {
+        unpack_archive(self, dest, options, progress)
+    }
+}
+
+fn unpack_archive(
     archive: &Archive,
     dest: &Path,
     options: &UnpackOptions,

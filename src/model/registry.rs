@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
+use crate::format::ModelRef;
+use crate::kernel::NUMERIC_PROFILE;
 use crate::vocab::Tokenizer;
 
 use super::weights::Model;
@@ -58,6 +60,16 @@ impl BuiltIn {
             i += 1;
         }
         sum
+    }
+
+    /// How archives and streams name it.
+    pub const fn reference(&self) -> ModelRef {
+        ModelRef {
+            sha256: self.sha256(),
+            tokenizer: self.tokenizer,
+            profile: NUMERIC_PROFILE,
+            fingerprint: self.fingerprint,
+        }
     }
 }
 
