@@ -1,7 +1,8 @@
 //! What kind of content a file has, by its name and its first bytes.
 //!
-//! Everything here is integer arithmetic on the content: the same file is of the same kind on
-//! every machine.
+//! What bytes look like is for [`content`] to say; the names of files and formats are known here.
+
+use crate::codec::content;
 
 /// Bytes of a file that are looked at.
 pub(crate) const SAMPLE: usize = 4096;
@@ -94,7 +95,7 @@ pub(crate) fn classify(path: &str, sample: &[u8]) -> Family {
     if is_packed(sample) {
         return Family { kind: Kind::Packed, name: extension };
     }
-    if !is_text(sample) {
+    if !content::is_plain_text(sample) {
         return Family { kind: Kind::Binary, name: extension };
     }
     if let Some((kind, names)) = FAMILIES.iter().find(|(_, names)| names.contains(&&*extension)) {
@@ -121,29 +122,12 @@ fn extension(path: &str) -> String {
     name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase()
 }
 
-fn is_text(sample: &[u8]) -> bool {
-    !sample.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127))
-}
-
 /// Whether the sample begins like a compressed format or is as even as noise.
 fn is_packed(sample: &[u8]) -> bool {
-    if PACKED.iter().any(|magic| sample.starts_with(magic))
+    PACKED.iter().any(|magic| sample.starts_with(magic))
         || sample.get(4..8) == Some(b"ftyp")
         || (sample.starts_with(b"RIFF") && sample.get(8..12) == Some(b"WEBP"))
-    {
-        return true;
-    }
-    if sample.len() < 512 {
-        return false;
-    }
-    let mut counts = [0u64; 256];
-    for &byte in sample {
-        counts[usize::from(byte)] += 1;
-    }
-    // Pairs of equal bytes; noise has n(n-1)/256 of them, give or take a few per cent.
-    let n = sample.len() as u64;
-    let pairs: u64 = counts.iter().map(|&count| count * count.saturating_sub(1)).sum();
-    pairs * 256 * 5 < n * (n - 1) * 6
+        || content::is_even(sample)
 }
 
 #[cfg(test)]

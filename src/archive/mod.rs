@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod classify;
+mod contents;
 mod decode;
 mod extract;
 mod identity;

@@ -6,9 +6,10 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::contents::Contents;
 use super::decode::{self, Verifier, decode_files};
 use super::extract::check_total;
-use super::{Info, TestSummary, UnpackOptions, UnpackSummary, unpack};
+use super::{Info, TestSummary};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
@@ -209,19 +210,6 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// Unpacks into the directory `dest`, which is made if it does not exist.
-    ///
-    /// Everything is checked first, then written and verified in a private directory beside, and
-    /// moved into place at the very end. On any error `dest` is as it was before.
-    pub fn unpack(
-        &self,
-        dest: &Path,
-        options: &UnpackOptions,
-        progress: &Progress,
-    ) -> Result<UnpackSummary> {
-        unpack::unpack_archive(self, dest, options, progress)
-    }
-
     /// Hands on the bytes of distinct files piece by piece; see [`decode_files`].
     pub(crate) fn decode<'e>(
         &'e self,
@@ -266,46 +254,4 @@ fn map(path: &Path) -> Result<Map> {
 
 fn is_file(entry: &Entry) -> bool {
     matches!(entry.kind, EntryKind::File { .. })
-}
-
-/// Files by what their content takes.
-#[derive(Debug, Default)]
-pub(crate) struct Contents<'e> {
-    /// One file for each distinct content, in the order of the raw stream.
-    pub(crate) distinct: Vec<&'e Entry>,
-    /// Further files, each after the one whose content it shares.
-    pub(crate) copies: Vec<(&'e Entry, &'e Entry)>,
-    /// Files without any.
-    pub(crate) empty: Vec<&'e Entry>,
-    /// Bytes of all of them.
-    pub(crate) total: u64,
-}
-
-impl<'e> Contents<'e> {
-    pub(crate) fn of(entries: impl Iterator<Item = &'e Entry>) -> Self {
-        let mut files: Vec<(u64, &Entry)> = Vec::new();
-        let mut contents = Contents::default();
-        for entry in entries {
-            contents.total = contents.total.saturating_add(entry.size());
-            match entry.kind {
-                EntryKind::File { size: 0, .. } => contents.empty.push(entry),
-                EntryKind::File { offset, .. } => files.push((offset, entry)),
-                EntryKind::Directory | EntryKind::Symlink { .. } => {}
-            }
-        }
-        files.sort_by_key(|&(offset, _)| offset);
-        let mut last = None;
-        for (offset, entry) in files {
-            match last {
-                Some((start, original)) if start == offset => {
-                    contents.copies.push((original, entry));
-                }
-                _ => {
-                    contents.distinct.push(entry);
-                    last = Some((offset, entry));
-                }
-            }
-        }
-        contents
-    }
 }

@@ -7,10 +7,11 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
+use super::contents::Contents;
 use super::decode;
 use super::extract::{Extractor, Output, check_total};
 use super::policy::{System, Tree};
-use super::read::{Archive, Contents};
+use super::read::Archive;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
@@ -62,7 +63,22 @@ fn top(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
-pub(crate) fn unpack_archive(
+impl Archive {
+    /// Unpacks into the directory `dest`, which is made if it does not exist.
+    ///
+    /// Everything is checked first, then written and verified in a private directory beside, and
+    /// moved into place at the very end. On any error `dest` is as it was before.
+    pub fn unpack(
+        &self,
+        dest: &Path,
+        options: &UnpackOptions,
+        progress: &Progress,
+    ) -> Result<UnpackSummary> {
+        unpack_archive(self, dest, options, progress)
+    }
+}
+
+fn unpack_archive(
     archive: &Archive,
     dest: &Path,
     options: &UnpackOptions,

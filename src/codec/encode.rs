@@ -9,7 +9,7 @@ use crate::format::CodecId;
 use crate::model::{LanguageModel, Schedule};
 use crate::progress::Progress;
 
-use super::choose::{Kind, kind};
+use super::content::{self, Content};
 use super::control::Control;
 use super::engine::Engine;
 use super::lanes::{Encoding, Lockstep, lanes_of};
@@ -106,18 +106,18 @@ impl Engine {
 /// What is known about a chunk before any codec is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
-    kind: Kind,
+    content: Content,
     short: bool,
 }
 
 impl Look {
     fn at(raw: &[u8]) -> Self {
-        Look { kind: kind(raw), short: raw.len() <= SHORT }
+        Look { content: content::of_chunk(raw), short: raw.len() <= SHORT }
     }
 
     /// Whether the chunk is worth the model.
     fn wants_model(self) -> bool {
-        self.kind == Kind::Text || self.short
+        self.content == Content::Text || self.short
     }
 }
 
@@ -139,14 +139,14 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.kind == Kind::Random && !look.short {
+        if look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(CodecId::Zstd, packed);
             }
             control.add(best.raw.len());
             return Ok(());
         }
-        if had_model && look.kind == Kind::Text {
+        if had_model && look.content == Content::Text {
             return Ok(());
         }
         // What follows a trial of the model is the second trial of the same bytes.

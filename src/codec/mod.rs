@@ -10,8 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binarise;
-#[cfg(feature = "encode")]
-mod choose;
+pub(crate) mod content;
 mod control;
 #[cfg(feature = "threads")]
 mod crew;

@@ -3,6 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::format::ModelRef;
+use crate::kernel::NUMERIC_PROFILE;
+
 use super::loaded::Loaded;
 
 /// A model that is part of the program.
@@ -56,6 +59,16 @@ impl BuiltIn {
             i += 1;
         }
         sum
+    }
+
+    /// How archives and streams name it.
+    pub const fn reference(&self) -> ModelRef {
+        ModelRef {
+            sha256: self.sha256(),
+            tokenizer: self.tokenizer,
+            profile: NUMERIC_PROFILE,
+            fingerprint: self.fingerprint,
+        }
     }
 }
 

@@ -9,8 +9,7 @@ use super::MAGIC;
 use super::frame::{fill, read_exact};
 use crate::error::{Error, Result};
 use crate::format::{CoderParams, ModelRef};
-use crate::kernel::NUMERIC_PROFILE;
-use crate::model::{BuiltIn, NANO, SMALL};
+use crate::model::{NANO, SMALL};
 
 /// All that a decoder must know before the first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +24,23 @@ pub struct Profile {
 /// to 13 were used before the first release. Messages have room for numbers up to 15.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Levels 6 to 9.
-    (1, Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(named(&SMALL)) }),
+    (
+        1,
+        Profile {
+            params: CoderParams { mixer: 7, table_bits: 24 },
+            model: Some(SMALL.reference()),
+        },
+    ),
     // Levels 4 and 5.
-    (2, Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(named(&NANO)) }),
+    (
+        2,
+        Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(NANO.reference()) },
+    ),
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
     (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
 ];
-
-/// How archives name a built-in model.
-const fn named(model: &BuiltIn) -> ModelRef {
-    ModelRef {
-        sha256: model.sha256(),
-        tokenizer: model.tokenizer,
-        profile: NUMERIC_PROFILE,
-        fingerprint: model.fingerprint,
-    }
-}
 
 /// The number that spells the profile out.
 const EXPLICIT: u8 = 0;
@@ -131,7 +129,7 @@ mod tests {
             model: Some(ModelRef {
                 sha256: [7; 32],
                 tokenizer: *b"tokenize",
-                profile: NUMERIC_PROFILE,
+                profile: 1,
                 fingerprint: 0x0123_4567_89AB_CDEF,
             }),
         }
