@@ -1,7 +1,7 @@
 //! A binary arithmetic coder with carry, 32-bit range and 22-bit probabilities.
 //!
 //! Source: the range coder of G. N. N. Martin (1979) as used by LZMA, with finer probabilities:
-//! near-certain decisions are most of the stream.
+//! most decisions are nearly certain.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use std::borrow::Cow;
 pub const PROBABILITY_BITS: u32 = 22;
 /// Probability 1; valid probabilities are 1 to `ONE − 1`.
 pub const ONE: u32 = 1 << PROBABILITY_BITS;
-/// Below this range a byte is shifted out.
-const LEAST: u32 = 1 << 24;
+/// Least range: below it, a byte is shifted out.
+const MIN_RANGE: u32 = 1 << 24;
 
 /// The part of the range that belongs to a one.
 #[inline(always)]
@@ -44,7 +44,7 @@ impl Encoder {
             self.range -= bound;
             self.add(bound);
         }
-        while self.range < LEAST {
+        while self.range < MIN_RANGE {
             self.bytes.push((self.low >> 24) as u8);
             self.low <<= 8;
             self.range <<= 8;
@@ -128,7 +128,7 @@ impl<'a> Decoder<'a> {
             self.code -= bound;
             self.range -= bound;
         }
-        while self.range < LEAST {
+        while self.range < MIN_RANGE {
             self.code = (self.code << 8) | self.next();
             self.range <<= 8;
         }

@@ -13,6 +13,8 @@
 //! Every function here that can be called from elsewhere is safe: an [`Isa`] proves that the processor
 //! has the instructions, and lengths are checked before any pointer is used.
 
+#[cfg(test)]
+mod agreement;
 mod dispatch;
 #[cfg(target_arch = "aarch64")]
 mod matrix_neon;

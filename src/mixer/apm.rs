@@ -1,4 +1,4 @@
-//! Adaptive probability maps: the final refinement of a probability in a small context.
+//! Adaptive probability maps (APM): a correction of a final probability in a small context.
 //!
 //! A map holds, for each context, 33 probabilities at stretched values −8, −7.5, …, 8 and
 //! interpolates between the two nearest. Source: the APM stage of PAQ (Mahoney, 2002 ff.).
@@ -7,9 +7,10 @@ use super::maps::{Cell, Rates};
 use crate::kernel::prefetch_all;
 use crate::kernel::scalar::{clamp, sigmoid};
 
+/// Points of the map in each context.
 const POINTS: usize = 33;
 
-/// A refinement with `contexts` contexts.
+/// An adaptive probability map.
 #[derive(Debug)]
 pub struct Apm {
     cells: Vec<Cell>,
@@ -18,7 +19,8 @@ pub struct Apm {
 }
 
 impl Apm {
-    /// A refinement that starts as the identity; its cells slow down to 1/(limit + 1.5).
+    /// A map with `contexts` contexts that starts as the identity. Its cells slow down to the rate
+    /// 1/(limit + 1.5).
     pub fn new(contexts: usize, limit: u32) -> Self {
         let start: [Cell; POINTS] = std::array::from_fn(|i| {
             let p = sigmoid((i as f32 - 16.0) * 0.5) * 65_536.0;

@@ -1,6 +1,6 @@
-//! The byte contexts: what of the past each prediction looks at.
+//! The contexts: the part of the preceding bytes that each prediction depends on.
 
-/// One way of looking at the bytes before.
+/// A context; its histories are found by a hash of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
     /// The last n bytes, n ≤ 8.
@@ -29,7 +29,7 @@ pub enum Context {
     Expected,
 }
 
-/// What the contexts are computed from, kept up to date byte by byte.
+/// The state that the contexts are computed from, updated byte by byte.
 #[derive(Debug)]
 pub struct ContextState {
     bytes: Vec<u8>,
@@ -50,11 +50,13 @@ pub struct ContextState {
     line: usize,
     line_before: usize,
     first_before: u8,
-    /// What the match expects: the byte and the bucket of its length.
+    /// The byte that the match predicts, and the bucket of its length.
     expected: Option<(u8, usize)>,
 }
 
+/// An odd multiplier for hashes. Chosen once; not tuned.
 const PRIME: u32 = 0x2f0b_4c47;
+/// 2³² divided by the golden ratio, the next prime: Knuth's multiplicative hashing.
 const GOLDEN: u32 = 0x9e37_79b1;
 
 /// Mixes a value into a hash.
@@ -117,12 +119,12 @@ impl ContextState {
         (self.last & 0xff_ffff) as u32
     }
 
-    /// Notes what byte the match expects next, and the bucket of its length.
+    /// Sets the byte that the match predicts, and the bucket of its length.
     pub fn set_expected(&mut self, expected: Option<(u8, usize)>) {
         self.expected = expected;
     }
 
-    /// Takes in the next byte.
+    /// Appends the next byte.
     pub fn push(&mut self, byte: u8) {
         self.bytes.push(byte);
         for after in [
@@ -183,7 +185,7 @@ impl ContextState {
         combine(combine(h, self.last as u32), high)
     }
 
-    /// The hash of what `context` sees; `salt` tells contexts apart.
+    /// The hash of the present value of `context`; `salt` tells contexts apart.
     #[inline]
     pub fn hash(&self, context: Context, salt: u32) -> u32 {
         let h = salt.wrapping_mul(PRIME).wrapping_add(0x51ed_270b);

@@ -1,8 +1,8 @@
-//! Dynamic evaluation: a correction of the model's log odds that is learned as the chunk goes by.
+//! Dynamic head: a correction of the model's log odds that is learned within the chunk.
 //!
-//! The model's weights stay as they are. What it says of a decision is corrected by linear
-//! functions of its hidden vector, two for every decision of the vocabulary: one that learns
-//! slowly and one that learns fast, both by gradient descent on the cost of coding.
+//! The model's weights stay as they are. Two linear functions of its hidden vector correct its log
+//! odds at each decision of the vocabulary: one learns slowly, one fast, both by gradient descent on
+//! the coded size.
 //!
 //! Source: dynamic evaluation (Mikolov et al. 2010; Krause et al. 2018), here of the output layer
 //! alone, over binary decisions instead of tokens.
@@ -13,14 +13,16 @@ use crate::kernel::{Isa, prefetch_all, vector};
 
 use super::maps::Squash;
 
-/// Functions for each decision.
+/// Linear functions per decision, each with a learning rate of its own.
 pub const SPEEDS: usize = 2;
-/// Most decisions that are told apart: in a larger vocabulary several share a slot.
+/// Most slots. In a larger vocabulary several decisions share one. It bounds the memory; chosen by
+/// trial, not tuned further.
 const MAX_SLOTS: usize = 8192;
-/// How far each moves against the gradient, the hidden vector having length 1.
+/// Learning rate of each function, for a hidden vector of length 1. Chosen by trial; not tuned
+/// further.
 const LEARNING_RATES: [f32; SPEEDS] = [0.5, 4.0];
 
-/// Corrections of one chunk's log odds.
+/// The corrections of the model's log odds in one chunk.
 #[derive(Debug)]
 pub struct DynamicHead {
     isa: Isa,
@@ -28,16 +30,16 @@ pub struct DynamicHead {
     hidden: Vec<f32>,
     /// [`SPEEDS`] rows of the hidden vector's width for each slot.
     weights: Vec<f32>,
-    /// How often each slot was met.
+    /// How many answers each slot has learned.
     counts: Vec<u16>,
-    /// Where the decision last corrected has its count and its weights.
+    /// The slot of the decision last corrected, and where its weights begin.
     slot: usize,
     at: [usize; SPEEDS],
     logit: f32,
     sums: [f32; MAX_SETS],
 }
 
-/// How many slots so many decisions share.
+/// The number of slots for so many decisions.
 fn slots(decisions: usize) -> usize {
     decisions.clamp(1, MAX_SLOTS)
 }
@@ -64,12 +66,12 @@ impl DynamicHead {
         slots(decisions) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
     }
 
-    /// Notes the model's hidden vector at a new token.
+    /// Sets the model's hidden vector at a new token.
     pub fn begin_token(&mut self, hidden: &[f32]) {
         vector::unit(self.isa, hidden, &mut self.hidden);
     }
 
-    /// Where a decision has its count and its weights.
+    /// The slot of a decision.
     #[inline]
     fn slot_of(&self, decision: usize) -> usize {
         decision % self.counts.len()
@@ -98,7 +100,8 @@ impl DynamicHead {
     pub fn update(&mut self, one: bool, squash: &Squash) {
         let target = if one { 1.0 } else { 0.0 };
         let count = &mut self.counts[self.slot];
-        // The first answers weigh most.
+        // The rate falls from 1.5 to 0.5 of its value with the number of answers. Chosen by trial;
+        // not tuned further.
         let share = 0.5 + 64.0 * recip(64.0 + f32::from(*count));
         *count = count.saturating_add(1);
         let mut errors = [0.0; MAX_SETS];
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_hidden_vector_says_is_learned() {
+    fn answers_that_depend_on_the_hidden_vector_are_learned() {
         let squash = Squash::new();
         for isa in Isa::available() {
             let mut head = DynamicHead::new(isa, 10, WIDTH);
@@ -141,7 +144,7 @@ mod tests {
                 head.update(one, &squash);
             }
             assert!(right > 850, "{isa:?}: {right} of 1000");
-            // What was never decided is not corrected.
+            // A decision without answers is not corrected.
             assert_eq!(head.correct(3, 1.0), [0.0; SPEEDS]);
         }
     }

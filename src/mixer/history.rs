@@ -1,4 +1,4 @@
-//! Bit histories: what a context saw, in one byte.
+//! Bit histories: a summary, in one byte, of the bits that followed a context.
 //!
 //! A state stands for a pair of counts (zeros, ones), bounded so that all fit 255 states, and for
 //! the last bit where that matters. Seeing a bit raises its count and, when the other count is
@@ -33,7 +33,7 @@ fn states(n0: usize, n1: usize) -> usize {
     }
 }
 
-/// What is left of the opposite count.
+/// The value to which the opposite count is reduced.
 fn discount(n: usize) -> usize {
     [1, 2, 3, 4, 5, 7, 8].into_iter().filter(|&at| n >= at).count()
 }

@@ -59,7 +59,7 @@ impl Rates {
     }
 }
 
-/// The logistic function by table: a chain of thirty dependent operations less per decision.
+/// The logistic function by table. It replaces about thirty dependent operations per decision.
 #[derive(Debug)]
 pub struct Squash([f32; SQUASH + 1]);
 

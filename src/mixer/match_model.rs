@@ -1,16 +1,16 @@
-//! The match model: what followed the last time these bytes were seen.
+//! The match model: it predicts the byte that followed the last occurrence of the last bytes.
 
 use super::contexts::combine;
 use super::maps::{Cell, Rates, Stretch};
 
-/// Bytes that must agree before a place is remembered as a match.
+/// Least length of a match. Chosen by trial; not tuned further.
 const MIN_LENGTH: usize = 6;
-/// Match lengths are told apart up to here.
+/// Match lengths are counted up to here.
 const MAX_LENGTH: usize = 65_535;
 /// Buckets of match length.
 pub const BUCKETS: usize = 16;
 
-/// What the match expects of a decision.
+/// The answer to a decision that the match predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expectation {
     /// The expected answer.
@@ -19,7 +19,7 @@ pub struct Expectation {
     pub bucket: usize,
 }
 
-/// Follows the longest recent match.
+/// Follows the most recent match.
 #[derive(Debug)]
 pub struct MatchModel {
     /// Last position after each hash of the last [`MIN_LENGTH`] bytes; 0 = none.
@@ -50,7 +50,7 @@ impl MatchModel {
         &self.cells
     }
 
-    /// Takes in that the last of `bytes` was just appended.
+    /// Follows the match to the last of `bytes`, which was just appended, or looks for a new one.
     pub fn push(&mut self, bytes: &[u8]) {
         self.ends.push(false);
         let n = bytes.len();
@@ -122,7 +122,7 @@ impl MatchModel {
         Some(Expectation { one: self.ends[self.at - 1], bucket: self.bucket() })
     }
 
-    /// The stretched probability that an expectation holds.
+    /// The log odds that an expectation holds.
     #[inline]
     pub fn confidence(&self, e: Expectation, kind: usize, stretch: &Stretch) -> f32 {
         stretch.get(self.cells[kind * BUCKETS + e.bucket].p12())

@@ -1,9 +1,9 @@
-//! What a mixer knows before the first byte.
+//! Priors: the state that a mixer starts from.
 //!
-//! A prior is the small adaptive state of a mixer — the network's weights, the probabilities of
-//! bit histories, of matches, of the first refinement and of what the model's certainty is worth — as it stood after typical data. It is
-//! learned offline (`examples/train_prior.rs`) and shipped beside the model, so that chunk one,
-//! byte one, already mixes well.
+//! A prior is the small adaptive state of a mixer after typical data: the network's weights, and the
+//! probabilities of bit histories, of matches, of the first APM stage and of the confidence bypass.
+//! It is learned offline (`examples/train_prior.rs`) and shipped, so that prediction is good from
+//! the first byte of a chunk.
 
 use std::sync::Arc;
 
@@ -16,8 +16,13 @@ use super::{FINAL_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
 const UNIT: f32 = 4096.0;
+<<<<<<< HEAD
 #[cfg(any(test, feature = "internals"))]
 /// Counts of stored probabilities stop here, so that they keep adapting.
+=======
+/// The greatest stored count, so that the probabilities go on adapting. Chosen by trial; not tuned
+/// further.
+>>>>>>> kernel
 const MOST: u32 = 40;
 
 /// The starting point of the adaptive parts.
@@ -31,12 +36,13 @@ struct Tables {
     cells: Vec<[Cell; 256]>,
     matches: Vec<Cell>,
     nodes: Vec<Cell>,
-    /// None where nothing goes unmixed.
+    /// Empty in a profile without confidence bypass.
     bypass: Vec<Cell>,
 }
 
 impl Prior {
-    /// Plain starting values: trust the model if there is one, else the contexts alike.
+    /// Values for a mixer without a learned prior: the model has most weight if there is one, else all
+    /// contexts have equal weight. FORMAT.md prints them; chosen by trial, not tuned further.
     pub fn plain(profile: &Profile) -> Self {
         let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
         let with_model = profile.without_model.is_some();
@@ -110,8 +116,12 @@ impl Prior {
         Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, bypass })))
     }
 
+<<<<<<< HEAD
     #[cfg(feature = "internals")]
     /// What `mixer` has learned, as a starting point for another.
+=======
+    /// The present state of `mixer`, as the start of another.
+>>>>>>> kernel
     pub fn of(mixer: &Mixer) -> Self {
         Prior(Arc::new(Tables {
             weights: mixer.weights.clone(),

@@ -2,7 +2,7 @@
 
 use super::contexts::Context;
 
-/// What a weight set of the first layer is chosen by.
+/// The small context that chooses a weight set of the first layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selector {
     /// The decision: the bits known of the byte, or that a token may end and its depth.
@@ -11,11 +11,11 @@ pub enum Selector {
     Match,
     /// The last byte.
     Last,
-    /// How many of the third to fifth contexts were seen before.
+    /// How many of the third to fifth contexts have a history.
     SeenCount,
     /// The logarithm of the position in the chunk.
     Age,
-    /// Which of the second to seventh contexts were seen before, and whether there is a match.
+    /// Which of the second to seventh contexts have a history, and whether there is a match.
     SeenSet,
 }
 
@@ -33,8 +33,11 @@ impl Selector {
     }
 }
 
-/// A fixed choice of everything the mixer does. Changing one changes coded bytes, so a profile
-/// that shipped is never edited; a new one gets a new number.
+/// All choices of a mixer. A change changes coded bytes, so a profile that shipped is never edited; a
+/// new one gets a new number.
+///
+/// Contexts, weight sets and learning rates of the shipped profiles were chosen by measured coded
+/// size. `examples/train_prior.rs` measures the cost of leaving one out.
 #[derive(Debug)]
 pub struct Profile {
     /// Its number in archives.
@@ -43,21 +46,22 @@ pub struct Profile {
     pub contexts: &'static [Context],
     /// The first layer's weight sets; at most [`crate::kernel::mixing::MAX_SETS`].
     pub sets: &'static [Selector],
-    /// Whether each context also offers how far its probability is from even.
+    /// Whether each context has a second input: the distance of its probability from one half.
     pub linear_inputs: bool,
-    /// How many refinements follow: 1 is that by decision, 2 adds that by the last two bytes. No
-    /// shipped profile has none; that is for measuring what they earn.
+    /// How many APM stages follow the network: 1 is the stage by decision, 2 adds the stage by the
+    /// last two bytes. No shipped profile has 0; that is for measurements.
     pub apm_stages: usize,
-    /// Whether decisions that a language model is rightly sure of go unmixed. Every shipped profile
-    /// with a model has it; without it is for measuring.
+    /// Whether decisions of which the language model is confident may skip the network. Every shipped
+    /// profile with a model has it; leaving it out is for measurements.
     pub bypass: bool,
-    /// Where a language model takes part, the profile of the chunks that are coded without it.
+    /// In a profile with a language model: the profile of chunks that are coded without the model.
     pub without_model: Option<&'static Profile>,
     /// Learning rate of the network at the start of a chunk.
     pub rate_first: f32,
-    /// And the rate it falls to.
+    /// The learning rate that it falls to.
     pub rate_last: f32,
-    /// What its mixer starts from ([`super::Prior`]); where a model takes part, that brings its own.
+    /// The state that its mixers start from ([`super::Prior`]). With a language model it is empty, and
+    /// the model file brings the prior.
     pub prior: &'static [u8],
 }
 
@@ -69,18 +73,18 @@ impl Profile {
         (self.model_at() + model).next_multiple_of(16)
     }
 
-    /// Where the inputs begin that are not of contexts.
+    /// Index of the first input after those of the contexts.
     pub const fn fixed_at(&self) -> usize {
         self.contexts.len() * if self.linear_inputs { 2 } else { 1 }
     }
 
-    /// Where those begin that are of the model, where there is one.
+    /// Index of the first input of the model, where there is one.
     pub const fn model_at(&self) -> usize {
         self.fixed_at() + 3
     }
 }
 
-/// Around a language model.
+/// With a language model.
 pub static NEURAL: Profile = Profile {
     id: 7,
     contexts: &[
@@ -110,7 +114,7 @@ pub static NEURAL: Profile = Profile {
     prior: &[],
 };
 
-/// The full set of contexts, alone.
+/// All contexts, without a language model.
 pub static FULL: Profile = Profile {
     id: 3,
     contexts: &[
@@ -152,7 +156,7 @@ pub static FULL: Profile = Profile {
     prior: include_bytes!("../../models/mix-3.prior"),
 };
 
-/// The fast profile: few contexts, for machines in a hurry.
+/// Few contexts, for speed.
 pub static FAST: Profile = Profile {
     id: 4,
     contexts: &[

@@ -17,8 +17,8 @@ pub const MAX_TOKENS: usize = 1 << 17;
 /// Most bytes a token may have.
 pub const MAX_TOKEN_BYTES: usize = 255;
 
-/// Tokens in byte order, named by their rank. Contains every single byte, so that anything can be
-/// spelled.
+/// Tokens in byte order, identified by their rank. Every single byte is a token, so tokens can spell
+/// any data.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
     bytes: Vec<u8>,
@@ -69,7 +69,7 @@ impl Vocabulary {
         Ok((vocabulary, ranks))
     }
 
-    /// The 256 single bytes: what the `mix` codec speaks.
+    /// The 256 single bytes: the vocabulary of the `mix` codec.
     pub fn of_bytes() -> Self {
         let tokens: Vec<Vec<u8>> = (0..=255).map(|b| vec![b]).collect();
         let (vocabulary, _) = Self::new(&tokens).expect("256 distinct bytes are a vocabulary");

@@ -1,7 +1,7 @@
 //! Cutting bytes into tokens with a Hugging Face `tokenizer.json`.
 //!
-//! Only packing needs a tokenizer: a decoder is told the tokens. So the cut may be anything that
-//! spells the same bytes, and long inputs are cut in pieces to bound time and memory.
+//! Only packing needs a tokenizer; a decoder reads the tokens from the archive. Any tokens that spell
+//! the same bytes are correct, so long inputs are cut in pieces to bound time and memory.
 
 use super::Vocabulary;
 
@@ -50,7 +50,7 @@ impl Tokenizer {
         let before = ranks.len();
         if let Ok(encoding) = self.inner.encode_fast(text, false) {
             ranks.extend(encoding.get_ids().iter().filter_map(|&id| self.ranks.get(id as usize)));
-            // Trust, but compare: a tokenizer that normalises would lose bytes.
+            // The tokens must spell the text: a tokenizer that normalises would lose bytes.
             let spelled = ranks[before..].iter().flat_map(|&r| vocabulary.token(r));
             if spelled.eq(text.as_bytes()) {
                 return;
