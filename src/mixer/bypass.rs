@@ -138,12 +138,8 @@ impl ConfidenceBypass {
         claim.bypassed
     }
 
-<<<<<<< HEAD
-    #[cfg(any(test, feature = "internals"))]
-    /// Whether the decision last predicted was sure.
-=======
     /// Whether the decision last predicted bypassed the network.
->>>>>>> kernel
+    #[cfg(any(test, feature = "internals"))]
     pub fn is_bypassed(&self) -> bool {
         self.claim.is_some_and(|claim| claim.bypassed)
     }

@@ -16,13 +16,9 @@ use super::{FINAL_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
 const UNIT: f32 = 4096.0;
-<<<<<<< HEAD
-#[cfg(any(test, feature = "internals"))]
-/// Counts of stored probabilities stop here, so that they keep adapting.
-=======
 /// The greatest stored count, so that the probabilities go on adapting. Chosen by trial; not tuned
 /// further.
->>>>>>> kernel
+#[cfg(any(test, feature = "internals"))]
 const MOST: u32 = 40;
 
 /// The starting point of the adaptive parts.
@@ -116,12 +112,8 @@ impl Prior {
         Ok(Prior(Arc::new(Tables { weights, last_weights, cells, matches, nodes, bypass })))
     }
 
-<<<<<<< HEAD
-    #[cfg(feature = "internals")]
-    /// What `mixer` has learned, as a starting point for another.
-=======
     /// The present state of `mixer`, as the start of another.
->>>>>>> kernel
+    #[cfg(feature = "internals")]
     pub fn of(mixer: &Mixer) -> Self {
         Prior(Arc::new(Tables {
             weights: mixer.weights.clone(),
