@@ -77,6 +77,13 @@ fn a_fifo_is_written_through() {
         assert!(fs::metadata(&fifo).unwrap().file_type().is_fifo());
     }
     fails(dir.path(), "llz pack -1 --verify in -o pipe", 2, "--verify");
+    // Nobody reads, and whoever waits for that can be stopped.
+    let line = "llz pack -1 in -o pipe & sleep 1; kill -INT $!; wait $!";
+    let mut command = Command::new("bash");
+    let program = assert_cmd::cargo::cargo_bin!("llz");
+    let line = format!("set -m; {}", line.replace("llz", program.to_str().unwrap()));
+    let ran = command.current_dir(dir.path()).args(["-c", &line]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(130), "{}", stderr(&ran));
 }
 
 #[test]
@@ -128,6 +135,7 @@ fn open_descriptors_are_written_through() {
     let ran = sh(dir.path(), "{ llz pack -1 in -o /dev/stdout; echo more; } > got");
     assert!(ran.status.success(), "{}", stderr(&ran));
     assert!(fs::read(dir.path().join("got")).unwrap() == [&plain[..], b"more\n"].concat());
+    fails(dir.path(), "llz pack -1 in -o /dev/fd/9", 1, "/dev/fd/9: No such file");
     fails(dir.path(), "llz pack -1 --json in -o /dev/stdout | cat; exit 2", 2, "--json");
 }
 
