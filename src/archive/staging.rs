@@ -35,7 +35,10 @@ impl Destination {
             Ok(found) if found.is_dir() => {
                 Ok(Destination { path: path.into(), place: open(path)?, new: None })
             }
-            Ok(_) => Err(Error::Exists(path.into())),
+            Ok(_) => {
+                let why = "it is not a directory, into which to unpack".into();
+                Err(Error::InTheWay { path: path.into(), why })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A dangling link is in the way too.
                 if path.symlink_metadata().is_ok() {
