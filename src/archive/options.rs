@@ -1,13 +1,17 @@
 //! What callers ask for and what they are told.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "fs")]
 use std::path::PathBuf;
 
+#[cfg(feature = "fs")]
 use super::identity::FileId;
+#[cfg(feature = "fs")]
 use crate::codec::EncodeOptions;
 use crate::format::{ModelRef, Params};
 
 /// How to pack.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackOptions {
     /// Level, model, chunk size, threads and limits.
@@ -28,6 +32,7 @@ pub struct PackOptions {
 }
 
 /// What was packed.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackSummary {
     /// Files stored.
@@ -103,6 +108,7 @@ pub struct TestSummary {
 }
 
 /// How to unpack.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {
     /// Replace existing files and merge into existing directories.
@@ -114,6 +120,7 @@ pub struct UnpackOptions {
 }
 
 /// What was unpacked.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnpackSummary {
     /// Files written.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binarise;
+#[cfg(feature = "encode")]
 pub(crate) mod content;
 mod control;
 #[cfg(feature = "threads")]
