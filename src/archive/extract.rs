@@ -176,6 +176,7 @@ impl<'a> Extractor<'a> {
         match self.put_in_place(&mut journal) {
             Ok(()) => {
                 journal.done();
+                self.staging.done();
                 Ok(self.summary)
             }
             Err(error) => {
@@ -190,6 +191,10 @@ impl<'a> Extractor<'a> {
     }
 
     fn put_in_place(&self, journal: &mut Journal<'_>) -> Result<()> {
+        for entry in &self.dirs {
+            let at = self.staging.destination().below_base(&entry.path);
+            journal.check_owner(&at).map_err(|error| failed(entry, error))?;
+        }
         let (root, at) = self.staging.commit(journal)?;
         for entry in &self.dirs {
             self.progress.check()?;
@@ -245,7 +250,16 @@ fn time(mtime: i64) -> SystemTime {
 
 #[cfg(unix)]
 fn set_dir_metadata(root: &Dir, entry: &Entry) -> io::Result<()> {
-    set_metadata(&root.open(&entry.path)?.into_std(), entry.mode, entry.mtime)
+    let opened = match root.open(&entry.path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            use cap_std::fs::PermissionsExt;
+            // A directory of ours that was there and that we did not let ourselves read.
+            root.set_permissions(&entry.path, cap_std::fs::Permissions::from_mode(0o700))?;
+            root.open(&entry.path)
+        }
+        opened => opened,
+    };
+    set_metadata(&opened?.into_std(), entry.mode, entry.mtime)
 }
 
 /// Elsewhere directories keep the times and permissions they are made with.

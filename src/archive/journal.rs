@@ -36,6 +36,8 @@ enum Step {
     Placed { at: PathBuf, place: usize },
     /// Something at `at` was kept as `aside` in a place, and may have been replaced.
     Kept { at: PathBuf, aside: String, place: usize },
+    /// A further place was made, the last of them.
+    Near,
     /// A directory that was there may have got other permissions or times.
     Touched { at: PathBuf, permissions: Permissions, times: FileTimes },
 }
@@ -131,6 +133,26 @@ impl<'a> Journal<'a> {
     /// Notes that the whole destination was put in its place.
     pub(crate) fn placed(&mut self, at: &OsStr) {
         self.steps.push(Step::Placed { at: at.into(), place: 0 });
+    }
+
+    /// Fails if the directory at `at` is there and another user's, who alone may give it the
+    /// archive's permissions and times. The staging directory shows who we are.
+    #[cfg(unix)]
+    pub(crate) fn check_owner(&self, at: &Path) -> io::Result<()> {
+        use cap_std::fs::MetadataExt;
+        let Ok(there) = self.base.symlink_metadata(at) else { return Ok(()) };
+        let own = self.places[0].dir.dir_metadata()?.uid();
+        if there.is_dir() && own != 0 && there.uid() != own {
+            let why = "another user's directory: its permissions and times cannot be set";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        Ok(())
+    }
+
+    /// Elsewhere neither is set.
+    #[cfg(not(unix))]
+    pub(crate) fn check_owner(&self, _at: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     /// Moves everything in `from` to below `at`.
@@ -249,6 +271,7 @@ impl<'a> Journal<'a> {
         let parent = parent.unwrap_or(Path::new("."));
         let (name, dir) = private_dir(&self.base.open_dir(parent)?)?;
         self.places.push(Place { path: parent.join(name), dir });
+        self.steps.push(Step::Near);
         Ok(self.places.len() - 1)
     }
 
@@ -260,15 +283,8 @@ impl<'a> Journal<'a> {
     /// Notes the permissions and times of the directory at `at`, which are about to change.
     pub(crate) fn touch(&mut self, at: &Path) -> io::Result<()> {
         let at = if at == Path::new("") { Path::new(".") } else { at };
-        let there = self.base.metadata(at)?;
-        let mut times = FileTimes::new();
-        if let Ok(modified) = there.modified() {
-            times = times.set_modified(modified.into_std());
-        }
-        if let Ok(accessed) = there.accessed() {
-            times = times.set_accessed(accessed.into_std());
-        }
-        let permissions = there.permissions();
+        let times = times(&self.base, at)?;
+        let permissions = self.base.metadata(at)?.permissions();
         self.steps.push(Step::Touched { at: at.into(), permissions, times });
         Ok(())
     }
@@ -276,7 +292,7 @@ impl<'a> Journal<'a> {
     /// Ends well: what was replaced goes away.
     pub(crate) fn done(mut self) {
         self.steps.clear();
-        self.sweep();
+        self.sweep(1);
     }
 
     /// Takes everything back, the last step first. Returns what could not be.
@@ -295,6 +311,12 @@ impl<'a> Journal<'a> {
                     let undone = self.places[place].dir.rename(aside, &self.base, &at);
                     (at, undone)
                 }
+                // Nothing is in it any more, unless something was lost.
+                Step::Near if lost.is_empty() => {
+                    self.sweep(self.places.len() - 1);
+                    continue;
+                }
+                Step::Near => continue,
                 Step::Touched { at, permissions, times } => {
                     restore(&self.base, &at, permissions, times);
                     (at, Ok(()))
@@ -304,15 +326,12 @@ impl<'a> Journal<'a> {
                 lost.push((at, error));
             }
         }
-        if lost.is_empty() {
-            self.sweep();
-        }
         lost
     }
 
-    /// Takes away the places on other mounts; the staging directory has its own owner.
-    fn sweep(&mut self) {
-        for Place { path, dir } in self.places.drain(1..) {
+    /// Takes away places on other mounts; the staging directory, the first, has its own owner.
+    fn sweep(&mut self, first: usize) {
+        for Place { path, dir } in self.places.drain(first..) {
             drop(dir);
             // What is left is named `.llz-*`, and what was asked for is done or undone.
             let _ = self.base.remove_dir_all(path);
@@ -363,14 +382,41 @@ fn check_writable(_base: &Dir, _at: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The times of the directory at `at`.
+pub(crate) fn times(base: &Dir, at: &Path) -> io::Result<FileTimes> {
+    let there = base.metadata(at)?;
+    let mut times = FileTimes::new();
+    if let Ok(modified) = there.modified() {
+        times = times.set_modified(modified.into_std());
+    }
+    if let Ok(accessed) = there.accessed() {
+        times = times.set_accessed(accessed.into_std());
+    }
+    Ok(times)
+}
+
+/// Gives a directory its times back, as far as that is allowed.
+#[cfg(unix)]
+pub(crate) fn set_times(base: &Dir, at: &Path, times: FileTimes) {
+    if let Ok(directory) = base.open(at) {
+        let _ = directory.into_std().set_times(times);
+    }
+}
+
+/// Elsewhere a directory cannot be opened for that, and keeps what it has.
+#[cfg(not(unix))]
+pub(crate) fn set_times(_base: &Dir, _at: &Path, _times: FileTimes) {}
+
 /// Gives a directory its permissions and times back. Where that is not allowed, neither was
 /// changing the permissions; the times then tell that something was tried.
 #[cfg(unix)]
 fn restore(base: &Dir, at: &Path, permissions: Permissions, times: FileTimes) {
-    let _ = base.set_permissions(at, permissions);
-    if let Ok(directory) = base.open(at) {
-        let _ = directory.into_std().set_times(times);
+    if base.open(at).is_err() {
+        use cap_std::fs::PermissionsExt;
+        let _ = base.set_permissions(at, Permissions::from_mode(0o700));
     }
+    set_times(base, at, times);
+    let _ = base.set_permissions(at, permissions);
 }
 
 /// Elsewhere directories keep both.

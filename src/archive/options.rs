@@ -111,7 +111,8 @@ pub struct TestSummary {
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {
-    /// Replace existing files and merge into existing directories.
+    /// Replace existing files and links, and merge into existing directories, which are never
+    /// replaced. Files get another inode: hard links to a replaced file keep the old content.
     pub force: bool,
     /// Unpack only these paths and what is below them; empty means everything.
     pub only: Vec<String>,

@@ -85,7 +85,7 @@ pub fn pack_to_path(
     }
     // Walked before the new file exists, so that it cannot be found.
     let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
-    match target.open(force)? {
+    match target.open(force, progress)? {
         Sink::Through(file) => pack_found(walk, BufWriter::new(file), out, options, progress),
         Sink::New(mut new) => {
             let summary = pack_found(walk, new.writer(), out, options, progress)?;

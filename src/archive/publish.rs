@@ -11,10 +11,14 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::identity::FileId;
-use crate::{Error, Result};
+use crate::{Error, Progress, Result};
 
 /// Links that may follow each other, as Linux has it (MAXSYMLINKS).
 const LINKS: u32 = 40;
+
+/// How often a FIFO without a reader is looked at.
+#[cfg(unix)]
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// What the output's name leads to. Looking at it opens and changes nothing.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Target {
         let path = follow(name).map_err(failed)?;
         let there = match path.metadata() {
             Ok(there) => there,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_descriptor(&path) => {
                 if has_trailing_slash(name) || path.file_name().is_none() {
                     return Err(named("the name of a directory"));
                 }
@@ -90,16 +94,14 @@ impl Target {
     }
 
     /// Begins to write.
-    pub(crate) fn open(&self, force: bool) -> Result<Sink<'_>> {
+    pub(crate) fn open(&self, force: bool, progress: &Progress) -> Result<Sink<'_>> {
         match &self.kind {
             Kind::File { path, old } => {
                 let file = beside(path).map_err(|error| Error::io(&self.name, error))?;
                 Ok(Sink::New(New { target: self, path, old: old.as_ref(), file, force }))
             }
             Kind::Through { .. } => {
-                // A regular file can only be here behind a descriptor; like tar, begin it anew.
-                let file = OpenOptions::new().write(true).truncate(true).open(&self.name);
-                let file = file.map_err(|error| Error::io(&self.name, error))?;
+                let file = open_through(&self.name, progress)?;
                 if file.is_terminal() && !force {
                     return Err(Error::Usage(format!(
                         "an archive is no use on a terminal, which {} is",
@@ -176,8 +178,50 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
         // Like any new file: the umask takes off what it takes off.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    // Its errors name the temporary file, which means nothing to anyone.
-    builder.tempfile_in(parent(path)).map_err(|error| io::Error::from(error.kind()))
+    // Its errors name the temporary file, which means nothing to anyone; the system's is inside.
+    builder.tempfile_in(parent(path)).map_err(|error| {
+        let inner = error.get_ref().and_then(|error| error.source());
+        let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()?.raw_os_error());
+        code.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+    })
+}
+
+/// Opens what is written through. A regular file can only be here behind a descriptor; like tar,
+/// begin it anew.
+#[cfg(unix)]
+fn open_through(name: &Path, progress: &Progress) -> Result<File> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+    use rustix::fs::{OFlags, fcntl_setfl};
+    let failed = |error: io::Error| Error::io(name, error);
+    let is_fifo = name.metadata().is_ok_and(|found| found.file_type().is_fifo());
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(true);
+    if !is_fifo {
+        return options.open(name).map_err(failed);
+    }
+    // Opening waits until somebody reads, and could not be interrupted; so the waiting is done here.
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    loop {
+        progress.check()?;
+        match options.open(name) {
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                std::thread::sleep(PATIENCE);
+            }
+            Err(error) => return Err(failed(error)),
+            Ok(file) => {
+                fcntl_setfl(&file, OFlags::empty()).map_err(|error| failed(error.into()))?;
+                return Ok(file);
+            }
+        }
+    }
+}
+
+/// Opens what is written through.
+#[cfg(not(unix))]
+fn open_through(name: &Path, _progress: &Progress) -> Result<File> {
+    let file = OpenOptions::new().write(true).truncate(true).open(name);
+    file.map_err(|error| Error::io(name, error))
 }
 
 /// Gives a file the owner, as far as possible, and the permissions of the one it will replace:

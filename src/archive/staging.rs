@@ -2,6 +2,7 @@
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
 use std::ffi::OsString;
+use std::fs::FileTimes;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,10 @@ impl Destination {
             Ok(found) if found.is_dir() => {
                 Ok(Destination { path: path.into(), place: open(path)?, new: None })
             }
-            Ok(_) => Err(Error::Exists(path.into())),
+            Ok(_) => {
+                let why = "it is not a directory, into which to unpack".into();
+                Err(Error::InTheWay { path: path.into(), why })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A dangling link is in the way too.
                 if path.symlink_metadata().is_ok() {
@@ -57,6 +61,11 @@ impl Destination {
             return Err(Error::Exists(self.path.join(top)));
         }
         Ok(())
+    }
+
+    /// Where an entry's path lies, as the journal sees it.
+    pub(crate) fn below_base(&self, path: &str) -> PathBuf {
+        self.new.as_ref().map(PathBuf::from).unwrap_or_default().join(path)
     }
 
     /// Fails if one of these entries cannot replace what is there: known before anything is decoded.
@@ -84,6 +93,8 @@ pub(crate) struct Staging {
     destination: Destination,
     name: String,
     is_kept: bool,
+    /// The times of the directory it lies in, until entries are in place.
+    times: Option<FileTimes>,
     /// `None` once dropped: Windows cannot remove a directory with open handles.
     open: Option<(Dir, Dir)>,
 }
@@ -94,8 +105,10 @@ impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
     /// cases a rename will do.
     pub(crate) fn create(destination: Destination) -> Result<Self> {
+        // Looked at before anything is made in it.
+        let times = journal::times(&destination.place, Path::new(".")).ok();
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
-        let mut staging = Staging { destination, name, is_kept: false, open: None };
+        let mut staging = Staging { destination, name, is_kept: false, times, open: None };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
@@ -169,6 +182,11 @@ impl Staging {
         }
     }
 
+    /// Notes that all is in place, which is what the destination's times shall tell.
+    pub(crate) fn done(&mut self) {
+        self.times = None;
+    }
+
     /// Leaves the staging directory where it is, with what could not be put back from it, and
     /// returns its path.
     pub(crate) fn keep(&mut self) -> PathBuf {
@@ -188,6 +206,9 @@ impl Drop for Staging {
         }
         // Nothing more can be done about a failure here, and what led here is told already.
         let _ = self.destination.place.remove_dir_all(&self.name);
+        if let Some(times) = self.times {
+            journal::set_times(&self.destination.place, Path::new("."), times);
+        }
     }
 }
 

@@ -277,7 +277,7 @@ fn selections_existing_files_and_force() {
         // Neither is the destination itself.
         fs::write(dir.path().join("file"), "").unwrap();
         let file = dir.path().join("file");
-        assert!(matches!(unpack(&bytes, pipe, &file, &force), Err(Error::Exists(_))));
+        assert!(matches!(unpack(&bytes, pipe, &file, &force), Err(Error::InTheWay { .. })));
     }
 }
 

@@ -67,7 +67,15 @@ impl Archive {
     /// Unpacks into the directory `dest`, which is made if it does not exist.
     ///
     /// Everything is checked first, then written and verified in a private directory beside, and
-    /// moved into place at the very end. On any error `dest` is as it was before.
+    /// moved into place at the very end. Each file is replaced atomically; on any error, and when
+    /// [`Progress::stop`] is called, all that was moved is moved back, so that `dest` is as it was
+    /// before, with the same files and not copies. This also holds for mount points inside `dest`.
+    /// A process that is killed meanwhile cannot do that: then some files are new, each of them
+    /// whole, and the replaced ones lie in a directory `.llz-*` in `dest`.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] and [`Error::InTheWay`] for what is there already, [`Error::Unsafe`] for names that must not
+    /// be made, and those of reading and writing.
     pub fn unpack(
         &self,
         dest: &Path,

@@ -27,6 +27,10 @@ Examples:
 
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
 
+The archive is never packed into itself: naming it as an input is an error, and where it is found in
+a directory it is left out with a word. It appears when it is complete; a link named with -o keeps
+its place, and what is no file (a device, a FIFO, /dev/fd/N) is written through.
+
 Special files (pipes, devices, sockets) and files that cannot be read are skipped with a warning and
 exit code 4. Links are stored as links. The archive is the same for any number of threads.";
 

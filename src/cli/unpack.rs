@@ -21,7 +21,10 @@ Examples:
   ssh host cat src.llz | llz unpack -      from a pipe
 
 Nothing appears under its name before all of it has been decoded and checked. What exists is not
-touched without -f.";
+touched without -f. With it, each file is replaced at once: its name shows the old or the whole new
+one. If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
+killed, or a power failure, can leave some files new and others old; those that were replaced are
+then in a directory .llz-* in the destination. Directories are merged and never replaced by files.";
 
 /// Unpack an archive, all of it or some paths
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,16 @@
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 
+/// The names of the instruction sets that this machine can run, the fastest last. All give the same bits.
+pub fn instruction_sets() -> Vec<&'static str> {
+    Isa::available().into_iter().map(Isa::name).collect()
+}
+
 /// The instruction set of this name, or else the fastest of this machine.
 pub(super) fn chosen(name: Option<&str>) -> Result<Isa> {
     let Some(name) = name else { return Ok(Isa::detect()) };
     Isa::from_name(name).ok_or_else(|| {
-        let available: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
-        let available = available.join(", ");
+        let available = instruction_sets().join(", ");
         Error::Usage(format!("no instruction set {name:?} here; this machine can run {available}"))
     })
 }

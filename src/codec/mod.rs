@@ -36,4 +36,5 @@ mod tests;
 #[cfg(feature = "encode")]
 pub(crate) use encode::Coded;
 pub(crate) use engine::{Engine, Job};
+pub use isa::instruction_sets;
 pub use options::{DecodeOptions, EncodeOptions, Level};

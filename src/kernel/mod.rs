@@ -41,8 +41,3 @@ pub const NUMERIC_PROFILE: u8 = 3;
 use dispatch::{dispatched, dispatched_lanes};
 pub use isa::Isa;
 pub use prefetch::{prefetch, prefetch_all};
-
-/// The names of the instruction sets that this machine can run, the fastest last. All give the same bits.
-pub fn instruction_sets() -> Vec<&'static str> {
-    Isa::available().into_iter().map(Isa::name).collect()
-}

@@ -8,6 +8,10 @@ mod models;
 mod names;
 mod options;
 mod output;
+mod publish;
+mod restore;
+mod self_output;
+mod streams;
 mod vectors;
 
 use std::fs;
@@ -90,6 +94,22 @@ fn mode(metadata: &fs::Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode(_metadata: &fs::Metadata) -> u32 {
     0
+}
+
+/// Runs a line of shell in which `llz` is the program.
+#[cfg(unix)]
+fn sh(dir: &Path, line: &str) -> std::process::Output {
+    let program = assert_cmd::cargo::cargo_bin!("llz");
+    let mut command = std::process::Command::new("sh");
+    let script = format!("llz() {{ {:?} \"$@\"; }}\n{line}", program);
+    command.current_dir(dir).args(["-c", &script]).stdin(std::process::Stdio::null());
+    command.env("NO_COLOR", "1").env("LLZ_MODELS", dir.join("models")).output().unwrap()
+}
+
+/// What a program said.
+#[cfg(unix)]
+fn stderr(ran: &std::process::Output) -> String {
+    String::from_utf8_lossy(&ran.stderr).into_owned()
 }
 
 /// Fails unless two directories hold the same.

@@ -26,16 +26,6 @@ fn special_files_are_skipped_with_a_warning() {
 }
 
 #[test]
-fn a_special_file_is_never_replaced_by_an_archive() {
-    let dir = scratch();
-    write(dir.path().join("file"), "ordinary\n");
-    let fifo = dir.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    llz(dir.path()).args(["pack", "-f", "file", "-o", "pipe"]).assert().code(2);
-    assert!(!fs::metadata(&fifo).unwrap().is_file());
-}
-
-#[test]
 fn links_stay_links_and_are_not_followed() {
     let dir = scratch();
     write(dir.path().join("outside/secret"), "not to be packed\n");
