@@ -27,7 +27,7 @@ mod stream;
 mod table;
 #[cfg(feature = "encode")]
 mod write;
-pub(crate) mod zstd_frame;
+pub mod zstd_frame;
 
 #[cfg(all(test, feature = "encode"))]
 mod tests;
