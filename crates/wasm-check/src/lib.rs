@@ -86,6 +86,19 @@ pub extern "C" fn llz_path(file: usize) -> i32 {
     })
 }
 
+/// Makes the SHA-256 of a file of an archive, which [`llz_open`] has compared with its content, the output.
+#[unsafe(no_mangle)]
+pub extern "C" fn llz_sha256(file: usize) -> i32 {
+    call(|state| {
+        let path = path(state, file)?;
+        let entry = state.archive.as_ref().and_then(|archive| archive.entry(&path));
+        if let Some(EntryKind::File { sha256, .. }) = entry.map(|entry| &entry.kind) {
+            state.output = sha256.to_vec();
+        }
+        Ok(state.output.len())
+    })
+}
+
 /// Makes the content of a file the output. Returns its length. A message's content is the output already.
 #[unsafe(no_mangle)]
 pub extern "C" fn llz_read(file: usize) -> i32 {
