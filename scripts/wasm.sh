@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Proves that the smallest decoder runs in WebAssembly and gives the same bytes: builds it for
-# wasm32-unknown-unknown, which needs no C compiler, and decodes every vector of spec/vectors in node.
+# wasm32-unknown-unknown, which needs no C compiler, and decodes the vectors of spec/vectors in node.
+#
+# usage: scripts/wasm.sh [--all]       --all takes the large archives with a model, too: minutes each
 #
 # Needs node 20 or newer, and the target: rustup target add wasm32-unknown-unknown
 set -euo pipefail
@@ -14,4 +16,4 @@ export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128
 cargo build --quiet --locked --release --package llz-wasm-check --target $target
 module=${CARGO_TARGET_DIR:-target}/$target/release/llz_wasm_check.wasm
 ls -l "$module"
-node crates/wasm-check/check.mjs "$module" spec/vectors
+node crates/wasm-check/check.mjs "$module" spec/vectors "$@"

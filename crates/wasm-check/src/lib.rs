@@ -56,7 +56,7 @@ pub extern "C" fn llz_output_len() -> usize {
     STATE.with_borrow(|state| state.output.len())
 }
 
-/// Opens the input and tests all of it. Returns how many files it has.
+/// Opens the input; a message is decoded. Returns how many files it has.
 #[unsafe(no_mangle)]
 pub extern "C" fn llz_open() -> i32 {
     call(|state| {
@@ -64,7 +64,6 @@ pub extern "C" fn llz_open() -> i32 {
         (state.archive, state.files) = (None, Vec::new());
         if input.starts_with(ARCHIVE) {
             let archive = Archive::from_bytes(input, DecodeOptions::default())?;
-            archive.test(&Progress::default())?;
             let files = archive.entries().iter();
             let files = files.filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
             state.files = files.map(|entry| entry.path.clone()).collect();
@@ -77,6 +76,17 @@ pub extern "C" fn llz_open() -> i32 {
     })
 }
 
+/// Decodes all of an archive and compares every checksum.
+#[unsafe(no_mangle)]
+pub extern "C" fn llz_test() -> i32 {
+    call(|state| {
+        if let Some(archive) = &state.archive {
+            archive.test(&Progress::default())?;
+        }
+        Ok(0)
+    })
+}
+
 /// Makes the path of a file the output. Returns its length.
 #[unsafe(no_mangle)]
 pub extern "C" fn llz_path(file: usize) -> i32 {
@@ -86,7 +96,7 @@ pub extern "C" fn llz_path(file: usize) -> i32 {
     })
 }
 
-/// Makes the SHA-256 of a file of an archive, which [`llz_open`] has compared with its content, the output.
+/// Makes the SHA-256 of a file of an archive, which [`llz_test`] compares with its content, the output.
 #[unsafe(no_mangle)]
 pub extern "C" fn llz_sha256(file: usize) -> i32 {
     call(|state| {
