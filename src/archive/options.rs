@@ -20,8 +20,6 @@ pub struct PackOptions {
     /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
     /// that is in it.
     pub exclude: Vec<String>,
-    /// Files that belong to what is read beside the paths, such as a model's: the output must be none of them.
-    pub also_read: Vec<PathBuf>,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,

@@ -39,7 +39,6 @@ pub fn pack(
     progress: &Progress,
 ) -> Result<PackSummary> {
     let own = Own::new(options.output.as_ref(), None);
-    own.check(&options.also_read)?;
     let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
 }
@@ -77,7 +76,6 @@ pub fn pack_to_path(
     let target = Target::look(out)?;
     let own = Own::new(target.id(), target.place());
     own.check(paths)?;
-    own.check(&options.also_read)?;
     target.check(force)?;
     if target.place().is_none() && options.verify {
         let name = out.display();

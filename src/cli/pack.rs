@@ -85,15 +85,17 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     };
     let limits = args.limits.limits();
     let given = args.model.model.as_deref();
+    for read in given.map_or_else(Vec::new, |given| models::files(given, &limits)) {
+        check_not_replaced(&read, &output)?;
+    }
     let options = PackOptions {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
         exclude: args.exclude.clone(),
         verify: args.verify,
-        also_read: given.map_or_else(Vec::new, |given| models::files(given, &limits)),
         output: None,
     };
     if let Some(list) = &args.files_from {
-        check_list(list, &output)?;
+        check_not_replaced(list, &output)?;
     }
     if args.json && output != Path::new("-") {
         streams::check_output()?;
@@ -178,16 +180,16 @@ fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
     Ok(PathBuf::from(output))
 }
 
-/// Fails if the list would be replaced by the archive.
-fn check_list(list: &Path, output: &Path) -> Result<()> {
+/// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
+fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
     let written = match output == Path::new("-") {
         true => streams::output_id(),
         false => llz::FileId::of_path(output).ok(),
     };
-    if written.is_some() && written == streams::id(list) {
-        let list = list_name(list);
+    if written.is_some() && written == streams::id(read) {
+        let read = list_name(read);
         return Err(Error::Usage(format!(
-            "{list} is to be read and is the output as well: name another output"
+            "{read} is to be read and is the output as well: name another output"
         )));
     }
     Ok(())
