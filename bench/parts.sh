@@ -11,8 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 data=$(realpath "${1:-$default_data}")
 prepare
-cargo build --release --quiet --manifest-path "$repo/Cargo.toml" --examples >&2
-examples=$repo/target/release/examples
+cargo build --release --quiet --manifest-path "$repo/Cargo.toml" --package llz-tools >&2
+tools=$repo/target/release
 
 echo "Bytes, with one part after the other:"
 echo
@@ -20,8 +20,8 @@ folders=()
 for folder in "$data"/*/; do
     [[ $folder == */binary/ ]] || folders+=("${folder%/}")
 done
-"$examples/train_prior" collect small "$scratch/cache" 160000 "${folders[@]}" >&2
-"$examples/train_prior" eval small "$scratch/cache"
+"$tools/train_prior" collect small "$scratch/cache" 160000 "${folders[@]}" >&2
+"$tools/train_prior" eval small "$scratch/cache"
 
 echo
 echo "Chunk sizes at the default level, on the text folders end to end:"
@@ -32,7 +32,7 @@ echo "|---|---:|---:|"
 declare -A bytes
 sizes=(64 256 1024 4096)
 for kilobytes in "${sizes[@]}"; do
-    bytes[$kilobytes]=$("$examples/measure" 6 "$kilobytes" "$(nproc)" "$scratch/text" |
+    bytes[$kilobytes]=$("$tools/measure" 6 "$kilobytes" "$(nproc)" "$scratch/text" |
         awk '/^total/ { print $4 }')
 done
 for kilobytes in "${sizes[@]}"; do

@@ -45,7 +45,7 @@ done
 cargo test --lib --release registry
 
 step "vectors"
-cargo run --release --example make_vectors
+cargo run --release --package llz-tools --bin make_vectors
 
 step "fuzz corpus"
 llz=$(realpath target/release/llz)

@@ -11,6 +11,8 @@
 #![deny(unsafe_code)]
 // Rooms re-export some items for the tools alone.
 #![cfg_attr(not(feature = "internals"), allow(unused_imports))]
+// Small builds leave half of many types unused, which the linker drops. The full build finds what is dead.
+#![cfg_attr(not(all(feature = "fs", feature = "threads")), allow(dead_code))]
 #![warn(missing_docs)]
 
 /// Rooms are private, except for the tools of this project.

@@ -63,8 +63,9 @@ def main() -> None:
     out = a.work / a.model
     out.mkdir(exist_ok=True)
     span = next([flag, value] for flag, value in (("--steps", a.steps), ("--minutes", a.minutes), ("--end-time", a.end_time)) if value)
-    call("cargo", "build", "--release", "--quiet", "--bins", "--example", "train_prior")
-    train_prior = REPOSITORY / "target" / "release" / "examples" / "train_prior"
+    call("cargo", "build", "--release", "--quiet", "--bins")
+    call("cargo", "build", "--release", "--quiet", "--package", "llz-tools")
+    train_prior = REPOSITORY / "target" / "release" / "train_prior"
 
     tokenizer = SHARED / "warmstart" / "tokenizer.json"  # that of the models so far
     if not tokenizer.exists():

@@ -1,7 +1,7 @@
 """What llz's mixer makes of packed text: for every binary decision on the way to every token, what else than the model speaks
 for the right answer, and how much the model counts.
 
-    python odds.py PACK OUT --tokenizer FILE --model FILE --mixer target/release/examples/train_prior
+    python odds.py PACK OUT --tokenizer FILE --model FILE --mixer target/release/train_prior
 
 OUT is a pack of some of PACK's tokens, pieces spread over each domain, with that beside them (mixed.py says what for).
 --model is what is to be trained, as it is now, in the format of the shipped files, its prior included.

@@ -5,13 +5,13 @@
 Writes 380 files of 2 to 60 KB (log-uniform), domains mixed by fixed counts, always the same ones.
 Then, from the repository's root:
 
-    cargo run --release --example train_prior -- collect small CACHE 100000 OUT_DIR/*
-    cargo run --release --example train_prior -- train small CACHE PRIOR_DIR
+    cargo run --release -p llz-tools --bin train_prior -- collect small CACHE 100000 OUT_DIR/*
+    cargo run --release -p llz-tools --bin train_prior -- train small CACHE PRIOR_DIR
     python train/add_prior.py models/small.safetensors PRIOR_DIR/small.prior
 
 and likewise for `nano`. The priors of the contexts alone need a model only for its tokens:
 
-    cargo run --release --example train_prior -- contexts small CACHE models
+    cargo run --release -p llz-tools --bin train_prior -- contexts small CACHE models
 """
 
 import pathlib

@@ -1,7 +1,7 @@
 """What rounding costs in coded bytes: the first bytes of every text folder of eval-public, once with the float model's hidden
 vectors and log odds and once with the shipped file's, mixer and prior being the same.
 
-    cargo build --release --example train_prior
+    cargo build --release -p llz-tools
     python rounding.py FLOAT.safetensors INT8.safetensors --tokenizer T --eval ../../shared/eval-public
 
 Ideal code lengths, by `train_prior eval`, whose table for each is printed. Exits with 1 if the shipped file costs more than 0.3 %
@@ -30,7 +30,7 @@ from vocabulary import BIT, Vocabulary  # noqa: E402
 
 ALLOWED = 0.003
 STEP = 2048  # positions whose logits are held at once
-TRAIN_PRIOR = Path(__file__).resolve().parents[1] / "target" / "release" / "examples" / "train_prior"
+TRAIN_PRIOR = Path(__file__).resolve().parents[1] / "target" / "release" / "train_prior"
 
 
 def gather(path: Path) -> bytes:

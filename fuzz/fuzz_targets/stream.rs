@@ -4,8 +4,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use llz::stream::Decoder;
-use llz::{EngineOptions, Error, Limits};
+use llz::{DecodeOptions, Decoder, Error, Limits};
 
 const LIMITS: Limits = Limits {
     total_bytes: 1 << 16,
@@ -17,10 +16,9 @@ const LIMITS: Limits = Limits {
 };
 
 thread_local! {
-    static DECODER: RefCell<Decoder> = RefCell::new(Decoder::new(EngineOptions {
+    static DECODER: RefCell<Decoder> = RefCell::new(Decoder::new(DecodeOptions {
         threads: 1,
-        limits: LIMITS,
-        ..EngineOptions::default()
+        ..DecodeOptions::with_limits(LIMITS)
     }));
 }
 

@@ -7,7 +7,7 @@ mod shape;
 use std::fs;
 
 use libfuzzer_sys::fuzz_target;
-use llz::{Archive, EngineOptions, Level, Progress, UnpackOptions, unpack_reader};
+use llz::{Archive, DecodeOptions, Progress, UnpackOptions, unpack_reader};
 use shape::{LIMITS, mend};
 
 fuzz_target!(|input: &[u8]| {
@@ -16,21 +16,20 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn check(bytes: &[u8]) {
-    let Ok(archive) = Archive::from_bytes(bytes.to_vec(), LIMITS) else { return };
+    let decode = DecodeOptions { threads: 1, ..DecodeOptions::with_limits(LIMITS) };
+    let Ok(archive) = Archive::from_bytes(bytes.to_vec(), decode.clone()) else { return };
     // Models are tested elsewhere, and large context tables only take time.
     let info = archive.info();
     if info.model.is_some() || info.params.mixer.table_bits > 18 {
         return;
     }
-    let level = Level::new(1).expect("a level");
-    let engine = EngineOptions { level, threads: 1, model: None, limits: LIMITS };
-    let options = UnpackOptions { engine, limits: LIMITS, ..Default::default() };
+    let options = UnpackOptions::default();
     let progress = Progress::default();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let [seek, pipe] = ["seek", "pipe"].map(|name| dir.path().join(name));
 
     let unpacked = archive.unpack(&seek, &options, &progress).is_ok();
-    let piped = unpack_reader(&mut &bytes[..], &pipe, &options, &progress).is_ok();
+    let piped = unpack_reader(&mut &bytes[..], &pipe, &decode, &options, &progress).is_ok();
     assert_eq!((seek.exists(), pipe.exists()), (unpacked, piped));
     // A pipe's reader sees all sections, so it may refuse more, never less.
     assert!(unpacked || !piped);

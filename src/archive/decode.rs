@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::format::{ChunkPlace, Entry, EntryKind, Layout};
 use crate::error::Place;
-use crate::{Error, Progress, Result};
+use crate::{Bound, Error, Limits, Progress, Result};
 
 /// The engine for what `layout` says of itself.
 pub(crate) fn engine(layout: &Layout, options: &DecodeOptions) -> Result<Engine> {
@@ -67,6 +67,18 @@ pub(crate) fn decode_files<'e>(
         },
         progress,
     )
+}
+
+/// Fails once more bytes come out than the limits allow.
+pub(crate) fn check_total(bytes: u64, limits: &Limits) -> Result<()> {
+    if bytes > limits.total_bytes {
+        return Err(Error::Limit {
+            what: "the unpacked size".into(),
+            limit: limits.total_bytes,
+            bound: Bound::TotalBytes,
+        });
+    }
+    Ok(())
 }
 
 /// Holds a decoded chunk to its checksum.

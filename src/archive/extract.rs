@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use cap_std::fs::{Dir, OpenOptions};
 
 use super::UnpackSummary;
-use super::decode::Verifier;
+use super::decode::{Verifier, check_total};
 use super::identity::FileId;
 use super::journal::{Journal, with_lost};
 use super::policy;
 use super::staging::Staging;
 use crate::format::{Entry, EntryKind};
-use crate::{Bound, Error, Limits, Progress, Result};
+use crate::{Error, Limits, Progress, Result};
 
 /// Turns entries into files, directories and links below the staging directory.
 #[derive(Debug)]
@@ -204,18 +204,6 @@ impl<'a> Extractor<'a> {
         }
         Ok(())
     }
-}
-
-/// Fails once more bytes come out than the limits allow.
-pub(crate) fn check_total(bytes: u64, limits: &Limits) -> Result<()> {
-    if bytes > limits.total_bytes {
-        return Err(Error::Limit {
-            what: "the unpacked size".into(),
-            limit: limits.total_bytes,
-            bound: Bound::TotalBytes,
-        });
-    }
-    Ok(())
 }
 
 fn failed(entry: &Entry, error: io::Error) -> Error {

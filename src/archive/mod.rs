@@ -1,35 +1,55 @@
 //! Directory trees ⇄ archives: walk, group, pack, and unpack under a safety policy.
+//!
+//! Without the feature `fs` there are only archives in memory: what is in them, their files' bytes, their checks.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "fs")]
 mod classify;
 mod contents;
 mod decode;
+#[cfg(feature = "fs")]
 mod extract;
+#[cfg(feature = "fs")]
 mod identity;
+#[cfg(feature = "fs")]
 mod journal;
 mod options;
+#[cfg(feature = "fs")]
 mod pack;
+#[cfg(feature = "fs")]
 mod packer;
+#[cfg(feature = "fs")]
 mod plan;
+#[cfg(feature = "fs")]
 mod policy;
+#[cfg(feature = "fs")]
 mod publish;
+#[cfg(feature = "fs")]
 mod raw_stream;
 mod read;
+#[cfg(feature = "fs")]
 mod spool;
+#[cfg(feature = "fs")]
 mod staging;
+#[cfg(feature = "fs")]
 mod unpack;
+#[cfg(feature = "fs")]
 mod walk;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fs"))]
 mod hostile_tests;
-#[cfg(test)]
+#[cfg(all(test, feature = "fs"))]
 mod tests;
 
+#[cfg(feature = "fs")]
 pub use identity::FileId;
-pub use options::{
-    ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
-};
+pub use options::{ChunkTally, Info, TestSummary};
+#[cfg(feature = "fs")]
+pub use options::{PackOptions, PackSummary, UnpackOptions, UnpackSummary};
+#[cfg(feature = "fs")]
 pub use pack::{pack, pack_to_path};
+#[cfg(feature = "fs")]
 pub use publish::is_standard_output;
 pub use read::Archive;
+#[cfg(feature = "fs")]
 pub use unpack::unpack_reader;

@@ -1,13 +1,17 @@
 //! What callers ask for and what they are told.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "fs")]
 use std::path::PathBuf;
 
+#[cfg(feature = "fs")]
 use super::identity::FileId;
+#[cfg(feature = "fs")]
 use crate::codec::EncodeOptions;
 use crate::format::{ModelRef, Params};
 
 /// How to pack.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackOptions {
     /// Level, model, chunk size, threads and limits.
@@ -26,6 +30,7 @@ pub struct PackOptions {
 }
 
 /// What was packed.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackSummary {
     /// Files stored.
@@ -101,6 +106,7 @@ pub struct TestSummary {
 }
 
 /// How to unpack.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {
     /// Replace existing files and links, and merge into existing directories, which are never
@@ -113,6 +119,7 @@ pub struct UnpackOptions {
 }
 
 /// What was unpacked.
+#[cfg(feature = "fs")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnpackSummary {
     /// Files written.

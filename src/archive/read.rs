@@ -1,5 +1,6 @@
 //! Reading archives at any place.
 
+#[cfg(feature = "fs")]
 use std::fs::File;
 use std::io::Write;
 use std::ops::Deref;
@@ -7,17 +8,22 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::contents::Contents;
-use super::decode::{self, Verifier, decode_files};
-use super::extract::check_total;
+use super::decode::{self, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
-use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
+#[cfg(feature = "fs")]
+use crate::format;
+use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
+#[cfg(feature = "fs")]
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
-use crate::{Container, Error, Found, Limits, Progress, Result};
+use crate::{Error, Limits, Progress, Result};
+#[cfg(feature = "fs")]
+use crate::{Container, Found};
 
 /// An archive that can be read at any place: a mapped file, or bytes in memory.
 ///
-/// ```
+#[cfg_attr(feature = "fs", doc = "```")]
+#[cfg_attr(not(feature = "fs"), doc = "```ignore")]
 /// # fn main() -> llz::Result<()> {
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let (notes, out) = (dir.path().join("notes.txt"), dir.path().join("notes.llz"));
@@ -50,6 +56,7 @@ pub struct Archive {
 
 #[derive(Debug)]
 enum Bytes {
+    #[cfg(feature = "fs")]
     Mapped(Map),
     Owned(Vec<u8>),
 }
@@ -57,8 +64,10 @@ enum Bytes {
 impl Bytes {
     /// Gives back the memory of what has been gone through.
     fn release(&self, end: u64) {
-        if let (Bytes::Mapped(map), Ok(end)) = (self, usize::try_from(end)) {
-            map.release(end);
+        match self {
+            #[cfg(feature = "fs")]
+            Bytes::Mapped(map) => map.release(usize::try_from(end).unwrap_or(usize::MAX)),
+            Bytes::Owned(_) => _ = end,
         }
     }
 }
@@ -68,6 +77,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
+            #[cfg(feature = "fs")]
             Bytes::Mapped(map) => map,
             Bytes::Owned(bytes) => bytes,
         }
@@ -77,6 +87,7 @@ impl Deref for Bytes {
 impl Archive {
     /// Opens the archive at `path` by its index: chunks are neither read nor decoded. Fails with
     /// [`Error::Corrupt`], [`Error::Unsupported`] or [`Error::Limit`] if it cannot be trusted.
+    #[cfg(feature = "fs")]
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
         Self::from(Bytes::Mapped(map(path)?), options)
     }
@@ -99,6 +110,7 @@ impl Archive {
 
     /// Opens what is left of a truncated or damaged archive: everything completed before the first
     /// damage. The second value is that damage; `None` if there is none.
+    #[cfg(feature = "fs")]
     pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Option<Error>)> {
         let map = map(path)?;
         let (layout, damage) = format::recover(&map, path, options.limits)?;
@@ -223,6 +235,7 @@ impl Archive {
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.
+    #[cfg(feature = "fs")]
     pub(crate) fn check_model(&self) -> Result<()> {
         self.engine().map(drop)
     }
@@ -243,6 +256,7 @@ impl Archive {
     }
 }
 
+#[cfg(feature = "fs")]
 fn map(path: &Path) -> Result<Map> {
     let failed = |error| Error::io(path, error);
     let file = File::open(path).map_err(failed)?;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use super::extract::check_total;
+use super::decode::check_total;
 use crate::{Error, Limits, Result};
 
 /// The raw stream from `base` on, as far as it has been decoded.

@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::contents::Contents;
-use super::decode;
-use super::extract::{Extractor, Output, check_total};
+use super::decode::{self, check_total};
+use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
 use super::read::Archive;
 use super::spool::Spool;
@@ -311,9 +311,9 @@ impl Pipe<'_> {
 
     /// Takes in the entries up to the next chunk.
     fn take_entries(&mut self, layout: &Layout) -> Result<()> {
-        while let Some(InWork::Entries(range)) =
-            self.in_work.pop_front_if(|next| matches!(next, InWork::Entries(_)))
-        {
+        while let Some(InWork::Entries(range)) = self.in_work.front() {
+            let range = range.clone();
+            self.in_work.pop_front();
             self.entries(layout, range)?;
         }
         Ok(())

@@ -81,7 +81,8 @@ impl<'j> Work for DecodeWork<'_, 'j> {
                 self.engine.token_coder(&**model).bytes(len) + model.lane_bytes()
             }
             (CodecId::Mix, _) => self.engine.mixer_bytes(len),
-            (CodecId::Neural, None) | (CodecId::Stored | CodecId::Zstd, _) => 0,
+            (CodecId::Zstd, _) => zstd_frame::working_bytes(len),
+            (CodecId::Neural, None) | (CodecId::Stored, _) => 0,
         };
         work + (job.coded.len() + len) as u64
     }

@@ -27,7 +27,7 @@ const TOKENIZER: u64 = 6 << 20;
 
 /// A chunk after coding.
 #[derive(Debug)]
-pub(crate) struct Coded<'a> {
+pub struct Coded<'a> {
     /// The bytes before coding.
     pub raw: Cow<'a, [u8]>,
     /// How it was coded.

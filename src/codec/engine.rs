@@ -21,7 +21,7 @@ const PROGRAM: u64 = 9 << 20;
 
 /// Codes and decodes chunks.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     pub(super) isa: Isa,
     threads: usize,
     pub(super) limits: Limits,
@@ -234,7 +234,7 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
 
 /// A chunk to decode.
 #[derive(Debug)]
-pub(crate) struct Job<'a> {
+pub struct Job<'a> {
     /// How it was coded.
     pub codec: CodecId,
     /// The coded bytes.

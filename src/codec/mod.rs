@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binarise;
+#[cfg(feature = "encode")]
 pub(crate) mod content;
 mod control;
 #[cfg(feature = "threads")]
@@ -33,7 +34,7 @@ mod token_coder;
 mod tests;
 
 #[cfg(feature = "encode")]
-pub(crate) use encode::Coded;
-pub(crate) use engine::{Engine, Job};
+pub use encode::Coded;
+pub use engine::{Engine, Job};
 pub use isa::instruction_sets;
 pub use options::{DecodeOptions, EncodeOptions, Level};

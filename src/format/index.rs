@@ -3,6 +3,7 @@
 use super::chunk::codec_from_byte;
 use super::codec_id::CodecId;
 use super::cursor::Cursor;
+#[cfg(feature = "encode")]
 use super::integer::put_varint;
 use super::packed;
 use super::section::{SectionHeader, SectionType};
@@ -30,6 +31,7 @@ const WHAT: &str = "section INDX";
 /// Bytes an item takes at the very least: type and length.
 const MIN_ITEM: usize = 5;
 
+#[cfg(feature = "encode")]
 pub(crate) fn to_payload(items: &[IndexItem]) -> Result<Vec<u8>> {
     let mut table = Vec::with_capacity(items.len() * 12 + 9);
     put_varint(&mut table, items.len() as u64);

@@ -6,7 +6,7 @@
 //! themselves, [`Error::Unsupported`](crate::Error::Unsupported) when they are whole but from a
 //! newer writer, [`Error::Limit`](crate::Error::Limit) when they ask for too much.
 //!
-//! [`Writer`] writes one forward pass. There are three ways to read: [`Layout::open`] by footer and
+//! `Writer` (with the feature `encode`) writes one forward pass. There are three ways to read: [`Layout::open`] by footer and
 //! index, [`StreamReader`] in order, and [`recover`] for what is left of a damaged archive. All
 //! three share one set of rules, [`Layout`]'s.
 #![forbid(unsafe_code)]
@@ -25,10 +25,11 @@ mod params;
 mod section;
 mod stream;
 mod table;
+#[cfg(feature = "encode")]
 mod write;
-pub(crate) mod zstd_frame;
+pub mod zstd_frame;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "encode"))]
 mod tests;
 
 pub use chunk::Chunk;
@@ -41,4 +42,5 @@ pub(crate) use params::MODEL_SECTION_LEN;
 pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use stream::{Event, StreamReader, recover};
+#[cfg(feature = "encode")]
 pub use write::Writer;

@@ -1,6 +1,7 @@
 //! A table that is zstd-compressed where that helps: one flag byte, then the table or its frame.
 
 use super::cursor::Cursor;
+#[cfg(feature = "encode")]
 use super::integer::put_varint;
 use super::zstd_frame::decompress;
 use crate::{Bound, Error, Limits, Result};
@@ -9,6 +10,7 @@ const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 
 /// Fixed, so that the same table always gives the same bytes.
+#[cfg(feature = "encode")]
 const ZSTD_LEVEL: i32 = 19;
 
 /// The most bytes a table may unpack to: an eighth of the memory limit.
@@ -17,6 +19,7 @@ pub(crate) fn table_limit(limits: &Limits) -> u64 {
 }
 
 /// Wraps `table` as a payload.
+#[cfg(feature = "encode")]
 pub(crate) fn pack(table: &[u8]) -> Result<Vec<u8>> {
     let frame =
         zstd::bulk::compress(table, ZSTD_LEVEL).map_err(|error| Error::io("zstd", error))?;
@@ -61,7 +64,7 @@ pub(crate) fn unpack(payload: &[u8], what: &'static str, limits: &Limits) -> Res
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "encode"))]
 mod tests {
     use super::*;
 

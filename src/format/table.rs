@@ -6,6 +6,7 @@
 
 use super::cursor::Cursor;
 use super::entry::{Entry, EntryKind, LINK_MODE};
+#[cfg(feature = "encode")]
 use super::integer::{put_varint, put_zigzag};
 use super::packed;
 use crate::{Bound, Error, Limits, Result};
@@ -22,6 +23,7 @@ const MIN_ENTRY: usize = 4;
 const WHAT: &str = "section ENTS";
 
 /// A table being filled by a writer.
+#[cfg(feature = "encode")]
 #[derive(Debug, Default)]
 pub(crate) struct TableBuilder {
     count: u64,
@@ -37,6 +39,7 @@ pub(crate) struct TableBuilder {
     last_mtime: i64,
 }
 
+#[cfg(feature = "encode")]
 impl TableBuilder {
     pub(crate) fn len(&self) -> u64 {
         self.count

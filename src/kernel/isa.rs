@@ -53,6 +53,7 @@ impl Isa {
 
     /// All that this machine can run, the fastest last.
     pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
         let mut found = vec![Self::portable()];
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("neon")

@@ -3,7 +3,6 @@
 //! Accepted are BlinkDL's RWKV-7 tensor names in F16, BF16 or F32 (matrices are then quantised
 //! here), and llz's own int8 files, whose matrices are I8 with a F32 `NAME.scale` per output row.
 
-use std::collections::HashMap;
 #[cfg(feature = "fs")]
 use std::{fs, io::Read, path::Path};
 
@@ -208,7 +207,7 @@ impl Model {
         let malformed = |e| Error::Model(format!("not a usable safetensors file: {e}"));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
         let tensors = Tensors { inner: SafeTensors::deserialize(bytes).map_err(malformed)? };
-        let metadata: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
+        let metadata = header.metadata().clone().unwrap_or_default();
         let json = metadata
             .get("tokenizer")
             .ok_or_else(|| Error::Model("the metadata has no \"tokenizer\"".into()))?;

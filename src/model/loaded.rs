@@ -95,3 +95,12 @@ impl Loaded {
         self.0.model.sha256()
     }
 }
+
+/// The parts of a model, for the tools of this project: its weights and its tokenizer.
+///
+/// # Errors
+/// [`Error::Model`] if its tokenizer cannot be read.
+#[cfg(all(feature = "internals", feature = "encode"))]
+pub fn parts(model: &Loaded) -> Result<(&Arc<Model>, &Tokenizer)> {
+    Ok((model.model(), model.tokenizer()?))
+}

@@ -25,6 +25,8 @@ pub use forward::Pass;
 pub use frequencies::Frequencies;
 pub use language_model::{Head, LanguageModel, Outputs, Schedule, Session, Trunk};
 pub use loaded::Loaded;
+#[cfg(all(feature = "internals", feature = "encode"))]
+pub use loaded::parts;
 pub use registry::{BUILT_IN, BuiltIn, NANO, SMALL, built_in, hex, known};
 pub use rwkv7::Rwkv7;
 pub use state::State;

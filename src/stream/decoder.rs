@@ -71,17 +71,18 @@ impl Decoder {
                 }
             };
             let engine = self.engine(profile)?;
-            let has_model = profile.model.is_some();
-            copy_stream(
-                engine,
-                &mut input,
+            let mut frames = Frames {
+                input: &mut input,
                 head,
-                has_model,
-                &limits,
-                &mut totals,
-                &mut output,
-                progress,
-            )?;
+                has_model: profile.model.is_some(),
+                limits: &limits,
+                first: true,
+                ended: false,
+                raw: totals.raw,
+                coded: totals.coded,
+            };
+            copy_stream(engine, &mut frames, &mut output, progress)?;
+            totals = Totals { raw: frames.raw, coded: frames.coded };
         }
     }
 
@@ -141,33 +142,16 @@ fn foreign(found: Found) -> Error {
     Error::Foreign { expected: Container::Stream, found }
 }
 
-/// Decodes one stream after its profile. `head` is the head of its first frame and the bytes that it took, where it
-/// was read with the profile.
+/// Decodes the frames of one stream.
 fn copy_stream(
     engine: &Engine,
-    input: &mut impl Read,
-    head: Option<(Head, u64)>,
-    has_model: bool,
-    limits: &Limits,
-    totals: &mut Totals,
+    frames: &mut Frames<'_, impl Read>,
     output: &mut impl Write,
     progress: &Progress,
 ) -> Result<()> {
-    let raw_before = totals.raw;
-    let mut frames = Frames {
-        input,
-        head,
-        has_model,
-        limits,
-        first: true,
-        ended: false,
-        raw: raw_before,
-        coded: totals.coded,
-    };
     // The checksums of the frames in work, each with the frame's place in the input.
     let in_work: RefCell<VecDeque<(u32, u64)>> = RefCell::default();
     let mut crc = crc32fast::Hasher::new();
-    let mut raw_total = raw_before;
     engine.decode(
         &mut || {
             let at = frames.coded;
@@ -185,13 +169,10 @@ fn copy_stream(
                 return Err(error.at("frame", at));
             }
             output.write_all(&raw).map_err(|e| Error::io("-", e))?;
-            raw_total += raw.len() as u64;
             Ok(())
         },
         progress,
-    )?;
-    (totals.raw, totals.coded) = (raw_total, frames.coded);
-    Ok(())
+    )
 }
 
 /// The frames of one stream, as they are read.

@@ -2,8 +2,10 @@
 //!
 //! Apart from `kernel`, `unsafe` is allowed in this folder only.
 
+#[cfg(feature = "fs")]
 mod map;
 mod pages;
 
+#[cfg(feature = "fs")]
 pub use map::Map;
 pub use pages::ZeroedPages;

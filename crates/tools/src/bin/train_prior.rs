@@ -16,14 +16,14 @@
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use llz::Limits;
-use llz::codec::spell::spell;
-use llz::kernel;
+use llz::codec::binarise::code_token;
+use llz::kernel::Isa;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
-use llz::model::{Frequencies, Lead, Loaded, Model, Pass, State, open};
+use llz::model::{Frequencies, Loaded, Model, Pass, State, Team, built_in, parts};
 use llz::vocab::{Child, Node, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -44,8 +44,15 @@ impl Item {
     }
 }
 
+/// Most bytes of a model file.
+const MODEL_LIMIT: u64 = 4 << 30;
+
+/// A built-in model by its name, or one in a file.
 fn load(model: &str) -> Result<Loaded> {
-    Ok(open(Path::new(model), &Limits::default())?)
+    Ok(match built_in(model) {
+        Ok(model) => model,
+        Err(_) => Loaded::open(Path::new(model), MODEL_LIMIT)?,
+    })
 }
 
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -79,16 +86,16 @@ fn newline(v: &Vocabulary) -> Result<u32> {
 
 /// Reads `first` and then `tokens`: tells `each` of these, what the model's hidden vector is where it comes, and what the model expects there.
 fn read_along(
-    model: &Model,
+    model: &Arc<Model>,
     first: u32,
     tokens: &[u32],
     mut each: impl FnMut(u32, &[f32], &Frequencies),
 ) {
     /// Positions that the model reads at once.
     const POSITIONS: usize = 16;
-    let isa = kernel::Isa::detect();
-    let mut frequencies = Frequencies::new(model, isa);
-    let mut pass = Pass::new(Lead::alone(model, isa), POSITIONS);
+    let isa = Isa::detect();
+    let mut frequencies = Frequencies::new(model.vocabulary().len(), isa);
+    let mut pass = Pass::new(Team::alone(Arc::clone(model), isa), POSITIONS);
     let mut states = [State::new(&model.shape())];
     let mut before = vec![first];
     before.extend(tokens);
@@ -104,7 +111,7 @@ fn read_along(
 
 fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<()> {
     let loaded = load(model)?;
-    let (model, tokenizer) = (&loaded.0, &loaded.1);
+    let (model, tokenizer) = parts(&loaded)?;
     let vocabulary = model.vocabulary();
     let first = newline(vocabulary)?;
     let mut out = BufWriter::new(std::fs::File::create(cache)?);
@@ -192,7 +199,7 @@ fn neural(
 ) -> (f64, Mixer) {
     let len = item.tokens.iter().map(|&t| v.token(t).len()).sum();
     let width = item.hidden.len() / item.tokens.len().max(1);
-    let mut mixer = Mixer::new(kernel::Isa::detect(), profile, prior, len, 24);
+    let mut mixer = Mixer::new(Isa::detect(), profile, prior, len, 24);
     if corrected {
         mixer = mixer.with_dynamic_head(v.len(), width);
     }
@@ -201,7 +208,7 @@ fn neural(
     for (&token, hidden) in item.tokens.iter().zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
         mixer.begin_token(hidden);
-        spell(v, &mut mixer, logit, |node, p, _| {
+        code_token(v, &mut mixer, logit, |node, p, _| {
             at.set(at.get() + 1);
             let one = node.answer(token);
             bits += cost(p, one);
@@ -214,10 +221,10 @@ fn neural(
 /// The same as [`neural`] for the contexts alone.
 fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
-    let mut mixer = Mixer::new(kernel::Isa::detect(), profile, prior, bytes.len(), 24);
+    let mut mixer = Mixer::new(Isa::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
     for &byte in bytes {
-        spell(
+        code_token(
             &v,
             &mut mixer,
             |_| 0.0,
@@ -234,7 +241,8 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
 /// What the mixer makes of the right answers beside the model, decision by decision.
 fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
     let loaded = load(model)?;
-    let v = loaded.0.vocabulary();
+    let (model_parts, _) = parts(&loaded)?;
+    let v = model_parts.vocabulary();
     let bytes = std::fs::read(file)?;
     let ranks: Vec<u32> =
         bytes.as_chunks::<2>().0.iter().map(|r| u16::from_le_bytes(*r).into()).collect();
@@ -242,23 +250,23 @@ fn odds(model: &str, file: &str, out: &str, piece: usize) -> Result<()> {
         return Err(format!("{file} holds tokens that {model} does not have").into());
     }
     let first = newline(v)?;
-    let prior = match loaded.0.prior() {
+    let prior = match model_parts.prior() {
         Some(bytes) => Prior::from_bytes(&NEURAL, bytes)?,
         None => Prior::plain(&NEURAL),
     };
     let odds: Vec<_> = ranks
         .par_chunks(piece.max(1))
-        .map(|piece| odds_of(&loaded.0, &prior, first, piece))
+        .map(|piece| odds_of(model_parts, &prior, first, piece))
         .collect();
     Ok(std::fs::write(out, odds.concat())?)
 }
 
 /// The same for one piece.
-fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
+fn odds_of(model: &Arc<Model>, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     const UNITS: [f32; 2] = [8.0, 64.0];
     /// Where the mixer clips the model's log odds.
     const CLIP: f32 = 12.0;
-    let (v, isa) = (model.vocabulary(), kernel::Isa::detect());
+    let (v, isa) = (model.vocabulary(), Isa::detect());
     let len = ranks.iter().map(|&t| v.token(t).len()).sum();
     let mut mixer =
         Mixer::new(isa, &NEURAL, prior, len, 24).with_dynamic_head(v.len(), model.shape().width);
@@ -266,7 +274,7 @@ fn odds_of(model: &Model, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<u8> {
     read_along(model, first, ranks, |token, hidden, frequencies| {
         mixer.begin_token(hidden);
         let logit = |node: &Node| frequencies.log_odds(node);
-        spell(v, &mut mixer, logit, |node, _, mixer| {
+        code_token(v, &mut mixer, logit, |node, _, mixer| {
             // A sure decision follows the model alone.
             let by_itself = logit(node);
             let (x, by_model) = mixer.gradient().unwrap_or((by_itself, 1.0));
@@ -313,15 +321,15 @@ fn write(out: &str, name: &str, profile: &Profile, prior: Prior) -> Result<()> {
 fn train(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
     let loaded = load(model)?;
-    let v = loaded.0.vocabulary();
+    let v = parts(&loaded)?.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| neural(item, v, p, prior, true);
-    write(out, loaded.0.name(), &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
+    write(out, loaded.name(), &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
 }
 
 fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
     let items = read(cache)?;
     let loaded = load(model)?;
-    let v = loaded.0.vocabulary();
+    let v = parts(&loaded)?.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
     write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
     write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST), code))
@@ -352,9 +360,10 @@ fn model_alone(item: &Item, v: &Vocabulary) -> f64 {
 /// What each part earns: a Markdown table of ideal code lengths.
 fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     let loaded = load(model)?;
-    let v = loaded.0.vocabulary();
-    let shipped = loaded.0.prior().unwrap_or_default();
-    let mixed = stored(dir, loaded.0.name(), shipped, &NEURAL)?;
+    let (model, _) = parts(&loaded)?;
+    let v = model.vocabulary();
+    let shipped = model.prior().unwrap_or_default();
+    let mixed = stored(dir, loaded.name(), shipped, &NEURAL)?;
     let full = stored(dir, "mix-3", FULL.prior, &FULL)?;
     let fast = stored(dir, "mix-4", FAST.prior, &FAST)?;
     let without_apm = Box::leak(Box::new(Profile { apm_stages: 0, ..NEURAL }));
@@ -392,7 +401,7 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
 fn ablate(model: &str, cache: &str) -> Result<()> {
     let items = read(cache)?;
     let loaded = load(model)?;
-    let v = loaded.0.vocabulary();
+    let v = parts(&loaded)?.0.vocabulary();
     let total = |profile: Profile| -> f64 {
         let profile = Box::leak(Box::new(profile));
         let prior = Prior::plain(profile);

@@ -1,5 +1,5 @@
 //! Makes `spec/vectors/`: archives and streams that are good, bad, or from the future, one line
-//! about each in its README.md. `cargo run --release --example make_vectors` writes them all anew;
+//! about each in its README.md. `cargo run --release -p llz-tools --bin make_vectors` writes them all anew;
 //! `tests/vectors.rs` checks that each behaves as its line says.
 
 mod messages;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use llz::format::Header;
-use llz::{EngineOptions, Level, PackOptions, Progress};
+use llz::{EncodeOptions, Level, PackOptions, Progress};
 
 use sections::{CHUNK_SIZE, Item, Sections, copy, dir, file, item, link, table, varint};
 
@@ -59,7 +59,7 @@ impl Vectors {
 }
 
 fn main() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec/vectors");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors");
     let mut vectors = Vectors::default();
     good(&mut vectors)?;
     container(&mut vectors);
@@ -98,7 +98,7 @@ fn write(folder: &Path, vectors: &[Vector]) -> Result<()> {
 const README: &str = "\
 # Test vectors
 
-Made by `cargo run --release --example make_vectors`, checked by `tests/vectors.rs`. A reader must
+Made by `cargo run --release -p llz-tools --bin make_vectors`, checked by `tests/vectors.rs`. A reader must
 accept every `ok`, with the sizes and SHA-256 that the archive itself states, and refuse every
 other: `corrupt` because its bytes contradict themselves, `unsafe` because of what it would create,
 `unsupported` because it is whole but needs something newer, `model` because it needs a model that
@@ -137,8 +137,9 @@ fn packed(level: u8, chunk_size: usize, files: &[(&str, Vec<u8>)]) -> Result<Vec
     // Packed from within, so that stored paths do not begin with where this ran.
     let here = std::env::current_dir()?;
     std::env::set_current_dir(dir.path())?;
-    let engine = EngineOptions { level: Level::new(level)?, ..Default::default() };
-    let options = PackOptions { engine, chunk_size: Some(chunk_size), ..Default::default() };
+    let (level, chunk_size) = (Level::new(level)?, Some(chunk_size));
+    let encode = EncodeOptions { level, chunk_size, ..Default::default() };
+    let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
     let packed = llz::pack(&[PathBuf::from("v")], &mut bytes, &options, &Progress::default());
     std::env::set_current_dir(here)?;

@@ -1,13 +1,14 @@
 //! Codes files or folders chunk by chunk, decodes them again, and prints bytes and times.
 //!
-//! `cargo run --release --example measure -- LEVEL CHUNK_KB THREADS PATH...`; each PATH is one
+//! `cargo run --release -p llz-tools --bin measure -- LEVEL CHUNK_KB THREADS PATH...`; each PATH is one
 //! row. A folder counts as the concatenation of its files in order of path.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::codec::{Engine, EngineOptions, Job};
-use llz::{Level, Progress};
+use llz::codec::{Coded, Engine, Job};
+use llz::{DecodeOptions, EncodeOptions, Level, Progress};
 
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     if path.is_dir() {
@@ -26,13 +27,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [level, chunk, threads, paths @ ..] = args.as_slice() else {
         return Err("usage: measure LEVEL CHUNK_KB THREADS PATH...".into());
     };
-    let options = EngineOptions {
-        level: Level::new(level.parse()?)?,
-        threads: threads.parse()?,
-        ..EngineOptions::default()
-    };
+    let (level, threads) = (Level::new(level.parse()?)?, threads.parse()?);
     let chunk = chunk.parse::<usize>()? << 10;
-    let engine = Engine::for_packing(options)?;
+    let encoder = Engine::for_encoding(&EncodeOptions { level, threads, ..Default::default() })?;
+    let options = DecodeOptions { threads, ..Default::default() };
+    let decoder = Engine::for_decoding(&options, encoder.params(), encoder.model_ref().as_ref())?;
     let (mut total_raw, mut total_coded) = (0, 0);
     for path in paths {
         let mut raw = Vec::new();
@@ -40,22 +39,40 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let chunks: Vec<&[u8]> = raw.chunks(chunk).collect();
         let progress = Progress::default();
         let start = Instant::now();
-        let coded = engine.encode(&chunks, &progress)?;
+        let mut source = chunks.iter().copied();
+        let mut coded: Vec<Coded<'_>> = Vec::new();
+        encoder.encode(
+            &mut || Ok(source.next().map(Cow::Borrowed)),
+            &mut |chunk| {
+                coded.push(chunk);
+                Ok(())
+            },
+            &progress,
+        )?;
         let packing = start.elapsed().as_secs_f64();
-        let jobs: Vec<Job<'_>> = coded
-            .iter()
-            .zip(&chunks)
-            .map(|(c, raw)| Job { codec: c.codec, coded: &c.bytes, raw_len: raw.len() })
-            .collect();
-        let start = Instant::now();
-        let decoded = if std::env::var_os("ENCODE_ONLY").is_some() {
-            raw.clone()
-        } else {
-            engine.decode(&jobs, &progress)?.concat()
+        let job = |chunk: &'_ Coded<'_>| Job {
+            codec: chunk.codec,
+            coded: Cow::Owned(chunk.bytes().to_vec()),
+            raw_len: chunk.raw.len(),
         };
+        let mut jobs = coded.iter().map(job);
+        let mut decoded = Vec::with_capacity(raw.len());
+        let start = Instant::now();
+        if std::env::var_os("ENCODE_ONLY").is_some() {
+            decoded.clone_from(&raw);
+        } else {
+            decoder.decode(
+                &mut || Ok(jobs.next()),
+                &mut |raw| {
+                    decoded.extend(raw?);
+                    Ok(())
+                },
+                &progress,
+            )?;
+        }
         let unpacking = start.elapsed().as_secs_f64();
         assert!(decoded == raw, "{path} does not come back");
-        let size: usize = coded.iter().map(|c| c.bytes.len()).sum();
+        let size: usize = coded.iter().map(|c| c.bytes().len()).sum();
         let kbs = |t: f64| raw.len() as f64 / t / 1000.0;
         let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
         println!(

@@ -1,13 +1,12 @@
 //! Streams and messages (FORMAT.md, chapter 13).
 
-use llz::stream::Encoder;
-use llz::{EngineOptions, Level, Progress};
+use llz::{EncodeOptions, Encoder, Level, Progress};
 
 use super::{CODE, Expect, Result, TALE, Vectors, with};
 
 fn encoder(level: u8, chunk_size: Option<usize>) -> Result<Encoder> {
-    let options = EngineOptions { level: Level::new(level)?, ..Default::default() };
-    Ok(Encoder::new(options, chunk_size)?)
+    let options = EncodeOptions { level: Level::new(level)?, chunk_size, ..Default::default() };
+    Ok(Encoder::new(options)?)
 }
 
 fn stream(level: u8, chunk_size: usize, raw: &[u8]) -> Result<Vec<u8>> {
