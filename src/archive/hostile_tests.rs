@@ -245,7 +245,11 @@ const SMALL: Limits = Limits {
 fn assert_typed(error: &Error, what: &str) {
     let fits = matches!(
         error,
-        Error::Corrupt(_) | Error::Foreign { .. } | Error::Unsupported(_) | Error::Limit { .. }
+        Error::Corrupt(_)
+            | Error::Foreign { .. }
+            | Error::Trailing { .. }
+            | Error::Unsupported(_)
+            | Error::Limit { .. }
     );
     assert!(fits, "{what}: {error}");
 }

@@ -1,7 +1,7 @@
 //! Reading archives at any place.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use super::{Info, TestSummary};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
-use crate::{Container, Error, Found, Limits, Progress, Result};
+use crate::{Bound, Container, Error, Found, Limits, Progress, Result};
 
 /// An archive that can be read at any place: a mapped file, or bytes in memory.
 ///
@@ -55,6 +55,35 @@ enum Bytes {
 }
 
 impl Bytes {
+    /// Maps the file at `path`, or reads what cannot be mapped.
+    fn open(path: &Path, limits: &Limits) -> Result<Self> {
+        let failed = |error| Error::io(path, error);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
+        }
+        if metadata.is_file() {
+            return Ok(Bytes::Mapped(Map::open(&file).map_err(failed)?));
+        }
+        Self::read(file, path, limits)
+    }
+
+    /// Reads everything; `name` stands for the reader in errors.
+    fn read(reader: impl Read, name: &Path, limits: &Limits) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut reader = reader.take(limits.memory.saturating_add(1));
+        reader.read_to_end(&mut bytes).map_err(|error| Error::io(name, error))?;
+        if bytes.len() as u64 > limits.memory {
+            return Err(Error::Limit {
+                what: "the archive, which is no regular file and has to be read into memory,".into(),
+                limit: limits.memory,
+                bound: Bound::Memory,
+            });
+        }
+        Ok(Bytes::Owned(bytes))
+    }
+
     /// Gives back the memory of what has been gone through.
     fn release(&self, end: u64) {
         if let (Bytes::Mapped(map), Ok(end)) = (self, usize::try_from(end)) {
@@ -77,8 +106,17 @@ impl Deref for Bytes {
 impl Archive {
     /// Opens the archive at `path` by its index: chunks are neither read nor decoded. Fails with
     /// [`Error::Corrupt`], [`Error::Unsupported`] or [`Error::Limit`] if it cannot be trusted.
+    ///
+    /// What is no regular file, such as a FIFO or a device, is read into memory; see
+    /// [`Archive::from_reader`].
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::Mapped(map(path)?), options)
+        Self::from(Bytes::open(path, &options.limits)?, options)
+    }
+
+    /// Reads an archive to its end, such as from a pipe, into memory; otherwise like
+    /// [`Archive::open`]. It may take as much as [`Limits::memory`](crate::Limits::memory).
+    pub fn from_reader(reader: impl Read, options: DecodeOptions) -> Result<Self> {
+        Self::from(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
@@ -100,9 +138,9 @@ impl Archive {
     /// Opens what is left of a truncated or damaged archive: everything completed before the first
     /// damage. The second value is that damage; `None` if there is none.
     pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Option<Error>)> {
-        let map = map(path)?;
-        let (layout, damage) = format::recover(&map, path, options.limits)?;
-        Ok((Self::with(Bytes::Mapped(map), layout, options), damage))
+        let bytes = Bytes::open(path, &options.limits)?;
+        let (layout, damage) = format::recover(&bytes, path, options.limits)?;
+        Ok((Self::with(bytes, layout, options), damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -241,15 +279,6 @@ impl Archive {
         }
         self.engine.get().ok_or_else(|| Error::corrupt("no engine"))
     }
-}
-
-fn map(path: &Path) -> Result<Map> {
-    let failed = |error| Error::io(path, error);
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
-    }
-    Map::open(&file).map_err(failed)
 }
 
 fn is_file(entry: &Entry) -> bool {

@@ -1,6 +1,6 @@
 //! `llz unpack`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use llz::{Archive, Result, UnpackOptions, UnpackSummary};
@@ -27,7 +27,7 @@ touched without -f.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, visible_alias = "x")]
 pub struct Args {
-    /// The archive; - is standard input
+    /// The archive; - is standard input. Pipes, and what else is no regular file, are read in order
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     /// Only these paths, and what is below them
@@ -64,12 +64,14 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     let start = Instant::now();
     let watch = session.watch("unpacking");
-    let summary = if args.archive == Path::new("-") {
-        let mut input = streams::input()?;
-        llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
-    } else {
-        let archive = Archive::open(&args.archive, decode)?;
-        archive.unpack(&args.directory, &options, &session.progress)?
+    let summary = match streams::in_order(&args.archive)? {
+        Some(mut input) => {
+            llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
+        }
+        None => {
+            let archive = Archive::open(&args.archive, decode)?;
+            archive.unpack(&args.directory, &options, &session.progress)?
+        }
     };
     drop(watch);
     let took = start.elapsed();

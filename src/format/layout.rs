@@ -5,7 +5,7 @@ use super::chunk::Chunk;
 use super::codec_id::CodecId;
 use super::cursor::Cursor;
 use super::entry::Entry;
-use super::header::{Footer, Header};
+use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::model_ref::ModelRef;
 use super::params::{Params, parse_model};
@@ -78,8 +78,11 @@ impl Layout {
         let header = Header::parse(bytes.first_chunk().ok_or_else(short)?).at("header", 0)?;
         let footer = bytes[Header::LEN..].last_chunk().ok_or_else(short)?;
         let index_end = (bytes.len() - Footer::LEN) as u64;
-        let footer = Footer::parse(footer).at("footer", index_end)?;
-        let misfit = |why: &str| Error::corrupt(why).at("footer", index_end);
+        let footer = Footer::parse(footer).at("footer", index_end);
+        let footer = footer.map_err(|error| trailing(bytes).unwrap_or(error))?;
+        let misfit = |why: &str| {
+            trailing(bytes).unwrap_or_else(|| Error::corrupt(why).at("footer", index_end))
+        };
         if footer.incompat != header.incompat
             || footer.index_offset.checked_add(u64::from(footer.index_len)) != Some(index_end)
         {
@@ -282,8 +285,32 @@ fn disagreement() -> Error {
     Error::corrupt("the index disagrees with the sections")
 }
 
+/// What follows an archive that ends before `bytes` do, as an error; `None` where none ends there.
+/// Found by going from section to section, for the footer at the end is not this archive's.
+pub(crate) fn trailing(bytes: &[u8]) -> Option<Error> {
+    let mut offset = Header::LEN as u64;
+    loop {
+        let (section, _) = section_at(bytes, offset).ok()?;
+        let next = offset.checked_add(section.section_len())?;
+        if section.kind == SectionType::INDEX {
+            let rest = bytes.get(usize::try_from(next).ok()?..)?;
+            let footer = Footer::parse(rest.first_chunk()?).ok()?;
+            let rest = &rest[Footer::LEN..];
+            let fits = footer.index_offset == offset
+                && u64::from(footer.index_len) == section.section_len()
+                && !rest.is_empty();
+            return fits.then(|| Error::Trailing {
+                end: next + Footer::LEN as u64,
+                bytes: rest.len() as u64,
+                is_archive: rest.starts_with(&MAGIC),
+            });
+        }
+        offset = next;
+    }
+}
+
 /// The section at `offset`, its payload not yet verified.
-fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
+pub(crate) fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
     let outside = || Error::corrupt("it lies outside the archive").at("section", offset);
     let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
     let mut cursor = Cursor::new(rest.ok_or_else(outside)?, "section header");

@@ -5,13 +5,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::chunk::{Chunk, MAX_PREFIX};
-use super::header::{Footer, Header};
+use super::header::{Footer, Header, MAGIC};
 use super::layout::{Content, Layout};
 use super::packed::table_limit;
 use super::params::MAX_PARAMS;
 use super::section::{SectionHeader, SectionType};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Result};
+
+/// What follows an archive in a pipe is read up to here, to say how much it is: a pipe may never end.
+const MOST_TRAILING: u64 = 1 << 30;
 
 /// Reads sections in order and checks everything, to the last byte.
 #[derive(Debug)]
@@ -151,9 +154,26 @@ impl<R: Read> StreamReader<R> {
         if Footer::parse(&bytes).at("footer", offset)? != expected {
             return Err(Error::corrupt("it does not fit the archive").at("footer", offset));
         }
-        match read_some(&mut self.reader, &mut [0], &self.name)? {
+        self.check_end(offset + Footer::LEN as u64)
+    }
+
+    /// Fails if anything follows the archive, which ends at `end`, and says how much.
+    fn check_end(&mut self, end: u64) -> Result<()> {
+        let (mut bytes, mut buffer) = (0u64, vec![0; 1 << 16]);
+        let mut first = [0; MAGIC.len()];
+        while bytes < MOST_TRAILING {
+            let got = read_some(&mut self.reader, &mut buffer, &self.name)?;
+            if got == 0 {
+                break;
+            }
+            for (byte, first) in buffer[..got].iter().zip(first.iter_mut().skip(bytes as usize)) {
+                *first = *byte;
+            }
+            bytes += got as u64;
+        }
+        match bytes {
             0 => Ok(()),
-            _ => Err(Error::corrupt("something follows the end of the archive")),
+            _ => Err(Error::Trailing { end, bytes, is_archive: first == MAGIC }),
         }
     }
 }

@@ -8,6 +8,7 @@ mod models;
 mod names;
 mod options;
 mod output;
+mod pipes;
 mod vectors;
 
 use std::fs;
