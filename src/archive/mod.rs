@@ -15,6 +15,7 @@ mod policy;
 mod publish;
 mod raw_stream;
 mod read;
+mod salvage;
 mod spool;
 mod staging;
 mod unpack;
@@ -27,7 +28,7 @@ mod tests;
 
 pub use identity::FileId;
 pub use options::{
-    ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
+    ChunkTally, Info, Lost, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
 };
 pub use pack::{pack, pack_to_path};
 pub use publish::is_standard_output;

@@ -102,6 +102,15 @@ pub struct TestSummary {
     pub raw_bytes: u64,
 }
 
+/// A file of a damaged archive that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Its path in the archive.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
 /// How to unpack.
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {

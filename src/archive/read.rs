@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::contents::Contents;
-use super::decode::{self, Verifier, decode_files};
+use super::decode::{self, Chunks, Piece, Verifier, decode_files};
 use super::extract::check_total;
 use super::{Info, TestSummary};
 use crate::format::{self, Entry, EntryKind, Layout, Params, StreamReader};
@@ -135,11 +135,23 @@ impl Archive {
         Archive { bytes, layout, entries, options, engine: OnceLock::new() }
     }
 
-    /// Opens what is left of a truncated or damaged archive: everything completed before the first
-    /// damage. The second value is that damage; `None` if there is none.
-    pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Option<Error>)> {
-        let bytes = Bytes::open(path, &options.limits)?;
-        let (layout, damage) = format::recover(&bytes, path, options.limits)?;
+    /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
+    /// whole. Damage in chunks costs the files that lie there, a lost index all that comes after the
+    /// damage. [`Archive::salvage`] unpacks the rest, [`Archive::damaged_files`] names what is lost.
+    pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        Self::recovered(Bytes::open(path, &options.limits)?, options)
+    }
+
+    /// [`Archive::recover`] for an archive in a pipe, which is read into memory.
+    pub fn recover_reader(
+        reader: impl Read,
+        options: DecodeOptions,
+    ) -> Result<(Self, Vec<Error>)> {
+        Self::recovered(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+    }
+
+    fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        let (layout, damage) = format::recover(&bytes, &options.limits)?;
         Ok((Self::with(bytes, layout, options), damage))
     }
 
@@ -203,7 +215,8 @@ impl Archive {
             Verifier::new(entry).finish()?;
         }
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, |entry, bytes, is_last| {
+        self.decode(&contents.distinct, progress, false, |entry, piece, is_last| {
+            let Piece::Bytes(bytes) = piece else { return Ok(()) };
             verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => verifier.finish(),
@@ -212,7 +225,7 @@ impl Archive {
         })?;
         Ok(TestSummary {
             entries: self.entries.len() as u64,
-            chunks: self.layout.chunks().len() as u64,
+            chunks: self.chunk_count(),
             raw_bytes: contents.total,
         })
     }
@@ -233,7 +246,8 @@ impl Archive {
         progress.set_total(entry.size());
         let mut verifier = Verifier::new(entry);
         let wanted: &[&Entry] = if entry.size() > 0 { &[entry] } else { &[] };
-        self.decode(wanted, progress, |_, bytes, _| {
+        self.decode(wanted, progress, false, |_, piece, _| {
+            let Piece::Bytes(bytes) = piece else { return Ok(()) };
             verifier.update(bytes);
             out.write_all(bytes).map_err(|error| Error::io("-", error))
         })?;
@@ -248,21 +262,29 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// Hands on the bytes of distinct files piece by piece; see [`decode_files`].
+    /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
+    /// `keep_going` no piece is lost, for a damaged chunk ends the work.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
-        sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
+        keep_going: bool,
+        sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
         let engine = || self.engine();
-        decode_files(&self.bytes, &self.layout, files, engine, progress, sink, release)
+        let chunks = Chunks { bytes: &self.bytes, layout: &self.layout, keep_going };
+        decode_files(chunks, files, engine, progress, sink, release)
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.
     pub(crate) fn check_model(&self) -> Result<()> {
         self.engine().map(drop)
+    }
+
+    /// How many chunks it has.
+    pub(crate) fn chunk_count(&self) -> u64 {
+        self.layout.chunks().len() as u64
     }
 
     /// The bounds it was opened under.

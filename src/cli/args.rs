@@ -148,6 +148,20 @@ impl Source {
         }
         Archive::from_reader(streams::input()?, options)
     }
+
+    /// Opens what is left of the archive, and says what is wrong with it.
+    pub fn recover(
+        &self,
+        session: &Session,
+        model: Option<&ModelArg>,
+    ) -> Result<(Archive, Vec<Error>)> {
+        let options = session.decode_options(model, self.limits.limits())?;
+        streams::check_not_output([self.archive.as_path()])?;
+        if self.archive != Path::new("-") {
+            return Archive::recover(&self.archive, options);
+        }
+        Archive::recover_reader(streams::input()?, options)
+    }
 }
 
 /// Reads a size in bytes: digits, then optionally k, M, G or T (powers of 1024), then optionally

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{LimitArgs, ModelArg};
+use super::losses::Losses;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
@@ -19,6 +20,7 @@ Examples:
   llz unpack src.llz -C /tmp/copy          into another one
   llz unpack src.llz src/main.rs src/cli   only this file and this directory
   ssh host cat src.llz | llz unpack -      from a pipe
+  llz unpack --keep-going hurt.llz         what is left of a damaged archive
 
 Nothing appears under its name before all of it has been decoded and checked. What exists is not
 touched without -f.";
@@ -39,6 +41,9 @@ pub struct Args {
     /// Replace existing files
     #[arg(short, long)]
     force: bool,
+    /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
+    #[arg(long)]
+    keep_going: bool,
     #[command(flatten)]
     model: ModelArg,
     /// Print the summary as JSON
@@ -64,7 +69,18 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     let start = Instant::now();
     let watch = session.watch("unpacking");
+    let mut losses = Losses::default();
     let summary = match streams::in_order(&args.archive)? {
+        input if args.keep_going => {
+            let (archive, damage) = match input {
+                Some(input) => Archive::recover_reader(input, decode)?,
+                None => Archive::recover(&args.archive, decode)?,
+            };
+            losses.damage = damage;
+            let (summary, lost) = archive.salvage(&args.directory, &options, &session.progress)?;
+            losses.lost = lost;
+            summary
+        }
         Some(mut input) => {
             llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
         }
@@ -75,6 +91,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     };
     drop(watch);
     let took = start.elapsed();
+    losses.say(&args.archive);
     let UnpackSummary { files, dirs, symlinks, raw_bytes } = summary;
     if args.json {
         let value = json!({
@@ -84,6 +101,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "links": symlinks,
             "raw_bytes": raw_bytes,
             "seconds": took.as_secs_f64(),
+            "damage": losses.damage_json(),
+            "lost": losses.lost_json(),
         });
         report::print_json(&mut streams::output()?, &value)?;
     }
@@ -92,5 +111,5 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(Status::Done)
+    Ok(losses.status(files > 0))
 }

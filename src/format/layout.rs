@@ -43,6 +43,8 @@ pub struct Layout {
     offset: u64,
     /// Raw bytes in all chunks so far.
     raw_len: u64,
+    /// Whether a recovery has passed over a section `MODL` that it could not read.
+    is_model_lost: bool,
 }
 
 /// A section's content, as far as [`Layout::add`] needs it.
@@ -64,6 +66,7 @@ impl Layout {
             items: Vec::new(),
             offset: Header::LEN as u64,
             raw_len: 0,
+            is_model_lost: false,
         }
     }
 
@@ -187,7 +190,7 @@ impl Layout {
                 bound: Bound::ChunkBytes,
             });
         }
-        if codec == CodecId::Neural && self.model.is_none() {
+        if codec == CodecId::Neural && self.model.is_none() && !self.is_model_lost {
             return Err(Error::corrupt("a neural chunk before section MODL"));
         }
         self.chunks.push(ChunkPlace {
@@ -220,10 +223,29 @@ impl Layout {
         agrees.at(SectionType::INDEX, self.offset)
     }
 
-    /// Forgets chunks no complete entry needs: what a recovery leaves behind.
-    pub(crate) fn drop_unowned(&mut self) {
+    /// Passes over a section that a recovery cannot read.
+    pub(crate) fn lose(&mut self, item: &IndexItem) {
+        self.is_model_lost |= item.kind == SectionType::MODEL;
+        self.offset = self.offset.saturating_add(item.section_len());
+        self.items.push(*item);
+    }
+
+    /// After a lost table of entries: the next file's content begins at `owned`, and entries that share the content of
+    /// one before cannot be told from others.
+    pub(crate) fn continue_entries(&mut self, owned: u64) {
+        self.list.owned = owned;
+        self.list.forget_earlier();
+    }
+
+    /// Ends a recovery: chunks that no complete entry needs are forgotten, and entries whose content is unknown are
+    /// named.
+    pub(crate) fn settle(&mut self, damage: &mut Vec<Error>) {
         let owned = self.list.owned;
         self.chunks.retain(|chunk| chunk.raw_start < owned);
+        let unknown = self.list.take_unknown().into_iter();
+        damage.extend(unknown.map(|path| {
+            Error::corrupt(format!("{path:?} shares the content of an entry that is lost"))
+        }));
     }
 
     /// Reads the chunk at `place` out of the archive's bytes and holds the index to its word.
@@ -281,7 +303,7 @@ impl Layout {
     }
 }
 
-fn disagreement() -> Error {
+pub(crate) fn disagreement() -> Error {
     Error::corrupt("the index disagrees with the sections")
 }
 

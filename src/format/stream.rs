@@ -54,6 +54,7 @@ impl<R: Read> StreamReader<R> {
     }
 
     /// What is known so far, taken out.
+    #[cfg(any(test, feature = "internals"))]
     pub fn into_layout(self) -> Layout {
         self.layout
     }
@@ -174,28 +175,6 @@ impl<R: Read> StreamReader<R> {
         match bytes {
             0 => Ok(()),
             _ => Err(Error::Trailing { end, bytes, is_archive: first == MAGIC }),
-        }
-    }
-}
-
-/// Reads what can be read of a damaged archive: everything completed before the first damage.
-/// Also returns that damage; `None` if there is none.
-pub fn recover(bytes: &[u8], name: &Path, limits: Limits) -> Result<(Layout, Option<Error>)> {
-    let mut reader = StreamReader::new(bytes, name, limits)?;
-    let damage = loop {
-        match reader.next_event() {
-            Ok(Some(_)) => {}
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        }
-    };
-    let mut layout = reader.into_layout();
-    match damage {
-        // Without parameters nothing can be decoded.
-        Some(error) if layout.params().is_none() => Err(error),
-        damage => {
-            layout.drop_unowned();
-            Ok((layout, damage))
         }
     }
 }

@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod output;
 mod pipes;
+mod salvage;
 mod vectors;
 
 use std::fs;
