@@ -36,8 +36,10 @@ impl Losses {
         for Lost { path, why } in &self.lost {
             say!("llz: lost {}: {}", escape(path), escape(why));
         }
-        let files = report::count(self.lost.len() as u64, "file", "files");
-        say!("llz: {archive}: {files} lost of those it names");
+        if !self.lost.is_empty() {
+            let files = report::count(self.lost.len() as u64, "file", "files");
+            say!("llz: {archive}: {files} lost");
+        }
     }
 
     /// How the run ended: whatever was damaged is no success.

@@ -12,7 +12,7 @@ use super::chunk::Chunk;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::layout::{Content, Layout, disagreement, section_at};
-use super::section::SectionType;
+use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use crate::error::Place;
 use crate::{Error, Limits, Result};
@@ -179,8 +179,9 @@ impl<'a> Salvage<'a> {
             let offset = self.layout.offset();
             let (section, payload) = match section_at(self.bytes, offset) {
                 Ok(found) => found,
-                Err(_) if offset == self.bytes.len() as u64 => {
-                    self.damage.push(Error::corrupt("the archive ends early: it was cut short"));
+                Err(_) if self.ends_within_section(offset) => {
+                    let error = Error::corrupt("the archive ends early: it was cut short");
+                    self.damage.push(error.at("section header", offset));
                     return Ok(());
                 }
                 Err(error) => return self.stop(error),
@@ -209,6 +210,13 @@ impl<'a> Salvage<'a> {
                 Err(error) => return self.stop(error),
             }
         }
+    }
+
+    /// Whether the bytes end in the header of the section at `offset`, or in its payload behind a good header.
+    fn ends_within_section(&self, offset: u64) -> bool {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        let header = rest.and_then(<[u8]>::first_chunk);
+        header.is_none_or(|header| SectionHeader::parse(header).is_ok())
     }
 
     fn stop(&mut self, error: Error) -> Result<()> {
