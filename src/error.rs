@@ -24,6 +24,16 @@ pub enum Error {
     /// The bytes contradict themselves: they were damaged.
     #[error("corrupt data: {0}")]
     Corrupt(Corruption),
+    /// The archive is whole, but something comes after its end.
+    #[error("the archive ends at byte {end}, and {}", follows(*bytes, *is_archive))]
+    Trailing {
+        /// Where the archive ends.
+        end: u64,
+        /// Bytes after that; of a pipe, those that were read to find out.
+        bytes: u64,
+        /// Whether they begin like another archive.
+        is_archive: bool,
+    },
     /// The input is not of the kind asked for, by its first bytes.
     #[error("{}", foreign(*.expected, *.found))]
     Foreign {
@@ -150,6 +160,14 @@ fn foreign(expected: Container, found: Found) -> String {
         Found::Unknown => return format!("not {expected}"),
     };
     format!("{found}, not {expected}")
+}
+
+fn follows(bytes: u64, is_archive: bool) -> String {
+    let count = match bytes {
+        1 => "1 byte follows it".into(),
+        _ => format!("{bytes} bytes follow it"),
+    };
+    if is_archive { format!("{count}: another archive begins there") } else { count }
 }
 
 impl Error {

@@ -49,7 +49,7 @@ rooms! {
 #[allow(unsafe_code)]
 mod sys;
 
-pub use archive::{Archive, ChunkTally, Info, TestSummary};
+pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
 pub use archive::{
     FileId, PackOptions, PackSummary, UnpackOptions, UnpackSummary, is_standard_output, pack,

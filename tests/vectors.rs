@@ -25,7 +25,7 @@ fn lines() -> BTreeMap<String, String> {
 fn outcome<T>(result: llz::Result<T>) -> &'static str {
     match result {
         Ok(_) => "ok",
-        Err(Error::Corrupt(_) | Error::Foreign { .. }) => "corrupt",
+        Err(Error::Corrupt(_) | Error::Foreign { .. } | Error::Trailing { .. }) => "corrupt",
         Err(Error::Unsupported(_)) => "unsupported",
         Err(Error::Unsafe { .. }) => "unsafe",
         Err(Error::Model(_)) => "model",

@@ -18,55 +18,163 @@ pub(crate) fn engine(layout: &Layout, options: &DecodeOptions) -> Result<Engine>
     Engine::for_decoding(options, params.mixer, layout.model())
 }
 
-/// Decodes the chunks that `files` lie in and hands on each file's bytes piece by piece; the flag marks a file's
+/// A part of a file's content.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    /// Its next bytes.
+    Bytes(&'a [u8]),
+    /// It cannot be had, and why; nothing more comes of the file.
+    Lost(&'a Error),
+}
+
+/// An archive whose chunks are to be decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chunks<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) layout: &'a Layout,
+    /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
+    pub(crate) keep_going: bool,
+}
+
+/// A chunk in work: its place, and its checksum or why it cannot be decoded.
+type InWork<'a> = (&'a ChunkPlace, Result<u32>);
+
+/// Decodes the chunks that `files` lie in and hands on each file's content piece by piece; the flag marks a file's
 /// last piece. The files must be in the order of the raw stream, none of them empty, no two at one place. After each
 /// chunk `read_up_to` is told how much of the archive has been gone through.
 pub(crate) fn decode_files<'e>(
-    bytes: &[u8],
-    layout: &Layout,
+    chunks: Chunks<'_>,
     files: &[&'e Entry],
     engine: impl FnOnce() -> Result<&'e Engine>,
     progress: &Progress,
-    mut sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
+    sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     read_up_to: impl Fn(u64),
 ) -> Result<()> {
+    let Chunks { bytes, layout, keep_going } = chunks;
     let spans: Vec<(Range<u64>, &Entry)> =
         files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
     let places = needed(layout.chunks(), &spans);
+    let delivery = Delivery { spans: &spans, next: 0, is_lost: false, keep_going, sink };
     if places.is_empty() {
-        return Ok(());
+        return delivery.finish();
     }
     let mut next_place = places.iter();
     // What is known of the chunks in work.
-    let in_work: RefCell<VecDeque<(&ChunkPlace, u32)>> = RefCell::default();
-    let mut next = 0;
+    let in_work: RefCell<VecDeque<InWork<'_>>> = RefCell::default();
+    let delivery = RefCell::new(delivery);
+    let deliver = |place: &ChunkPlace, raw: Result<Vec<u8>>| {
+        let raw = raw.at("section CHNK", place.section);
+        read_up_to(place.section + u64::from(place.payload_len));
+        delivery.borrow_mut().chunk(place, raw)
+    };
+    // Those before the next one that is decoded.
+    let deliver_lost = || {
+        while let Some((place, Err(error))) =
+            in_work.borrow_mut().pop_front_if(|(_, crc)| crc.is_err())
+        {
+            deliver(place, Err(error))?;
+        }
+        Ok(())
+    };
     engine()?.decode(
         &mut || {
-            let Some(place) = next_place.next() else { return Ok(None) };
-            let chunk = layout.chunk(bytes, place)?;
-            in_work.borrow_mut().push_back((place, chunk.raw_crc));
-            let coded = Cow::Borrowed(chunk.coded);
-            Ok(Some(Job { codec: chunk.codec, coded, raw_len: chunk.raw_len as usize }))
+            for place in next_place.by_ref() {
+                let chunk = match layout.chunk(bytes, place) {
+                    Ok(chunk) => chunk,
+                    Err(error) if keep_going => {
+                        in_work.borrow_mut().push_back((place, Err(error)));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                in_work.borrow_mut().push_back((place, Ok(chunk.raw_crc)));
+                let coded = Cow::Borrowed(chunk.coded);
+                let raw_len = chunk.raw_len as usize;
+                return Ok(Some(Job { codec: chunk.codec, coded, raw_len }));
+            }
+            Ok(None)
         },
         &mut |raw| {
-            let Some((place, raw_crc)) = in_work.borrow_mut().pop_front() else { return Ok(()) };
-            let raw = check(raw, raw_crc).at("section CHNK", place.section)?;
-            read_up_to(place.section + u64::from(place.payload_len));
-            let end = place.raw_start + u64::from(place.raw_len);
-            while let Some((span, entry)) = spans.get(next).filter(|(span, _)| span.start < end) {
-                // Both lie within this chunk, whose length is that of `raw`.
-                let from = span.start.max(place.raw_start) - place.raw_start;
-                let to = span.end.min(end) - place.raw_start;
-                sink(entry, &raw[from as usize..to as usize], span.end <= end)?;
-                if span.end > end {
-                    break;
-                }
-                next += 1;
-            }
-            Ok(())
+            deliver_lost()?;
+            let next = in_work.borrow_mut().pop_front();
+            let Some((place, Ok(raw_crc))) = next else { return Ok(()) };
+            deliver(place, check(raw, raw_crc))
         },
         progress,
-    )
+    )?;
+    deliver_lost()?;
+    delivery.into_inner().finish()
+}
+
+/// Hands on the files' content, out of chunks that come in order.
+struct Delivery<'s, 'e, S> {
+    spans: &'s [(Range<u64>, &'e Entry)],
+    /// The file whose content comes next.
+    next: usize,
+    /// Whether a part of it is lost.
+    is_lost: bool,
+    keep_going: bool,
+    sink: S,
+}
+
+impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'_, 'e, S> {
+    fn chunk(&mut self, place: &ChunkPlace, raw: Result<Vec<u8>>) -> Result<()> {
+        let raw = match raw {
+            Err(error) if !self.keep_going => return Err(error),
+            raw => raw,
+        };
+        let end = place.raw_start + u64::from(place.raw_len);
+        while let Some((span, entry)) =
+            self.spans.get(self.next).filter(|(span, _)| span.start < end)
+        {
+            if span.end <= place.raw_start {
+                self.lose_next(&Error::corrupt("its content is not there"))?;
+                continue;
+            }
+            let is_last = span.end <= end;
+            match &raw {
+                Ok(_) if self.is_lost => {}
+                Ok(raw) => {
+                    // Both lie within this chunk, whose length is that of `raw`.
+                    let from = span.start.max(place.raw_start) - place.raw_start;
+                    let to = span.end.min(end) - place.raw_start;
+                    (self.sink)(entry, Piece::Bytes(&raw[from as usize..to as usize]), is_last)?;
+                }
+                Err(_) if self.is_lost => {}
+                Err(error) => {
+                    self.is_lost = true;
+                    (self.sink)(entry, Piece::Lost(error), true)?;
+                }
+            }
+            if !is_last {
+                break;
+            }
+            self.next += 1;
+            self.is_lost = false;
+        }
+        Ok(())
+    }
+
+    fn lose_next(&mut self, error: &Error) -> Result<()> {
+        if let Some((_, entry)) = self.spans.get(self.next).filter(|_| !self.is_lost) {
+            (self.sink)(entry, Piece::Lost(error), true)?;
+        }
+        self.next += 1;
+        self.is_lost = false;
+        Ok(())
+    }
+
+    /// After the last chunk: of a damaged archive there may be files that no chunk came for.
+    fn finish(mut self) -> Result<()> {
+        while self.next < self.spans.len() {
+            let error = Error::corrupt("its content is not there");
+            if !self.keep_going {
+                return Err(error);
+            }
+            self.lose_next(&error)?;
+        }
+        Ok(())
+    }
 }
 
 /// Fails once more bytes come out than the limits allow.
@@ -122,6 +230,11 @@ pub(crate) struct Verifier<'e> {
 impl<'e> Verifier<'e> {
     pub(crate) fn new(entry: &'e Entry) -> Self {
         Verifier { entry, hasher: Sha256::new(), len: 0 }
+    }
+
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {

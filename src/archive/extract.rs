@@ -98,13 +98,30 @@ impl<'a> Extractor<'a> {
     /// Ends a file: its hash is compared and its metadata set.
     pub(crate) fn end(&mut self, output: Output<'_>) -> Result<()> {
         let Output { entry, file, verifier } = output;
-        verifier.finish()?;
+        let len = verifier.len();
+        if let Err(error) = verifier.finish() {
+            self.forget(entry, len)?;
+            return Err(error);
+        }
         let mut mode = entry.mode;
         if cfg!(unix) && mode & 0o400 == 0 {
             self.unreadable.push(entry.clone());
             mode |= 0o400;
         }
         set_metadata(&file, mode, entry.mtime).map_err(|error| failed(entry, error))
+    }
+
+    /// Gives up a file of which not everything can be had: it goes away.
+    pub(crate) fn abandon(&mut self, output: Output<'_>) -> Result<()> {
+        let Output { entry, file, verifier } = output;
+        drop(file);
+        self.forget(entry, verifier.len())
+    }
+
+    fn forget(&mut self, entry: &Entry, written: u64) -> Result<()> {
+        self.summary.files -= 1;
+        self.summary.raw_bytes -= written;
+        self.staging.tree().remove_file(&entry.path).map_err(|error| failed(entry, error))
     }
 
     /// Writes a file whose content `reader` has.

@@ -28,6 +28,8 @@ mod publish;
 mod raw_stream;
 mod read;
 #[cfg(feature = "fs")]
+mod salvage;
+#[cfg(feature = "fs")]
 mod spool;
 #[cfg(feature = "fs")]
 mod staging;
@@ -43,7 +45,7 @@ mod tests;
 
 #[cfg(feature = "fs")]
 pub use identity::FileId;
-pub use options::{ChunkTally, Info, TestSummary};
+pub use options::{ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
 pub use options::{PackOptions, PackSummary, UnpackOptions, UnpackSummary};
 #[cfg(feature = "fs")]

@@ -105,6 +105,15 @@ pub struct TestSummary {
     pub raw_bytes: u64,
 }
 
+/// A file of a damaged archive that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Its path in the archive.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
 /// How to unpack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]

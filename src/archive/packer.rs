@@ -115,6 +115,6 @@ impl<W: Write> Output<'_, W> {
             self.writer.entry(&waiting.entry, waiting.copy)?;
             findings.waiting.pop_front();
         }
-        Ok(())
+        self.writer.table_if_due()
     }
 }

@@ -2,13 +2,13 @@
 
 #[cfg(feature = "fs")]
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use super::contents::Contents;
-use super::decode::{self, Verifier, check_total, decode_files};
+use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
 #[cfg(feature = "fs")]
 use crate::format;
@@ -16,7 +16,7 @@ use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
 #[cfg(feature = "fs")]
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
-use crate::{Error, Limits, Progress, Result};
+use crate::{Bound, Error, Limits, Progress, Result};
 #[cfg(feature = "fs")]
 use crate::{Container, Found};
 
@@ -62,6 +62,36 @@ enum Bytes {
 }
 
 impl Bytes {
+    /// Maps the file at `path`, or reads what cannot be mapped.
+    #[cfg(feature = "fs")]
+    fn open(path: &Path, limits: &Limits) -> Result<Self> {
+        let failed = |error| Error::io(path, error);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
+        }
+        if metadata.is_file() {
+            return Ok(Bytes::Mapped(Map::open(&file).map_err(failed)?));
+        }
+        Self::read(file, path, limits)
+    }
+
+    /// Reads everything; `name` stands for the reader in errors.
+    fn read(reader: impl Read, name: &Path, limits: &Limits) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut reader = reader.take(limits.memory.saturating_add(1));
+        reader.read_to_end(&mut bytes).map_err(|error| Error::io(name, error))?;
+        if bytes.len() as u64 > limits.memory {
+            return Err(Error::Limit {
+                what: "the archive, which is no regular file and has to be read into memory,".into(),
+                limit: limits.memory,
+                bound: Bound::Memory,
+            });
+        }
+        Ok(Bytes::Owned(bytes))
+    }
+
     /// Gives back the memory of what has been gone through.
     fn release(&self, end: u64) {
         match self {
@@ -87,9 +117,18 @@ impl Deref for Bytes {
 impl Archive {
     /// Opens the archive at `path` by its index: chunks are neither read nor decoded. Fails with
     /// [`Error::Corrupt`], [`Error::Unsupported`] or [`Error::Limit`] if it cannot be trusted.
+    ///
+    /// What is no regular file, such as a FIFO or a device, is read into memory; see
+    /// [`Archive::from_reader`].
     #[cfg(feature = "fs")]
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::Mapped(map(path)?), options)
+        Self::from(Bytes::open(path, &options.limits)?, options)
+    }
+
+    /// Reads an archive to its end, such as from a pipe, into memory; otherwise like
+    /// [`Archive::open`]. It may take as much as [`Limits::memory`](crate::Limits::memory).
+    pub fn from_reader(reader: impl Read, options: DecodeOptions) -> Result<Self> {
+        Self::from(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
@@ -108,13 +147,25 @@ impl Archive {
         Archive { bytes, layout, entries, options, engine: OnceLock::new() }
     }
 
-    /// Opens what is left of a truncated or damaged archive: everything completed before the first
-    /// damage. The second value is that damage; `None` if there is none.
+    /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
+    /// whole. Damage in chunks costs the files that lie there, a lost index all that comes after the
+    /// damage. [`Archive::salvage`] unpacks the rest, [`Archive::damaged_files`] names what is lost.
     #[cfg(feature = "fs")]
-    pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Option<Error>)> {
-        let map = map(path)?;
-        let (layout, damage) = format::recover(&map, path, options.limits)?;
-        Ok((Self::with(Bytes::Mapped(map), layout, options), damage))
+    pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        Self::recovered(Bytes::open(path, &options.limits)?, options)
+    }
+
+    /// [`Archive::recover`] for an archive in a pipe, which is read into memory.
+    pub fn recover_reader(
+        reader: impl Read,
+        options: DecodeOptions,
+    ) -> Result<(Self, Vec<Error>)> {
+        Self::recovered(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+    }
+
+    fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        let (layout, damage) = format::recover(&bytes, &options.limits)?;
+        Ok((Self::with(bytes, layout, options), damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -177,7 +228,8 @@ impl Archive {
             Verifier::new(entry).finish()?;
         }
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, |entry, bytes, is_last| {
+        self.decode(&contents.distinct, progress, false, |entry, piece, is_last| {
+            let Piece::Bytes(bytes) = piece else { return Ok(()) };
             verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => verifier.finish(),
@@ -186,7 +238,7 @@ impl Archive {
         })?;
         Ok(TestSummary {
             entries: self.entries.len() as u64,
-            chunks: self.layout.chunks().len() as u64,
+            chunks: self.chunk_count(),
             raw_bytes: contents.total,
         })
     }
@@ -207,7 +259,8 @@ impl Archive {
         progress.set_total(entry.size());
         let mut verifier = Verifier::new(entry);
         let wanted: &[&Entry] = if entry.size() > 0 { &[entry] } else { &[] };
-        self.decode(wanted, progress, |_, bytes, _| {
+        self.decode(wanted, progress, false, |_, piece, _| {
+            let Piece::Bytes(bytes) = piece else { return Ok(()) };
             verifier.update(bytes);
             out.write_all(bytes).map_err(|error| Error::io("-", error))
         })?;
@@ -222,22 +275,30 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// Hands on the bytes of distinct files piece by piece; see [`decode_files`].
+    /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
+    /// `keep_going` no piece is lost, for a damaged chunk ends the work.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
-        sink: impl FnMut(&'e Entry, &[u8], bool) -> Result<()>,
+        keep_going: bool,
+        sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
         let engine = || self.engine();
-        decode_files(&self.bytes, &self.layout, files, engine, progress, sink, release)
+        let chunks = Chunks { bytes: &self.bytes, layout: &self.layout, keep_going };
+        decode_files(chunks, files, engine, progress, sink, release)
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.
     #[cfg(feature = "fs")]
     pub(crate) fn check_model(&self) -> Result<()> {
         self.engine().map(drop)
+    }
+
+    /// How many chunks it has.
+    pub(crate) fn chunk_count(&self) -> u64 {
+        self.layout.chunks().len() as u64
     }
 
     /// The bounds it was opened under.
@@ -254,16 +315,6 @@ impl Archive {
         }
         self.engine.get().ok_or_else(|| Error::corrupt("no engine"))
     }
-}
-
-#[cfg(feature = "fs")]
-fn map(path: &Path) -> Result<Map> {
-    let failed = |error| Error::io(path, error);
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
-    }
-    Map::open(&file).map_err(failed)
 }
 
 fn is_file(entry: &Entry) -> bool {

@@ -8,10 +8,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::contents::Contents;
-use super::decode::{self, check_total};
+use super::decode::{self, Piece, check_total};
 use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
 use super::read::Archive;
+use super::salvage::Losses;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
@@ -82,15 +83,17 @@ impl Archive {
         options: &UnpackOptions,
         progress: &Progress,
     ) -> Result<UnpackSummary> {
-        unpack_archive(self, dest, options, progress)
+        unpack_archive(self, dest, options, progress, &mut Losses::default())
     }
 }
 
-fn unpack_archive(
+/// Unpacks an archive; `losses` says what to do about damage.
+pub(super) fn unpack_archive(
     archive: &Archive,
     dest: &Path,
     options: &UnpackOptions,
     progress: &Progress,
+    losses: &mut Losses,
 ) -> Result<UnpackSummary> {
     let limits = *archive.limits();
     // All entries are judged, wanted or not: an archive with one unsafe name is not to be trusted.
@@ -130,23 +133,33 @@ fn unpack_archive(
     let mut extractor = Extractor::new(staging, limits, progress);
     wanted.iter().try_for_each(|entry| extractor.add(entry))?;
     for entry in &contents.empty {
-        extractor.copy_from(std::io::empty(), entry)?;
+        losses.tolerate(entry, extractor.copy_from(std::io::empty(), entry))?;
     }
     let mut output: Option<Output> = None;
-    archive.decode(&contents.distinct, progress, |entry, bytes, is_last| {
+    let keep_going = losses.keep_going;
+    archive.decode(&contents.distinct, progress, keep_going, |entry, piece, is_last| {
+        let bytes = match piece {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Lost(error) => {
+                losses.note(entry, error);
+                return output.take().map_or(Ok(()), |output| extractor.abandon(output));
+            }
+        };
         let mut current = match output.take() {
             Some(output) => output,
             None => extractor.begin(entry)?,
         };
         extractor.write(&mut current, bytes)?;
         if is_last {
-            return extractor.end(current);
+            return losses.tolerate(entry, extractor.end(current));
         }
         output = Some(current);
         Ok(())
     })?;
     for (original, entry) in contents.copies {
-        extractor.copy_staged(original, entry)?;
+        if !losses.inherit(original, entry) {
+            extractor.copy_staged(original, entry)?;
+        }
     }
     extractor.finish(options.force, &options.sources)
 }

@@ -1,10 +1,9 @@
 //! Options that several verbs share.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use llz::{Archive, Bound, Error, Level, Limits, Result};
+use llz::{Archive, Error, Level, Limits, Result};
 
 use super::session::Session;
 
@@ -131,7 +130,7 @@ impl LimitArgs {
 /// An archive to read at any place.
 #[derive(Debug, Clone, Args)]
 pub struct Source {
-    /// The archive; - reads it from standard input into memory
+    /// The archive; - is standard input. Pipes, and what else is no regular file, are read into memory
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     #[command(flatten)]
@@ -147,17 +146,21 @@ impl Source {
         if self.archive != Path::new("-") {
             return Archive::open(&self.archive, options);
         }
-        let mut bytes = Vec::new();
-        let mut input = streams::input()?.take(limits.memory.saturating_add(1));
-        input.read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
-        if bytes.len() as u64 > limits.memory {
-            return Err(Error::Limit {
-                what: "the archive on standard input".into(),
-                limit: limits.memory,
-                bound: Bound::Memory,
-            });
+        Archive::from_reader(streams::input()?, options)
+    }
+
+    /// Opens what is left of the archive, and says what is wrong with it.
+    pub fn recover(
+        &self,
+        session: &Session,
+        model: Option<&ModelArg>,
+    ) -> Result<(Archive, Vec<Error>)> {
+        let options = session.decode_options(model, self.limits.limits())?;
+        streams::check_not_output([self.archive.as_path()])?;
+        if self.archive != Path::new("-") {
+            return Archive::recover(&self.archive, options);
         }
-        Archive::from_bytes(bytes, options)
+        Archive::recover_reader(streams::input()?, options)
     }
 }
 

@@ -29,7 +29,7 @@ pub fn code(error: &Error) -> u8 {
     match error {
         Error::Usage(_) => USAGE,
         Error::Unsupported(_) => UNSUPPORTED,
-        Error::Corrupt(_) | Error::Foreign { .. } => CORRUPT,
+        Error::Corrupt(_) | Error::Foreign { .. } | Error::Trailing { .. } => CORRUPT,
         Error::Limit { .. } => LIMIT,
         Error::Unsafe { .. } => UNSAFE,
         Error::Model(_) | Error::ModelName { .. } => MODEL,
@@ -85,6 +85,7 @@ fn hint(error: &Error) -> Option<&'static str> {
             _ => None,
         },
         Error::Corrupt(_) => Some("it is damaged; fetch or copy it again"),
+        Error::Trailing { .. } => Some("unpack --keep-going takes the archive and leaves the rest"),
         Error::Foreign { expected, found } => Some(foreign_hint(*expected, *found)),
         Error::Limit { bound, .. } => Some(limit_hint(*bound)),
         Error::Exists(_) => Some("--force replaces it"),

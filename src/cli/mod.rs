@@ -9,6 +9,7 @@ mod exit;
 mod filter;
 mod info;
 mod list;
+mod losses;
 mod man;
 mod model;
 mod models;
@@ -48,7 +49,7 @@ Exit codes:
   1    input/output error, or an error inside llz
   2    the command line makes no sense
   3    the archive needs a version or feature that this llz lacks
-  4    done, but something was skipped
+  4    done, but something was skipped, or was damaged (--keep-going)
   5    corrupt or truncated data
   6    a safety limit was reached (--limit-*)
   7    an unsafe path; nothing was written
@@ -94,6 +95,8 @@ enum Status {
     Done,
     /// Done, but something was skipped.
     Skipped,
+    /// Nothing of a damaged archive could be had.
+    Lost,
 }
 
 impl Verb {
@@ -166,6 +169,7 @@ fn exit_code(result: llz::Result<Status>, verb: &Verb, session: &Session) -> Exi
     match result {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Skipped) => exit::SKIPPED.into(),
+        Ok(Status::Lost) => exit::CORRUPT.into(),
         Err(error) if verb.may_be_cut_off() && exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Whatever failed after Ctrl-C failed because of it, such as a pipe that broke.

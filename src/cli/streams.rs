@@ -54,6 +54,21 @@ pub fn input() -> Result<impl Read> {
     Ok(BufReader::new(input))
 }
 
+/// What `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
+pub fn in_order(path: &Path) -> Result<Option<Box<dyn Read>>> {
+    if path == Path::new("-") {
+        return Ok(Some(Box::new(input()?)));
+    }
+    // What cannot be looked at cannot be opened either, and opening says why.
+    match path.metadata() {
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
+            Ok(Some(Box::new(BufReader::new(file))))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// The file behind standard input, if it is one.
 pub fn input_id() -> Option<FileId> {
     FileId::of_stream(io::stdin())

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{ModelArg, Source};
+use super::losses::Losses;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
@@ -20,6 +21,9 @@ pub struct Args {
     pub source: Source,
     #[command(flatten)]
     model: ModelArg,
+    /// Go on after damage, and name all that is damaged: exit code 4, or 5 if no file is whole
+    #[arg(long)]
+    keep_going: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -30,18 +34,34 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         streams::check_output()?;
     }
     let start = Instant::now();
-    let archive = args.source.open(session, Some(&args.model))?;
+    let mut losses = Losses::default();
+    let archive = if args.keep_going {
+        let (archive, damage) = args.source.recover(session, Some(&args.model))?;
+        losses.damage = damage;
+        archive
+    } else {
+        args.source.open(session, Some(&args.model))?
+    };
     let watch = session.watch("testing");
-    let tested = archive.test(&session.progress)?;
+    let tested = if args.keep_going {
+        let (tested, lost) = archive.damaged_files(&session.progress)?;
+        losses.lost = lost;
+        tested
+    } else {
+        archive.test(&session.progress)?
+    };
     drop(watch);
+    losses.say(&args.source.archive);
     let took = start.elapsed();
     if args.json {
         let value = json!({
-            "ok": true,
+            "ok": losses.is_empty(),
             "entries": tested.entries,
             "chunks": tested.chunks,
             "raw_bytes": tested.raw_bytes,
             "seconds": took.as_secs_f64(),
+            "damage": losses.damage_json(),
+            "lost": losses.lost_json(),
         });
         report::print_json(&mut streams::output()?, &value)?;
     }
@@ -50,7 +70,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let entries = report::count(tested.entries, "entry", "entries");
         let (size, speed) =
             (report::bytes(tested.raw_bytes), report::speed(tested.raw_bytes, took));
-        say!("{name}: ok, {entries}, {size} in {speed}");
+        let verdict = if losses.is_empty() { "ok" } else { "damaged" };
+        say!("{name}: {verdict}, {entries}, {size} in {speed}");
     }
-    Ok(Status::Done)
+    let files = archive.info().files;
+    Ok(losses.status(files > losses.lost.len() as u64))
 }

@@ -1,6 +1,6 @@
 //! `llz unpack`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use llz::{Archive, Result, UnpackOptions, UnpackSummary};
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{LimitArgs, ModelArg};
+use super::losses::Losses;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
@@ -19,6 +20,7 @@ Examples:
   llz unpack src.llz -C /tmp/copy          into another one
   llz unpack src.llz src/main.rs src/cli   only this file and this directory
   ssh host cat src.llz | llz unpack -      from a pipe
+  llz unpack --keep-going hurt.llz         what is left of a damaged archive
 
 Nothing appears under its name before all of it has been decoded and checked. What exists is not
 touched without -f. With it, each file is replaced at once: its name shows the old or the whole new
@@ -30,7 +32,7 @@ then in a directory .llz-* in the destination. Directories are merged and never 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, visible_alias = "x")]
 pub struct Args {
-    /// The archive; - is standard input
+    /// The archive; - is standard input. Pipes, and what else is no regular file, are read in order
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     /// Only these paths, and what is below them
@@ -42,6 +44,9 @@ pub struct Args {
     /// Replace existing files
     #[arg(short, long)]
     force: bool,
+    /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
+    #[arg(long)]
+    keep_going: bool,
     #[command(flatten)]
     model: ModelArg,
     /// Print the summary as JSON
@@ -67,15 +72,29 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     let start = Instant::now();
     let watch = session.watch("unpacking");
-    let summary = if args.archive == Path::new("-") {
-        let mut input = streams::input()?;
-        llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
-    } else {
-        let archive = Archive::open(&args.archive, decode)?;
-        archive.unpack(&args.directory, &options, &session.progress)?
+    let mut losses = Losses::default();
+    let summary = match streams::in_order(&args.archive)? {
+        input if args.keep_going => {
+            let (archive, damage) = match input {
+                Some(input) => Archive::recover_reader(input, decode)?,
+                None => Archive::recover(&args.archive, decode)?,
+            };
+            losses.damage = damage;
+            let (summary, lost) = archive.salvage(&args.directory, &options, &session.progress)?;
+            losses.lost = lost;
+            summary
+        }
+        Some(mut input) => {
+            llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
+        }
+        None => {
+            let archive = Archive::open(&args.archive, decode)?;
+            archive.unpack(&args.directory, &options, &session.progress)?
+        }
     };
     drop(watch);
     let took = start.elapsed();
+    losses.say(&args.archive);
     let UnpackSummary { files, dirs, symlinks, raw_bytes } = summary;
     if args.json {
         let value = json!({
@@ -85,6 +104,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "links": symlinks,
             "raw_bytes": raw_bytes,
             "seconds": took.as_secs_f64(),
+            "damage": losses.damage_json(),
+            "lost": losses.lost_json(),
         });
         report::print_json(&mut streams::output()?, &value)?;
     }
@@ -93,5 +114,5 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(Status::Done)
+    Ok(losses.status(files > 0))
 }

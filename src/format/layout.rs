@@ -5,7 +5,7 @@ use super::chunk::Chunk;
 use super::codec_id::CodecId;
 use super::cursor::Cursor;
 use super::entry::Entry;
-use super::header::{Footer, Header};
+use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::model_ref::ModelRef;
 use super::params::{Params, parse_model};
@@ -43,6 +43,8 @@ pub struct Layout {
     offset: u64,
     /// Raw bytes in all chunks so far.
     raw_len: u64,
+    /// Whether a recovery has passed over a section `MODL` that it could not read.
+    is_model_lost: bool,
 }
 
 /// A section's content, as far as [`Layout::add`] needs it.
@@ -64,6 +66,7 @@ impl Layout {
             items: Vec::new(),
             offset: Header::LEN as u64,
             raw_len: 0,
+            is_model_lost: false,
         }
     }
 
@@ -78,8 +81,11 @@ impl Layout {
         let header = Header::parse(bytes.first_chunk().ok_or_else(short)?).at("header", 0)?;
         let footer = bytes[Header::LEN..].last_chunk().ok_or_else(short)?;
         let index_end = (bytes.len() - Footer::LEN) as u64;
-        let footer = Footer::parse(footer).at("footer", index_end)?;
-        let misfit = |why: &str| Error::corrupt(why).at("footer", index_end);
+        let footer = Footer::parse(footer).at("footer", index_end);
+        let footer = footer.map_err(|error| trailing(bytes).unwrap_or(error))?;
+        let misfit = |why: &str| {
+            trailing(bytes).unwrap_or_else(|| Error::corrupt(why).at("footer", index_end))
+        };
         if footer.incompat != header.incompat
             || footer.index_offset.checked_add(u64::from(footer.index_len)) != Some(index_end)
         {
@@ -184,7 +190,7 @@ impl Layout {
                 bound: Bound::ChunkBytes,
             });
         }
-        if codec == CodecId::Neural && self.model.is_none() {
+        if codec == CodecId::Neural && self.model.is_none() && !self.is_model_lost {
             return Err(Error::corrupt("a neural chunk before section MODL"));
         }
         self.chunks.push(ChunkPlace {
@@ -217,10 +223,29 @@ impl Layout {
         agrees.at(SectionType::INDEX, self.offset)
     }
 
-    /// Forgets chunks no complete entry needs: what a recovery leaves behind.
-    pub(crate) fn drop_unowned(&mut self) {
+    /// Passes over a section that a recovery cannot read.
+    pub(crate) fn lose(&mut self, item: &IndexItem) {
+        self.is_model_lost |= item.kind == SectionType::MODEL;
+        self.offset = self.offset.saturating_add(item.section_len());
+        self.items.push(*item);
+    }
+
+    /// After a lost table of entries: the next file's content begins at `owned`, and entries that share the content of
+    /// one before cannot be told from others.
+    pub(crate) fn continue_entries(&mut self, owned: u64) {
+        self.list.owned = owned;
+        self.list.forget_earlier();
+    }
+
+    /// Ends a recovery: chunks that no complete entry needs are forgotten, and entries whose content is unknown are
+    /// named.
+    pub(crate) fn settle(&mut self, damage: &mut Vec<Error>) {
         let owned = self.list.owned;
         self.chunks.retain(|chunk| chunk.raw_start < owned);
+        let unknown = self.list.take_unknown().into_iter();
+        damage.extend(unknown.map(|path| {
+            Error::corrupt(format!("{path:?} shares the content of an entry that is lost"))
+        }));
     }
 
     /// Reads the chunk at `place` out of the archive's bytes and holds the index to its word.
@@ -278,12 +303,36 @@ impl Layout {
     }
 }
 
-fn disagreement() -> Error {
+pub(crate) fn disagreement() -> Error {
     Error::corrupt("the index disagrees with the sections")
 }
 
+/// What follows an archive that ends before `bytes` do, as an error; `None` where none ends there.
+/// Found by going from section to section, for the footer at the end is not this archive's.
+pub(crate) fn trailing(bytes: &[u8]) -> Option<Error> {
+    let mut offset = Header::LEN as u64;
+    loop {
+        let (section, _) = section_at(bytes, offset).ok()?;
+        let next = offset.checked_add(section.section_len())?;
+        if section.kind == SectionType::INDEX {
+            let rest = bytes.get(usize::try_from(next).ok()?..)?;
+            let footer = Footer::parse(rest.first_chunk()?).ok()?;
+            let rest = &rest[Footer::LEN..];
+            let fits = footer.index_offset == offset
+                && u64::from(footer.index_len) == section.section_len()
+                && !rest.is_empty();
+            return fits.then(|| Error::Trailing {
+                end: next + Footer::LEN as u64,
+                bytes: rest.len() as u64,
+                is_archive: rest.starts_with(&MAGIC),
+            });
+        }
+        offset = next;
+    }
+}
+
 /// The section at `offset`, its payload not yet verified.
-fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
+pub(crate) fn section_at(bytes: &[u8], offset: u64) -> Result<(SectionHeader, &[u8])> {
     let outside = || Error::corrupt("it lies outside the archive").at("section", offset);
     let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..));
     let mut cursor = Cursor::new(rest.ok_or_else(outside)?, "section header");

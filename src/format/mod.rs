@@ -22,6 +22,7 @@ mod layout;
 mod model_ref;
 mod packed;
 mod params;
+mod recover;
 mod section;
 mod stream;
 mod table;
@@ -41,6 +42,7 @@ pub use model_ref::ModelRef;
 pub(crate) use params::MODEL_SECTION_LEN;
 pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
-pub use stream::{Event, StreamReader, recover};
+pub use recover::recover;
+pub use stream::{Event, StreamReader};
 #[cfg(feature = "encode")]
 pub use write::Writer;

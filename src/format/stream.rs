@@ -5,13 +5,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::chunk::{Chunk, MAX_PREFIX};
-use super::header::{Footer, Header};
+use super::header::{Footer, Header, MAGIC};
 use super::layout::{Content, Layout};
 use super::packed::table_limit;
 use super::params::MAX_PARAMS;
 use super::section::{SectionHeader, SectionType};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Result};
+
+/// What follows an archive in a pipe is read up to here, to say how much it is: a pipe may never end.
+const MOST_TRAILING: u64 = 1 << 30;
 
 /// Reads sections in order and checks everything, to the last byte.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ impl<R: Read> StreamReader<R> {
     }
 
     /// What is known so far, taken out.
+    #[cfg(any(test, feature = "internals"))]
     pub fn into_layout(self) -> Layout {
         self.layout
     }
@@ -151,31 +155,26 @@ impl<R: Read> StreamReader<R> {
         if Footer::parse(&bytes).at("footer", offset)? != expected {
             return Err(Error::corrupt("it does not fit the archive").at("footer", offset));
         }
-        match read_some(&mut self.reader, &mut [0], &self.name)? {
-            0 => Ok(()),
-            _ => Err(Error::corrupt("something follows the end of the archive")),
-        }
+        self.check_end(offset + Footer::LEN as u64)
     }
-}
 
-/// Reads what can be read of a damaged archive: everything completed before the first damage.
-/// Also returns that damage; `None` if there is none.
-pub fn recover(bytes: &[u8], name: &Path, limits: Limits) -> Result<(Layout, Option<Error>)> {
-    let mut reader = StreamReader::new(bytes, name, limits)?;
-    let damage = loop {
-        match reader.next_event() {
-            Ok(Some(_)) => {}
-            Ok(None) => break None,
-            Err(error) => break Some(error),
+    /// Fails if anything follows the archive, which ends at `end`, and says how much.
+    fn check_end(&mut self, end: u64) -> Result<()> {
+        let (mut bytes, mut buffer) = (0u64, vec![0; 1 << 16]);
+        let mut first = [0; MAGIC.len()];
+        while bytes < MOST_TRAILING {
+            let got = read_some(&mut self.reader, &mut buffer, &self.name)?;
+            if got == 0 {
+                break;
+            }
+            for (byte, first) in buffer[..got].iter().zip(first.iter_mut().skip(bytes as usize)) {
+                *first = *byte;
+            }
+            bytes += got as u64;
         }
-    };
-    let mut layout = reader.into_layout();
-    match damage {
-        // Without parameters nothing can be decoded.
-        Some(error) if layout.params().is_none() => Err(error),
-        damage => {
-            layout.drop_unowned();
-            Ok((layout, damage))
+        match bytes {
+            0 => Ok(()),
+            _ => Err(Error::Trailing { end, bytes, is_archive: first == MAGIC }),
         }
     }
 }

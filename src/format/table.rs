@@ -107,7 +107,12 @@ pub(crate) struct EntryList {
     pub(crate) owned: u64,
     /// Memory the entries take, about.
     memory: u64,
+    /// Entries before this one cannot be counted back to, for some between are lost.
+    first_known: Option<usize>,
 }
+
+/// The place of a file whose content is that of a lost entry. No file is there: its end would overflow.
+const UNKNOWN: u64 = u64::MAX;
 
 impl EntryList {
     /// Adds the entries of one table. On an error nothing is added.
@@ -120,6 +125,21 @@ impl EntryList {
             (self.owned, self.memory) = (owned, memory);
         }
         result
+    }
+
+    /// Entries were lost here: no later one can be a copy of an earlier one.
+    pub(crate) fn forget_earlier(&mut self) {
+        self.first_known = Some(self.entries.len());
+    }
+
+    /// Takes out the files whose content is unknown; returns their paths.
+    pub(crate) fn take_unknown(&mut self) -> Vec<String> {
+        let is_unknown = |entry: &mut Entry| match entry.kind {
+            EntryKind::File { offset, .. } => offset == UNKNOWN,
+            EntryKind::Directory | EntryKind::Symlink { .. } => false,
+        };
+        let unknown = self.entries.extract_if(.., is_unknown);
+        unknown.map(|entry| entry.path).collect()
     }
 
     fn parse_table(&mut self, table: &[u8], limits: &Limits) -> Result<()> {
@@ -219,6 +239,11 @@ impl EntryList {
                 continue;
             }
             let back = usize::try_from(cursor.varint()?).unwrap_or(usize::MAX);
+            if self.first_known.is_some_and(|first| back > index.saturating_sub(first)) {
+                let kind = EntryKind::File { size: 1, offset: UNKNOWN, sha256: [0; 32] };
+                self.entries[index].kind = kind;
+                continue;
+            }
             let original = match index.checked_sub(back) {
                 Some(original) if original < index => &self.entries[original].kind,
                 _ => return Err(cursor.corrupt("a copy of something that is not before it")),

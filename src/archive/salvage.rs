@@ -1,0 +1,121 @@
+//! What is left of a damaged archive, unpacked or named.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::contents::Contents;
+use super::decode::{Piece, Verifier, check_total};
+use super::read::Archive;
+use super::unpack::unpack_archive;
+use super::{Lost, TestSummary, UnpackOptions, UnpackSummary};
+use crate::format::{Entry, EntryKind};
+use crate::{Error, Progress, Result};
+
+impl Archive {
+    /// Unpacks every file that is whole, and names the others. Otherwise like [`Archive::unpack`].
+    ///
+    /// ```
+    /// # fn main() -> llz::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (notes, out) = (dir.path().join("notes.txt"), dir.path().join("notes.llz"));
+    /// # std::fs::write(&notes, "To be, or not to be").unwrap();
+    /// # let (options, progress) = (llz::PackOptions::default(), llz::Progress::default());
+    /// # llz::pack_to_path(&[notes], &out, false, &options, &progress)?;
+    /// let (archive, damage) = llz::Archive::recover(&out, llz::DecodeOptions::default())?;
+    /// let into = dir.path().join("rest");
+    /// let (summary, lost) = archive.salvage(&into, &llz::UnpackOptions::default(), &progress)?;
+    /// assert!(damage.is_empty() && lost.is_empty() && summary.files == 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn salvage(
+        &self,
+        dest: &Path,
+        options: &UnpackOptions,
+        progress: &Progress,
+    ) -> Result<(UnpackSummary, Vec<Lost>)> {
+        let mut losses = Losses { keep_going: true, ..Losses::default() };
+        let summary = unpack_archive(self, dest, options, progress, &mut losses)?;
+        Ok((summary, losses.lost))
+    }
+
+    /// Decodes everything, writing nothing, and names the files that are damaged. Of what is not a
+    /// file's content, [`Archive::recover`] has told the damage.
+    pub fn damaged_files(&self, progress: &Progress) -> Result<(TestSummary, Vec<Lost>)> {
+        let contents = Contents::of(self.entries().iter());
+        check_total(contents.total, self.limits())?;
+        let mut losses = Losses { keep_going: true, ..Losses::default() };
+        for entry in &contents.empty {
+            losses.tolerate(entry, Verifier::new(entry).finish())?;
+        }
+        progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
+        let mut verifier: Option<Verifier> = None;
+        self.decode(&contents.distinct, progress, true, |entry, piece, is_last| {
+            match piece {
+                Piece::Bytes(bytes) => {
+                    verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
+                    match verifier.take_if(|_| is_last) {
+                        Some(verifier) => losses.tolerate(entry, verifier.finish()),
+                        None => Ok(()),
+                    }
+                }
+                Piece::Lost(error) => {
+                    verifier = None;
+                    losses.note(entry, error);
+                    Ok(())
+                }
+            }
+        })?;
+        for (original, entry) in &contents.copies {
+            losses.inherit(original, entry);
+        }
+        let lost = losses.lost.iter();
+        let lost_bytes: u64 =
+            lost.filter_map(|lost| self.entry(&lost.path)).map(|entry| entry.size()).sum();
+        let summary = TestSummary {
+            entries: self.entries().len() as u64,
+            chunks: self.chunk_count(),
+            raw_bytes: contents.total - lost_bytes,
+        };
+        Ok((summary, losses.lost))
+    }
+}
+
+/// The files that could not be had so far.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// Whether damage costs only the files that it concerns. Otherwise nothing is lost, for it ends the work.
+    pub(super) keep_going: bool,
+    lost: Vec<Lost>,
+    /// Places in the raw stream of lost content, with the reason.
+    places: HashMap<u64, String>,
+}
+
+impl Losses {
+    /// Takes a damaged file for lost.
+    pub(super) fn tolerate(&mut self, entry: &Entry, done: Result<()>) -> Result<()> {
+        match done {
+            Err(error @ (Error::Corrupt(_) | Error::Unsupported(_))) if self.keep_going => {
+                self.note(entry, &error);
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    pub(super) fn note(&mut self, entry: &Entry, error: &Error) {
+        let why = error.to_string();
+        if let EntryKind::File { offset, size: 1.., .. } = entry.kind {
+            self.places.insert(offset, why.clone());
+        }
+        self.lost.push(Lost { path: entry.path.clone(), why });
+    }
+
+    /// Whether a file is lost because the one whose content it shares is.
+    pub(super) fn inherit(&mut self, original: &Entry, entry: &Entry) -> bool {
+        let EntryKind::File { offset, .. } = original.kind else { return false };
+        let Some(why) = self.places.get(&offset) else { return false };
+        self.lost.push(Lost { path: entry.path.clone(), why: why.clone() });
+        true
+    }
+}

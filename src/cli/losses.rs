@@ -1,0 +1,62 @@
+//! What `--keep-going` met: damage of the archive, and the files that it cost.
+
+use std::path::Path;
+
+use llz::{Error, Lost};
+use serde_json::{Value, json};
+
+use super::Status;
+use super::report;
+use super::streams::say;
+use super::terminal::escape;
+
+/// Damage, and what it cost.
+#[derive(Debug, Default)]
+pub struct Losses {
+    /// What is wrong with the archive.
+    pub damage: Vec<Error>,
+    /// Files that could not be had.
+    pub lost: Vec<Lost>,
+}
+
+impl Losses {
+    pub fn is_empty(&self) -> bool {
+        self.damage.is_empty() && self.lost.is_empty()
+    }
+
+    /// Says all of it. These are errors, so `--quiet` does not count.
+    pub fn say(&self, archive: &Path) {
+        if self.is_empty() {
+            return;
+        }
+        let archive = escape(&archive.display().to_string());
+        for error in &self.damage {
+            say!("llz: {archive}: {}", escape(&error.to_string()));
+        }
+        for Lost { path, why } in &self.lost {
+            say!("llz: lost {}: {}", escape(path), escape(why));
+        }
+        if !self.lost.is_empty() {
+            let files = report::count(self.lost.len() as u64, "file", "files");
+            say!("llz: {archive}: {files} lost");
+        }
+    }
+
+    /// How the run ended: whatever was damaged is no success.
+    pub fn status(&self, has_files: bool) -> Status {
+        match (self.is_empty(), has_files) {
+            (true, _) => Status::Done,
+            (false, true) => Status::Skipped,
+            (false, false) => Status::Lost,
+        }
+    }
+
+    pub fn damage_json(&self) -> Value {
+        self.damage.iter().map(|error| json!(error.to_string())).collect()
+    }
+
+    pub fn lost_json(&self) -> Value {
+        let object = |lost: &Lost| json!({ "path": lost.path, "reason": lost.why });
+        self.lost.iter().map(object).collect()
+    }
+}

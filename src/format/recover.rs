@@ -1,0 +1,252 @@
+//! What is left of a damaged archive.
+//!
+//! Chunks are independent, so damage costs the files that lie in damaged chunks and no others, as long as it is
+//! known where in the raw stream each chunk and each entry belongs. The index says that of all chunks. It is found by
+//! the footer or, where the archive's end is damaged or followed by something, by looking for a section `INDX` that
+//! describes exactly what lies before it. Without an index sections are read in order, up to the first whose length
+//! is not known: what comes after it has no known place.
+//!
+//! Nothing that is guessed here is trusted: every chunk is held to its checksum, every file to its SHA-256.
+
+use super::chunk::Chunk;
+use super::header::{Footer, Header, MAGIC};
+use super::index::{self, IndexItem};
+use super::layout::{Content, Layout, disagreement, section_at};
+use super::section::{SectionHeader, SectionType};
+use super::table::EntryList;
+use crate::error::Place;
+use crate::{Error, Limits, Result};
+
+/// Reads what can be read of a damaged archive. Also returns all damage that was found; none means that the archive
+/// is whole.
+///
+/// # Errors
+/// Where nothing can be decoded, for the parameters are lost or it is no archive; and [`Error::Limit`].
+pub fn recover(bytes: &[u8], limits: &Limits) -> Result<(Layout, Vec<Error>)> {
+    let error = match Layout::open(bytes, limits) {
+        Ok(layout) => {
+            let chunks = layout.chunks().iter();
+            let damage = chunks.filter_map(|place| layout.chunk(bytes, place).err()).collect();
+            return Ok((layout, damage));
+        }
+        Err(error @ Error::Limit { .. }) => return Err(error),
+        Err(error) => error,
+    };
+    let mut damage = Vec::new();
+    let header = match bytes.first_chunk().map(Header::parse) {
+        Some(Ok(header)) => header,
+        Some(Err(Error::Corrupt(_) | Error::Foreign { .. })) if begins_with_params(bytes) => {
+            damage.push(Error::corrupt("it is damaged").at("header", 0));
+            Header::CURRENT
+        }
+        Some(Err(_)) | None => return Err(error),
+    };
+    let mut salvage = Salvage { bytes, limits, layout: Layout::new(header), damage };
+    match find_index(bytes, limits) {
+        Some((offset, items)) => {
+            salvage.by_index(&items)?;
+            salvage.check_end(offset);
+        }
+        None => salvage.in_order()?,
+    }
+    let Salvage { mut layout, mut damage, .. } = salvage;
+    if layout.params().is_none() {
+        return Err(error);
+    }
+    if damage.is_empty() {
+        damage.push(error);
+    }
+    layout.settle(&mut damage);
+    Ok((layout, damage))
+}
+
+/// Whether a whole section `PARM` lies where it must, behind a header that may be damaged.
+fn begins_with_params(bytes: &[u8]) -> bool {
+    section_at(bytes, Header::LEN as u64).is_ok_and(|(section, payload)| {
+        section.kind == SectionType::PARAMS && section.verify(payload).is_ok()
+    })
+}
+
+/// The last whole index whose sections end where it begins, with its place. That of another archive, in a stored
+/// chunk or behind this archive, does not fit there.
+fn find_index(bytes: &[u8], limits: &Limits) -> Option<(u64, Vec<IndexItem>)> {
+    let kind = SectionType::INDEX.0;
+    let places = (Header::LEN..bytes.len()).rev().filter(|&at| bytes[at..].starts_with(&kind));
+    places.map(|at| at as u64).find_map(|at| {
+        let (section, payload) = section_at(bytes, at).ok()?;
+        section.verify(payload).ok()?;
+        let items = index::parse(payload, limits).ok()?;
+        let ends = items
+            .iter()
+            .try_fold(Header::LEN as u64, |end, item| end.checked_add(item.section_len()));
+        (ends == Some(at)).then_some((at, items))
+    })
+}
+
+struct Salvage<'a> {
+    bytes: &'a [u8],
+    limits: &'a Limits,
+    layout: Layout,
+    damage: Vec<Error>,
+}
+
+impl<'a> Salvage<'a> {
+    /// Takes in the sections that the index lists.
+    fn by_index(&mut self, items: &[IndexItem]) -> Result<()> {
+        let mut offset = Header::LEN as u64;
+        let mut payloads = Vec::with_capacity(items.len());
+        for item in items {
+            let payload = self.payload(item, offset).at(item.kind, offset);
+            payloads.push(payload.map_err(|error| self.damage.push(error)).ok());
+            offset += item.section_len();
+        }
+        let raw_len = items.iter().filter_map(|item| item.chunk).map(|(_, len)| u64::from(len)).sum();
+        let tables = self.owned_by_tables(items, &payloads);
+        let mut table = 0;
+        let mut is_lost = false;
+        for (item, payload) in items.iter().zip(payloads) {
+            if item.kind == SectionType::ENTRIES {
+                table += 1;
+                // All raw bytes have an owner, so a table's place is also known from the end.
+                let after = tables[table - 1..].iter().copied().try_fold(0u64, |sum, owned| {
+                    sum.checked_add(owned?)
+                });
+                let start = after.and_then(|after| u64::checked_sub(raw_len, after));
+                match (is_lost, start) {
+                    (false, _) => {}
+                    (true, Some(start)) => {
+                        self.layout.continue_entries(start);
+                        is_lost = false;
+                    }
+                    (true, None) => {
+                        if payload.is_some() {
+                            let error = Error::corrupt("it comes after a table that is lost");
+                            self.damage.push(error.at(item.kind, self.layout.offset()));
+                        }
+                        self.layout.lose(item);
+                        continue;
+                    }
+                }
+            }
+            let content = match (item.chunk, payload) {
+                // The index knows enough of it. That it does not decode is found out later.
+                (Some((codec, raw_len)), _) => Content::Chunk(codec, raw_len),
+                (None, Some(payload)) => Content::Payload(payload),
+                (None, None) => {
+                    is_lost |= item.kind == SectionType::ENTRIES;
+                    self.layout.lose(item);
+                    continue;
+                }
+            };
+            match self.layout.add(item.kind, item.len, content, self.limits) {
+                Ok(()) => {}
+                Err(error @ Error::Limit { .. }) => return Err(error),
+                // Behind a good checksum: it was written so. Nothing after it can be relied on.
+                Err(error) => {
+                    self.damage.push(error);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn payload(&self, item: &IndexItem, offset: u64) -> Result<&'a [u8]> {
+        let (section, payload) = section_at(self.bytes, offset)?;
+        if (section.kind, section.len) != (item.kind, item.len) {
+            return Err(disagreement());
+        }
+        section.verify(payload)?;
+        Ok(payload)
+    }
+
+    /// How many raw bytes each table of entries owns; `None` for one that is lost. Empty where all are whole.
+    fn owned_by_tables(&self, items: &[IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
+        let tables = items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::ENTRIES);
+        tables
+            .map(|(_, payload)| {
+                let mut list = EntryList::default();
+                list.forget_earlier();
+                list.read_table((*payload)?, self.limits).ok()?;
+                Some(list.owned)
+            })
+            .collect()
+    }
+
+    /// Takes in sections one after the other, as far as their places are known.
+    fn in_order(&mut self) -> Result<()> {
+        loop {
+            let offset = self.layout.offset();
+            let (section, payload) = match section_at(self.bytes, offset) {
+                Ok(found) => found,
+                Err(_) if self.ends_within_section(offset) => {
+                    let error = Error::corrupt("the archive ends early: it was cut short");
+                    self.damage.push(error.at("section header", offset));
+                    return Ok(());
+                }
+                Err(error) => return self.stop(error),
+            };
+            let (kind, len) = (section.kind, section.len);
+            let whole = section.verify(payload).at(kind, offset);
+            let is_whole = whole.is_ok();
+            self.damage.extend(whole.err());
+            let content = match kind {
+                // The beginning of a damaged payload may still be right; then the places of what follows are.
+                SectionType::CHUNK => match Chunk::parse(payload) {
+                    Ok(chunk) => Content::Chunk(chunk.codec, chunk.raw_len),
+                    Err(error) => return self.stop(error.at(kind, offset)),
+                },
+                SectionType::INDEX => return Ok(()),
+                _ if is_whole => Content::Payload(payload),
+                SectionType::MODEL => {
+                    self.layout.lose(&IndexItem { kind, len, chunk: None });
+                    continue;
+                }
+                _ => return self.stop(Error::corrupt("it is damaged").at(kind, offset)),
+            };
+            match self.layout.add(kind, len, content, self.limits) {
+                Ok(()) => {}
+                Err(error @ Error::Limit { .. }) => return Err(error),
+                Err(error) => return self.stop(error),
+            }
+        }
+    }
+
+    /// Whether the bytes end in the header of the section at `offset`, or in its payload behind a good header.
+    fn ends_within_section(&self, offset: u64) -> bool {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        let header = rest.and_then(<[u8]>::first_chunk);
+        header.is_none_or(|header| SectionHeader::parse(header).is_ok())
+    }
+
+    fn stop(&mut self, error: Error) -> Result<()> {
+        let offset = self.layout.offset();
+        self.damage.push(error);
+        let what = "what follows has no known place without the index, which is lost";
+        self.damage.push(Error::corrupt(what).at("sections", offset));
+        Ok(())
+    }
+
+    /// Looks at what follows the index, which begins at `offset`.
+    fn check_end(&mut self, offset: u64) {
+        let Ok((section, _)) = section_at(self.bytes, offset) else { return };
+        let (at, len) = (offset + section.section_len(), section.section_len());
+        let rest = usize::try_from(at).ok().and_then(|at| self.bytes.get(at..)).unwrap_or(&[]);
+        let footer = rest.first_chunk().map(Footer::parse);
+        match footer {
+            Some(Ok(footer)) if (footer.index_offset, footer.index_len.into()) == (offset, len) => {}
+            Some(Ok(_) | Err(_)) | None => {
+                self.damage.push(Error::corrupt("it is damaged or missing").at("footer", at));
+                return;
+            }
+        }
+        let rest = &rest[Footer::LEN..];
+        if !rest.is_empty() {
+            self.damage.push(Error::Trailing {
+                end: at + Footer::LEN as u64,
+                bytes: rest.len() as u64,
+                is_archive: rest.starts_with(&MAGIC),
+            });
+        }
+    }
+}
