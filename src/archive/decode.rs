@@ -69,12 +69,17 @@ pub(crate) fn decode_files<'e>(
     };
     // Those before the next one that is decoded.
     let deliver_lost = || {
-        while let Some((place, Err(error))) =
-            in_work.borrow_mut().pop_front_if(|(_, crc)| crc.is_err())
-        {
-            deliver(place, Err(error))?;
+        loop {
+            let next = {
+                let mut in_work = in_work.borrow_mut();
+                let is_lost = in_work.front().is_some_and(|(_, crc)| crc.is_err());
+                if is_lost { in_work.pop_front() } else { None }
+            };
+            match next {
+                Some((place, Err(error))) => deliver(place, Err(error))?,
+                _ => return Ok(()),
+            }
         }
-        Ok(())
     };
     engine()?.decode(
         &mut || {

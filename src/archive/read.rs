@@ -164,7 +164,7 @@ impl Archive {
     }
 
     fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
-        let (layout, damage) = format::recover(&bytes, &options.limits)?;
+        let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
         Ok((Self::with(bytes, layout, options), damage))
     }
 
