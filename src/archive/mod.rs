@@ -7,6 +7,8 @@ mod decode;
 mod extract;
 mod identity;
 mod journal;
+mod leftovers;
+mod losses;
 mod options;
 mod pack;
 mod packer;
@@ -26,8 +28,10 @@ mod hostile_tests;
 mod tests;
 
 pub use identity::FileId;
+pub use leftovers::remove_unfinished;
+pub use losses::Loss;
 pub use options::{
-    ChunkTally, Info, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
+    ChunkTally, Info, Links, PackOptions, PackSummary, TestSummary, UnpackOptions, UnpackSummary,
 };
 pub use pack::{pack, pack_to_path};
 pub use publish::is_standard_output;

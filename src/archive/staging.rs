@@ -2,7 +2,6 @@
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
 use std::ffi::OsString;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use cap_std::fs::{Dir, DirBuilder};
 
 use super::identity::FileId;
 use super::journal::{self, Journal};
+use super::leftovers;
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Progress, Result};
 
@@ -94,6 +94,10 @@ impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
     /// cases a rename will do.
     pub(crate) fn create(destination: Destination) -> Result<Self> {
+        leftovers::sweep(match destination.new {
+            None => &destination.path,
+            Some(_) => destination.path.parent().unwrap_or(Path::new("")),
+        });
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let mut staging = Staging { destination, name, is_kept: false, open: None };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
@@ -123,6 +127,20 @@ impl Staging {
             Ok(file) => Ok(file.into_std()),
             Err(error) => Err(self.destination.failed(error)),
         }
+    }
+
+    /// Permission bits that the umask leaves to anything new: those that the tree was made with.
+    #[cfg(unix)]
+    pub(crate) fn usual_mode(&self) -> Result<u16> {
+        use cap_std::fs::MetadataExt;
+        let tree = self.tree().dir_metadata().map_err(|error| self.destination.failed(error))?;
+        Ok((tree.mode() & 0o777) as u16)
+    }
+
+    /// Elsewhere there is no umask.
+    #[cfg(not(unix))]
+    pub(crate) fn usual_mode(&self) -> Result<u16> {
+        Ok(0o777)
     }
 
     /// Whether names that differ only in case are one name here.
@@ -200,13 +218,25 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
         builder.mode(0o700);
     }
     loop {
-        let name = format!(".llz-{:016x}", RandomState::new().build_hasher().finish());
+        let name = leftovers::name();
         match place.create_dir_with(&name, &builder) {
-            Ok(()) => return place.open_dir(&name).map(|dir| (name, dir)),
+            Ok(()) => match place.open_dir(&name).and_then(|dir| hold(place, &name, dir)) {
+                // Another run may have taken it for a leftover before it was held.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                held => return held.map(|dir| (name, dir)),
+            },
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Says that a private directory is in use. The lock ends when the last copy of the handle is closed.
+fn hold(place: &Dir, name: &str, dir: Dir) -> io::Result<Dir> {
+    let file = dir.into_std_file();
+    leftovers::hold(&file);
+    place.symlink_metadata(name)?;
+    Ok(Dir::from_std_file(file))
 }
 
 /// Copies what is staged as `name` in `from`, a directory with all that is in it.
@@ -254,4 +284,25 @@ fn copy_link(from: &Dir, name: &Path, to: &Dir, copy: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn copy_link(_from: &Dir, _name: &Path, _to: &Dir, _copy: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "a symbolic link onto another volume"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_directory_is_held_as_long_as_it_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap();
+        let (name, held) = private_dir(&place).unwrap();
+        leftovers::sweep(dir.path());
+        assert!(dir.path().join(&name).exists());
+        let copy = held.try_clone().unwrap();
+        drop(held);
+        leftovers::sweep(dir.path());
+        assert!(dir.path().join(&name).exists());
+        drop(copy);
+        leftovers::sweep(dir.path());
+        assert!(!dir.path().join(&name).exists());
+    }
 }

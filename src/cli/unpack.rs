@@ -39,6 +39,9 @@ pub struct Args {
     /// Replace existing files
     #[arg(short, long)]
     force: bool,
+    /// Restore permissions exactly, whatever the umask is
+    #[arg(short, long)]
+    preserve_permissions: bool,
     #[command(flatten)]
     model: ModelArg,
     /// Print the summary as JSON
@@ -55,6 +58,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let decode = session.decode_options(Some(&args.model), limits)?;
     let options = UnpackOptions {
         force: args.force,
+        preserve_permissions: args.preserve_permissions,
         sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
     };
@@ -73,7 +77,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     };
     drop(watch);
     let took = start.elapsed();
-    let UnpackSummary { files, dirs, symlinks, raw_bytes } = summary;
+    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses } = summary;
+    report::warn_losses(session, args.json, &losses);
     if args.json {
         let value = json!({
             "directory": report::path_json(&args.directory),
@@ -81,6 +86,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "directories": dirs,
             "links": symlinks,
             "raw_bytes": raw_bytes,
+            "losses": report::losses_json(&losses),
             "seconds": took.as_secs_f64(),
         });
         report::print_json(&mut streams::output()?, &value)?;
@@ -90,5 +96,5 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(Status::Done)
+    Ok(if losses.is_empty() { Status::Done } else { Status::Skipped })
 }

@@ -6,8 +6,10 @@ mod filter;
 mod interrupt;
 mod models;
 mod names;
+mod odd;
 mod options;
 mod output;
+mod poor;
 mod vectors;
 
 use std::fs;
