@@ -20,7 +20,7 @@ fn said(dir: &Path, args: &[&str], code: i32) -> String {
 fn listed(dir: &Path, archive: &str) -> Vec<String> {
     let done = llz(dir).args(["list", archive]).assert().success();
     let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
-    text.lines().map(str::to_owned).collect()
+    text.lines().map(|line| line.trim_end_matches('/').to_owned()).collect()
 }
 
 #[test]
