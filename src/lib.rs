@@ -52,8 +52,8 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
 pub use archive::{
-    FileId, PackOptions, PackSummary, UnpackOptions, UnpackSummary, is_standard_output, pack,
-    pack_to_path, unpack_reader,
+    FileId, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackSummary,
+    is_standard_output, pack, pack_to_path, remove_unfinished, unpack_reader,
 };
 #[cfg(feature = "encode")]
 pub use codec::EncodeOptions;

@@ -5,6 +5,12 @@ mod cli;
 #[allow(unsafe_code)]
 #[path = "sys/early.rs"]
 mod early;
+#[allow(unsafe_code)]
+#[path = "sys/memory.rs"]
+mod memory;
+
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs::{File, FileTimes};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cap_std::fs::{Dir, OpenOptions};
@@ -11,6 +12,8 @@ use super::UnpackSummary;
 use super::decode::{Verifier, check_total};
 use super::identity::FileId;
 use super::journal::{Journal, with_lost};
+use super::losses;
+use super::publish::lacks;
 use super::policy;
 use super::staging::Staging;
 use crate::format::{Entry, EntryKind};
@@ -31,14 +34,23 @@ pub(crate) struct Extractor<'a> {
     /// Files their owner may not read; kept readable until the end for others that share their
     /// content.
     unreadable: Vec<Entry>,
+    /// Permission bits that may be set.
+    allowed: u16,
+    has_lost_names: bool,
     summary: UnpackSummary,
 }
+
+/// The least run of zeros that becomes a hole. Blocks of common file systems are 4 to 64 KiB long.
+const HOLE: usize = 1 << 16;
 
 /// A file being written.
 #[derive(Debug)]
 pub(crate) struct Output<'e> {
     entry: &'e Entry,
-    file: File,
+    /// `None` if the file system cannot hold its name: then it is checked only.
+    file: Option<File>,
+    /// Whether it ends with a hole as far as it is written.
+    ends_in_hole: bool,
     verifier: Verifier<'e>,
 }
 
@@ -52,8 +64,16 @@ impl<'a> Extractor<'a> {
             links: Vec::new(),
             dirs: Vec::new(),
             unreadable: Vec::new(),
+            allowed: 0o777,
+            has_lost_names: false,
             summary: UnpackSummary::default(),
         }
+    }
+
+    /// Lets the umask count, as it does for any new file.
+    pub(crate) fn obey_umask(&mut self) -> Result<()> {
+        self.allowed = self.staging.usual_mode()?;
+        Ok(())
     }
 
     pub(crate) fn staging(&self) -> &Staging {
@@ -65,9 +85,12 @@ impl<'a> Extractor<'a> {
         self.progress.check()?;
         match entry.kind {
             EntryKind::Directory => {
-                self.make_dirs(&entry.path)?;
-                self.dirs.push(entry.clone());
-                self.summary.dirs += 1;
+                if self.make_dirs(&entry.path)? {
+                    self.dirs.push(entry.clone());
+                    self.summary.dirs += 1;
+                } else {
+                    self.lose("name", entry, &"this file system cannot hold it");
+                }
             }
             EntryKind::Symlink { .. } => self.links.push(entry.clone()),
             EntryKind::File { .. } => {}
@@ -78,13 +101,24 @@ impl<'a> Extractor<'a> {
     /// Begins a file. Its content goes to [`Extractor::write`], all of it.
     pub(crate) fn begin<'e>(&mut self, entry: &'e Entry) -> Result<Output<'e>> {
         self.progress.check()?;
-        self.make_parents(&entry.path)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        let file = self.staging.tree().open_with(&entry.path, &options);
-        let file = file.map_err(|error| failed(entry, error))?.into_std();
-        self.summary.files += 1;
-        Ok(Output { entry, file, verifier: Verifier::new(entry) })
+        let file = if self.make_parents(&entry.path)? {
+            match self.staging.tree().open_with(&entry.path, &options) {
+                Err(error) if cannot_hold(&error) => {
+                    self.lose("name", entry, &error);
+                    None
+                }
+                opened => Some(opened.map_err(|error| failed(entry, error))?.into_std()),
+            }
+        } else {
+            self.lose("name", entry, &"a directory above it has a name that cannot be held here");
+            None
+        };
+        if file.is_some() {
+            self.summary.files += 1;
+        }
+        Ok(Output { entry, file, ends_in_hole: false, verifier: Verifier::new(entry) })
     }
 
     /// Writes the next bytes of a file.
@@ -92,28 +126,65 @@ impl<'a> Extractor<'a> {
         self.summary.raw_bytes += bytes.len() as u64;
         check_total(self.summary.raw_bytes, &self.limits)?;
         output.verifier.update(bytes);
-        output.file.write_all(bytes).map_err(|error| failed(output.entry, error))
+        let Some(file) = &mut output.file else { return Ok(()) };
+        let mut write = || {
+            for piece in bytes.chunks(HOLE) {
+                output.ends_in_hole = piece.len() == HOLE && piece.iter().all(|&byte| byte == 0);
+                if output.ends_in_hole {
+                    file.seek(SeekFrom::Current(HOLE as i64))?;
+                } else {
+                    file.write_all(piece)?;
+                }
+            }
+            Ok(())
+        };
+        write().map_err(|error| failed(output.entry, error))
     }
 
     /// Ends a file: its hash is compared and its metadata set.
     pub(crate) fn end(&mut self, output: Output<'_>) -> Result<()> {
-        let Output { entry, file, verifier } = output;
+        let Output { entry, file, ends_in_hole, verifier } = output;
         let len = verifier.len();
         if let Err(error) = verifier.finish() {
             self.forget(entry, len)?;
             return Err(error);
         }
-        let mut mode = entry.mode;
+        let Some(file) = file else { return Ok(()) };
+        if ends_in_hole {
+            file.set_len(entry.size()).map_err(|error| failed(entry, error))?;
+        }
+        let mut mode = entry.mode & self.allowed;
         if cfg!(unix) && mode & 0o400 == 0 {
             self.unreadable.push(entry.clone());
             mode |= 0o400;
         }
-        set_metadata(&file, mode, entry.mtime).map_err(|error| failed(entry, error))
+        self.set_metadata(&file, mode, entry)
+    }
+
+    /// Sets permissions and times as far as the file system has them.
+    fn set_metadata(&mut self, file: &File, mode: u16, entry: &Entry) -> Result<()> {
+        let set = [
+            ("permissions", set_mode(file, mode)),
+            ("time", file.set_times(FileTimes::new().set_modified(time(entry.mtime)))),
+            ("permissions", set_readonly(file, mode)),
+        ];
+        for (what, outcome) in set {
+            match outcome {
+                Err(error) if lacks(&error) => self.lose(what, entry, &error),
+                other => other.map_err(|error| failed(entry, error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, what: &'static str, entry: &Entry, why: &dyn ToString) {
+        self.has_lost_names |= what == "name";
+        losses::count(&mut self.summary.losses, what, Path::new(&entry.path), why);
     }
 
     /// Gives up a file of which not everything can be had: it goes away.
     pub(crate) fn abandon(&mut self, output: Output<'_>) -> Result<()> {
-        let Output { entry, file, verifier } = output;
+        let Output { entry, file, verifier, .. } = output;
         drop(file);
         self.forget(entry, verifier.len())
     }
@@ -143,20 +214,24 @@ impl<'a> Extractor<'a> {
     /// Writes a file with the content of one that is already staged.
     pub(crate) fn copy_staged(&mut self, original: &Entry, entry: &Entry) -> Result<()> {
         let file = self.staging.tree().open(&original.path);
+        if self.has_lost_names && file.is_err() {
+            self.lose("content", entry, &"it was to be copied from a file that cannot be held here");
+            return Ok(());
+        }
         self.copy_from(file.map_err(|error| failed(original, error))?.into_std(), entry)
     }
 
-    fn make_parents(&mut self, path: &str) -> Result<()> {
+    fn make_parents(&mut self, path: &str) -> Result<bool> {
         match path.rsplit_once('/') {
             Some((parent, _)) => self.make_dirs(parent),
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 
-    /// Makes a directory and its parents.
-    fn make_dirs(&mut self, path: &str) -> Result<()> {
+    /// Makes a directory and its parents. Returns whether the file system can hold their names.
+    fn make_dirs(&mut self, path: &str) -> Result<bool> {
         if self.made.contains(path) {
-            return Ok(());
+            return Ok(true);
         }
         let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
         for end in ends {
@@ -164,10 +239,13 @@ impl<'a> Extractor<'a> {
             if self.made.contains(dir) {
                 continue;
             }
-            self.staging.tree().create_dir(dir).map_err(|error| failed_at(dir, error))?;
+            match self.staging.tree().create_dir(dir) {
+                Err(error) if cannot_hold(&error) => return Ok(false),
+                made => made.map_err(|error| failed_at(dir, error))?,
+            }
             self.made.insert(dir.into());
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the links, moves everything into place and sets what is left of the metadata; on any
@@ -175,17 +253,23 @@ impl<'a> Extractor<'a> {
     pub(crate) fn finish(mut self, force: bool, sources: &[FileId]) -> Result<UnpackSummary> {
         for link in std::mem::take(&mut self.links) {
             self.progress.check()?;
-            self.make_parents(&link.path)?;
-            if let EntryKind::Symlink { target } = &link.kind {
-                symlink(self.staging.tree(), target, &link.path).map_err(|e| failed(&link, e))?;
+            if !self.make_parents(&link.path)? {
+                self.lose("name", &link, &"this file system cannot hold it");
+                continue;
             }
-            self.summary.symlinks += 1;
+            if let EntryKind::Symlink { target } = &link.kind {
+                match symlink(self.staging.tree(), target, &link.path) {
+                    Ok(()) => self.summary.symlinks += 1,
+                    Err(error) if lacks(&error) => self.lose("symbolic link", &link, &error),
+                    Err(error) => return Err(failed(&link, error)),
+                }
+            }
         }
         self.progress.check()?;
-        for entry in &self.unreadable {
+        for entry in std::mem::take(&mut self.unreadable) {
             let file = self.staging.tree().open(&entry.path);
-            file.and_then(|file| set_metadata(&file.into_std(), entry.mode, entry.mtime))
-                .map_err(|error| failed(entry, error))?;
+            let file = file.map_err(|error| failed(&entry, error))?.into_std();
+            self.set_metadata(&file, entry.mode & self.allowed, &entry)?;
         }
         // Deepest first: a parent's permissions may close the way to its children.
         self.dirs.sort_by(|a, b| b.path.cmp(&a.path));
@@ -207,20 +291,29 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    fn put_in_place(&self, journal: &mut Journal<'_>) -> Result<()> {
+    fn put_in_place(&mut self, journal: &mut Journal<'_>) -> Result<()> {
         for entry in &self.dirs {
             let at = self.staging.destination().below_base(&entry.path);
             journal.check_owner(&at).map_err(|error| failed(entry, error))?;
         }
         let (root, at) = self.staging.commit(journal)?;
-        for entry in &self.dirs {
+        for entry in std::mem::take(&mut self.dirs) {
             self.progress.check()?;
-            let set = journal.touch(&at.join(&entry.path));
-            set.and_then(|()| set_dir_metadata(&root, entry))
-                .map_err(|error| failed(entry, error))?;
+            journal.touch(&at.join(&entry.path)).map_err(|error| failed(&entry, error))?;
+            if let Some(dir) = open_dir(&root, &entry).map_err(|error| failed(&entry, error))? {
+                self.set_metadata(&dir, entry.mode & self.allowed, &entry)?;
+            }
         }
         Ok(())
     }
+}
+
+/// Whether a file system says that it cannot hold a name, such as one with a colon on FAT.
+fn cannot_hold(error: &io::Error) -> bool {
+    // EILSEQ, a character that its code page lacks, has no name in Rust.
+    let sequence = if cfg!(target_os = "macos") { 92 } else { 84 };
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename)
+        || cfg!(unix) && error.raw_os_error() == Some(sequence)
 }
 
 fn failed(entry: &Entry, error: io::Error) -> Error {
@@ -237,16 +330,27 @@ fn failed_at(path: &str, error: io::Error) -> Error {
     }
 }
 
-fn set_metadata(file: &File, mode: u16, mtime: i64) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The parser lets nothing beyond 0o777 through; setuid must not come back by a mistake.
-        let mode = u32::from(mode) & 0o777;
-        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-    }
-    file.set_times(FileTimes::new().set_modified(time(mtime)))?;
-    #[cfg(not(unix))]
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u16) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // The parser lets nothing beyond 0o777 through; setuid must not come back by a mistake.
+    let mode = u32::from(mode) & 0o777;
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_file: &File, _mode: u16) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_readonly(_file: &File, _mode: u16) -> io::Result<()> {
+    Ok(())
+}
+
+/// Comes last: the times of a file that may only be read cannot be set.
+#[cfg(not(unix))]
+fn set_readonly(file: &File, mode: u16) -> io::Result<()> {
     if mode & 0o200 == 0 {
         let mut permissions = file.metadata()?.permissions();
         permissions.set_readonly(true);
@@ -266,7 +370,7 @@ fn time(mtime: i64) -> SystemTime {
 }
 
 #[cfg(unix)]
-fn set_dir_metadata(root: &Dir, entry: &Entry) -> io::Result<()> {
+fn open_dir(root: &Dir, entry: &Entry) -> io::Result<Option<File>> {
     let opened = match root.open(&entry.path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             use cap_std::fs::PermissionsExt;
@@ -276,13 +380,13 @@ fn set_dir_metadata(root: &Dir, entry: &Entry) -> io::Result<()> {
         }
         opened => opened,
     };
-    set_metadata(&opened?.into_std(), entry.mode, entry.mtime)
+    Ok(Some(opened?.into_std()))
 }
 
 /// Elsewhere directories keep the times and permissions they are made with.
 #[cfg(not(unix))]
-fn set_dir_metadata(_: &Dir, _: &Entry) -> io::Result<()> {
-    Ok(())
+fn open_dir(_: &Dir, _: &Entry) -> io::Result<Option<File>> {
+    Ok(None)
 }
 
 #[cfg(unix)]

@@ -350,3 +350,23 @@ fn a_truncated_archive_gives_back_what_was_complete() {
     let whole = archive.entries().iter().filter(|entry| readable(&entry.path)).count();
     assert_eq!(whole, 4999);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_the_file_system_cannot_hold_costs_itself_only() {
+    let (long, dir) = ("x".repeat(300), tempfile::tempdir().unwrap());
+    let below = format!("{long}/below");
+    let mut entries = vec![file("a", b"content"), directory("d"), file(&below, b"")];
+    entries.push(file(&format!("y{long}"), b""));
+    let bytes = archive(b"content", &entries);
+    for (pipe, dest) in [(false, dir.path().join("one")), (true, dir.path().join("two"))] {
+        unpack(&bytes, pipe, &dest, Limits::default()).unwrap();
+        assert_eq!(fs::read(dest.join("a")).unwrap(), b"content");
+        assert_eq!(fs::read_dir(&dest).unwrap().count(), 2);
+    }
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    let (options, progress) = (UnpackOptions::default(), Progress::default());
+    let summary = archive.unpack(&dir.path().join("three"), &options, &progress).unwrap();
+    let losses: Vec<_> = summary.losses.iter().map(|loss| (loss.what, loss.count)).collect();
+    assert_eq!((summary.files, losses), (1, vec![("name", 2)]));
+}

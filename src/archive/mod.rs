@@ -13,6 +13,8 @@ mod extract;
 mod identity;
 #[cfg(feature = "fs")]
 mod journal;
+mod leftovers;
+mod losses;
 mod options;
 #[cfg(feature = "fs")]
 mod pack;
@@ -45,9 +47,13 @@ mod tests;
 
 #[cfg(feature = "fs")]
 pub use identity::FileId;
+#[cfg(feature = "fs")]
+pub use leftovers::remove_unfinished;
+#[cfg(feature = "fs")]
+pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
-pub use options::{PackOptions, PackSummary, UnpackOptions, UnpackSummary};
+pub use options::{Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
 #[cfg(feature = "fs")]
 pub use pack::{pack, pack_to_path};
 #[cfg(feature = "fs")]

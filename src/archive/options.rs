@@ -7,8 +7,23 @@ use std::path::PathBuf;
 #[cfg(feature = "fs")]
 use super::identity::FileId;
 #[cfg(feature = "fs")]
+use super::losses::Loss;
+#[cfg(feature = "fs")]
 use crate::codec::EncodeOptions;
 use crate::format::{ModelRef, Params};
+
+/// What happens to symbolic links.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Links {
+    /// They are stored as links. Those that the format does not allow are left out: absolute ones,
+    /// and ones that lead out of what is packed.
+    #[default]
+    Keep,
+    /// They are left out.
+    Skip,
+    /// What they lead to is stored in their place.
+    Follow,
+}
 
 /// How to pack.
 #[cfg(feature = "fs")]
@@ -20,6 +35,8 @@ pub struct PackOptions {
     /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
     /// that is in it.
     pub exclude: Vec<String>,
+    /// What happens to symbolic links.
+    pub links: Links,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
@@ -45,9 +62,18 @@ pub struct PackSummary {
     pub archive_bytes: u64,
     /// Chunks by codec name, in alphabetical order.
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
-    /// What was left out or may be inconsistent, each with the reason: special files, files that
-    /// could not be opened, files that changed while they were read.
+    /// What was left out, each with the reason: special files, files that could not be read, names
+    /// and links that an archive cannot hold.
     pub skipped: Vec<(PathBuf, String)>,
+    /// What is stored but may be inconsistent, each with what happened: files that changed while
+    /// they were read, and files that could be read in part only.
+    pub changed: Vec<(PathBuf, String)>,
+    /// What is stored with something amiss, such as another time.
+    pub losses: Vec<Loss>,
+    /// What is dropped because no archive has it, such as the setuid bit.
+    pub notes: Vec<Loss>,
+    /// Unfinished archives and private directories of other runs, which are never packed.
+    pub leftovers: Vec<PathBuf>,
     /// The archive itself, where it was found in what is packed: it is not in itself.
     pub left_out: Vec<PathBuf>,
 }
@@ -125,11 +151,13 @@ pub struct UnpackOptions {
     pub only: Vec<String>,
     /// Files that must not be replaced even with `force`: the archive itself, the model.
     pub sources: Vec<FileId>,
+    /// Restore permissions exactly. Otherwise the umask takes off what it takes off any new file.
+    pub preserve_permissions: bool,
 }
 
 /// What was unpacked.
 #[cfg(feature = "fs")]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnpackSummary {
     /// Files written.
     pub files: u64,
@@ -139,4 +167,6 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
+    /// What the file system could not hold, by kind.
+    pub losses: Vec<Loss>,
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::packer::pack_found;
 use super::publish::{Sink, Target};
-use super::walk::{Exclude, Own, walk};
+use super::leftovers;
+use super::walk::{Exclude, Own, Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
 use crate::format::StreamReader;
@@ -39,7 +40,7 @@ pub fn pack(
     progress: &Progress,
 ) -> Result<PackSummary> {
     let own = Own::new(options.output.as_ref(), None);
-    let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
+    let walk = walk(paths, &wanted(options, &own)?, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
 }
 
@@ -82,7 +83,10 @@ pub fn pack_to_path(
         return Err(Error::Usage(format!("--verify: {name} cannot be read back; name a file")));
     }
     // Walked before the new file exists, so that it cannot be found.
-    let walk = walk(paths, &Exclude::new(&options.exclude)?, &own, progress)?;
+    let walk = walk(paths, &wanted(options, &own)?, progress)?;
+    if let Some(directory) = target.place().and_then(Path::parent) {
+        leftovers::sweep(directory);
+    }
     match target.open(force, progress)? {
         Sink::Through(file) => pack_found(walk, BufWriter::new(file), out, options, progress),
         Sink::New(mut new) => {
@@ -92,6 +96,10 @@ pub fn pack_to_path(
             Ok(summary)
         }
     }
+}
+
+fn wanted<'a>(options: &PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
+    Ok(Wanted { exclude: Exclude::new(&options.exclude)?, links: options.links, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.

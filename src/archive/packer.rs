@@ -18,7 +18,7 @@ use crate::{Error, Limits, Progress, Result};
 
 /// Packs what a walk has found.
 pub(super) fn pack_found<W: Write>(
-    walk: Walk,
+    mut walk: Walk,
     out: W,
     name: &Path,
     options: &PackOptions,
@@ -27,7 +27,7 @@ pub(super) fn pack_found<W: Write>(
     let engine = Engine::for_encoding(&options.encode)?;
     let chunk_size = engine.chunk_size();
     let size = chunk_size as u32; // the engine holds it to 32 bits
-    check_names(&walk.found)?;
+    check_names(&mut walk)?;
     let plan = plan(&walk.found, u64::from(size), progress)?;
     progress.set_total(plan.raw_len());
     let params = Params {
@@ -37,7 +37,14 @@ pub(super) fn pack_found<W: Write>(
         coder: engine.coder(),
         mixer: engine.params(),
     };
-    let summary = PackSummary { skipped: walk.skipped, left_out: walk.left_out, ..PackSummary::default() };
+    let summary = PackSummary {
+        skipped: walk.skipped,
+        left_out: walk.left_out,
+        leftovers: walk.leftovers,
+        losses: walk.losses,
+        notes: walk.notes,
+        ..PackSummary::default()
+    };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
     let mut raw = RawStream::new(&walk.found, plan, chunk_size, &findings, progress);
     let writer = Writer::new(out, name, params)?;
@@ -55,19 +62,28 @@ pub(super) fn pack_found<W: Write>(
     Ok(summary)
 }
 
-/// Refuses what unpacking would refuse: two entries of one name, entries below a file or link.
-fn check_names(found: &[Found]) -> Result<()> {
+/// Leaves out what unpacking would refuse, such as entries below a link that is stored as a link.
+/// Two things that would get one name are a mistake of whoever named them: neither is the right one.
+fn check_names(walk: &mut Walk) -> Result<()> {
     let limits = Limits { entries: u64::MAX, memory: u64::MAX, ..Limits::default() };
     let mut tree = Tree::new(System::HERE, false, limits);
-    found.iter().try_for_each(|item| {
-        tree.add(&entry(item, [0; 32], 0, 0)).map_err(|error| match error {
-            Error::Unsafe { name, why } => Error::Usage(format!(
-                "{} would be stored as {name:?}: {why}",
-                item.source.display()
-            )),
-            other => other,
-        })
-    })
+    let mut kept: Vec<Found> = Vec::with_capacity(walk.found.len());
+    for item in std::mem::take(&mut walk.found) {
+        let is_second = kept.last().is_some_and(|last| last.path == item.path);
+        match tree.add(&entry(&item, [0; 32], 0, 0)) {
+            Ok(()) => kept.push(item),
+            Err(Error::Unsafe { name, why }) if is_second => {
+                let source = item.source.display();
+                return Err(Error::Usage(format!("{source} would be stored as {name:?}: {why}")));
+            }
+            Err(Error::Unsafe { name, why }) => {
+                walk.skipped.push((item.source, format!("it would be stored as {name:?}: {why}")));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    walk.found = kept;
+    Ok(())
 }
 
 struct Output<'a, W> {

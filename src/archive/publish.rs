@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::identity::FileId;
+use super::leftovers;
 use crate::{Error, Progress, Result};
 
 /// Links that may follow each other, as Linux has it (MAXSYMLINKS).
@@ -98,6 +99,7 @@ impl Target {
         match &self.kind {
             Kind::File { path, old } => {
                 let file = beside(path).map_err(|error| Error::io(&self.name, error))?;
+                leftovers::set_unfinished(file.path());
                 Ok(Sink::New(New { target: self, path, old: old.as_ref(), file, force }))
             }
             Kind::Through { .. } => {
@@ -148,7 +150,11 @@ impl New<'_> {
         if let Some(old) = old {
             keep_access(file.as_file(), old).map_err(failed)?;
         }
-        file.as_file().sync_all().map_err(failed)?;
+        match file.as_file().sync_all() {
+            // Some file systems, mostly in user space, have no way to be asked for that.
+            Err(error) if lacks(&error) => {}
+            synced => synced.map_err(failed)?,
+        }
         if force {
             file.persist(path).map_err(|error| failed(error.error))?;
         } else if let Err(error) = file.persist_noclobber(path) {
@@ -170,8 +176,20 @@ impl New<'_> {
 
 /// A new file in the directory of `path`.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = try_beside(path)?;
+        leftovers::hold(file.as_file());
+        // Another run may have taken it for a leftover before it was held.
+        if file.path().symlink_metadata().is_ok() {
+            return Ok(file);
+        }
+    }
+}
+
+fn try_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let name = leftovers::name();
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".llz-");
+    builder.prefix(&name).rand_bytes(0);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -239,12 +257,25 @@ fn keep_access(file: &File, old: &Metadata) -> io::Result<()> {
             mode &= !0o070 | (mode & 0o007) << 3;
         }
         if new.mode() & 0o777 != mode {
-            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            match file.set_permissions(std::fs::Permissions::from_mode(mode)) {
+                // The file is ours: only a file system without permissions says no, and there the
+                // old file had none either.
+                Err(error) if lacks(&error) => {}
+                set => set?,
+            }
         }
     }
     #[cfg(not(unix))]
     let _ = (file, old);
     Ok(())
+}
+
+/// Whether a file system says that it has no such thing.
+pub(crate) fn lacks(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    // ENOTTY is what FUSE file systems answer now and then; Rust has no name for it.
+    matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+        || error.raw_os_error() == Some(25)
 }
 
 /// Makes a rename in `directory` last. Not every system can; the rename itself has happened.

@@ -50,11 +50,17 @@ struct Done {
     sha256: [u8; 32],
 }
 
+/// Bytes that are read at most of a file whose size the system gives as 0. The files of `/proc` and
+/// the like that have an end are far shorter; what has none must stop somewhere.
+const UNSIZED: u64 = 64 << 20;
+
 /// A file being read.
 struct Open {
     file: File,
-    /// Bytes to read at most: its size when it was planned.
+    /// Bytes to read at most: its size when it was planned, or [`UNSIZED`].
     size: u64,
+    /// Whether the system says that it has no bytes. Then it may have some, as in `/proc`.
+    is_unsized: bool,
     read: u64,
     /// Where its content begins in the raw stream.
     offset: u64,
@@ -149,11 +155,12 @@ impl<'a> RawStream<'a> {
             let done = self.add_copy(item, original);
             return Ok(self.end_file(Some(done)));
         }
-        let size = planned.size;
+        let is_unsized = planned.size == 0;
+        let size = if is_unsized { UNSIZED } else { planned.size };
         match File::open(&item.source) {
             Ok(file) => {
                 let (offset, hasher) = (self.position, Sha256::new());
-                self.open = Some(Open { file, size, read: 0, offset, hasher });
+                self.open = Some(Open { file, size, is_unsized, read: 0, offset, hasher });
                 Ok(false)
             }
             Err(error) => {
@@ -165,6 +172,11 @@ impl<'a> RawStream<'a> {
 
     fn skip(&self, item: &Found, why: String) {
         self.findings.borrow_mut().summary.skipped.push((item.source.clone(), why));
+    }
+
+    /// Notes that a file is stored otherwise than it was found.
+    fn changed(&self, item: &Found, why: String) {
+        self.findings.borrow_mut().summary.changed.push((item.source.clone(), why));
     }
 
     /// Adds a file that still has, as far as known, the content of one that is already in.
@@ -225,7 +237,7 @@ impl<'a> RawStream<'a> {
             self.skip(item, error.to_string());
             return self.end_file(None);
         }
-        self.skip(item, format!("stored in part only, up to byte {}: {error}", open.read));
+        self.changed(item, format!("only the first {} bytes could be read: {error}", open.read));
         let done = self.add_file(item, open);
         self.end_file(Some(done))
     }
@@ -234,11 +246,16 @@ impl<'a> RawStream<'a> {
     /// planned.
     fn finish(&mut self, open: Open) -> bool {
         let item = self.item();
-        let unchanged = open.file.metadata().is_ok_and(|now| {
-            open.read == open.size && now.len() == open.size && mtime(&now) == item.mtime
-        });
-        if !unchanged {
-            self.skip(item, "it changed while it was read".into());
+        // A file may well end before its size, as those of `/sys` do.
+        let planned = if open.is_unsized { 0 } else { open.size };
+        let is_same = open
+            .file
+            .metadata()
+            .is_ok_and(|now| now.len() == planned && mtime(&now) == item.mtime);
+        if !is_same && !(open.is_unsized && open.read > 0) {
+            self.changed(item, "it changed while it was read".into());
+        } else if open.is_unsized && open.read == open.size {
+            self.changed(item, format!("only the first {UNSIZED} bytes are stored"));
         }
         let done = self.add_file(item, open);
         self.end_file(Some(done))

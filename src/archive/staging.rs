@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::fs::FileTimes;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use cap_std::fs::{Dir, DirBuilder};
 
 use super::identity::FileId;
 use super::journal::{self, Journal};
+use super::leftovers;
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Progress, Result};
 
@@ -107,6 +107,10 @@ impl Staging {
     pub(crate) fn create(destination: Destination) -> Result<Self> {
         // Looked at before anything is made in it.
         let times = journal::times(&destination.place, Path::new(".")).ok();
+        leftovers::sweep(match destination.new {
+            None => &destination.path,
+            Some(_) => destination.path.parent().unwrap_or(Path::new("")),
+        });
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let mut staging = Staging { destination, name, is_kept: false, times, open: None };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
@@ -136,6 +140,20 @@ impl Staging {
             Ok(file) => Ok(file.into_std()),
             Err(error) => Err(self.destination.failed(error)),
         }
+    }
+
+    /// Permission bits that the umask leaves to anything new: those that the tree was made with.
+    #[cfg(unix)]
+    pub(crate) fn usual_mode(&self) -> Result<u16> {
+        use cap_std::fs::MetadataExt;
+        let tree = self.tree().dir_metadata().map_err(|error| self.destination.failed(error))?;
+        Ok((tree.mode() & 0o777) as u16)
+    }
+
+    /// Elsewhere there is no umask.
+    #[cfg(not(unix))]
+    pub(crate) fn usual_mode(&self) -> Result<u16> {
+        Ok(0o777)
     }
 
     /// Whether names that differ only in case are one name here.
@@ -221,7 +239,7 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
         builder.mode(0o700);
     }
     loop {
-        let name = format!(".llz-{:016x}", RandomState::new().build_hasher().finish());
+        let name = leftovers::name();
         match place.create_dir_with(&name, &builder) {
             Ok(()) => return place.open_dir(&name).map(|dir| (name, dir)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -276,3 +294,4 @@ fn copy_link(from: &Dir, name: &Path, to: &Dir, copy: &Path) -> io::Result<()> {
 fn copy_link(_from: &Dir, _name: &Path, _to: &Dir, _copy: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "a symbolic link onto another volume"))
 }
+

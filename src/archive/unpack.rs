@@ -131,6 +131,9 @@ pub(super) fn unpack_archive(
     }
     progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
     let mut extractor = Extractor::new(staging, limits, progress);
+    if !options.preserve_permissions {
+        extractor.obey_umask()?;
+    }
     wanted.iter().try_for_each(|entry| extractor.add(entry))?;
     for entry in &contents.empty {
         losses.tolerate(entry, extractor.copy_from(std::io::empty(), entry))?;
@@ -194,7 +197,7 @@ pub fn unpack_reader(
     let limits = decode.limits;
     let sections = StreamReader::new(reader, Path::new("-"), limits)?;
     let staging = Staging::create(Destination::open(dest)?)?;
-    let pipe = Pipe {
+    let mut pipe = Pipe {
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),
         selection: Selection::new(&options.only),
         spool: Spool::new(staging.spool()?, limits),
@@ -204,6 +207,9 @@ pub fn unpack_reader(
         staged: HashMap::new(),
         options,
     };
+    if !options.preserve_permissions {
+        pipe.extractor.obey_umask()?;
+    }
     let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
     while let Some(chunk) = first_chunk(&sections, &pipe)? {
         let engine = decode::engine(sections.borrow().layout(), decode)?;

@@ -8,6 +8,9 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 
 use super::identity::FileId;
+use super::leftovers;
+use super::losses::{self, Loss};
+use super::options::Links;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -38,6 +41,20 @@ pub(crate) struct Walk {
     pub(crate) skipped: Vec<(PathBuf, String)>,
     /// The archive itself.
     pub(crate) left_out: Vec<PathBuf>,
+    /// What other runs have not finished.
+    pub(crate) leftovers: Vec<PathBuf>,
+    /// What is stored otherwise than it is.
+    pub(crate) losses: Vec<Loss>,
+    /// What no archive has.
+    pub(crate) notes: Vec<Loss>,
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) exclude: Exclude,
+    pub(crate) links: Links,
+    pub(crate) own: &'a Own<'a>,
 }
 
 /// The file that the archive is written to, which is never packed into itself.
@@ -79,26 +96,69 @@ impl<'a> Own<'a> {
     }
 }
 
-/// Finds everything at and below `paths` but what `exclude` leaves out, and but the archive itself.
-pub(crate) fn walk(
-    paths: &[PathBuf],
-    exclude: &Exclude,
-    own: &Own<'_>,
-    progress: &Progress,
-) -> Result<Walk> {
-    own.check(paths)?;
+/// Finds everything at and below `paths` but what is excluded, and but the archive itself.
+///
+/// What cannot be packed costs itself only. It is an error if that is all there is.
+pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) -> Result<Walk> {
+    wanted.own.check(paths)?;
     let mut walk = Walk::default();
+    let mut missing = None;
     for root in paths {
-        let prefix = stored_path(root)?;
-        if exclude.matches(&prefix) {
+        let prefix = match stored_path(root) {
+            Ok(prefix) => prefix,
+            Err(Odd::Name) => {
+                if !wanted.exclude.matches(&root.to_string_lossy().replace('\\', SLASH)) {
+                    walk.skipped.push((root.clone(), NOT_UTF8.into()));
+                }
+                continue;
+            }
+            Err(Odd::Parent) => {
+                return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
+            }
+        };
+        if wanted.exclude.matches(&prefix) {
             continue;
         }
-        // A missing or unreadable argument is a mistake; what is unreadable below is left out.
-        root.symlink_metadata().map_err(|error| Error::io(root, error))?;
-        walk.below(root, &prefix, exclude, own, progress)?;
+        if let Err(error) = root.symlink_metadata() {
+            walk.skipped.push((root.clone(), error.to_string()));
+            missing.get_or_insert((root, error));
+            continue;
+        }
+        walk.below(root, &prefix, wanted, progress)?;
+    }
+    match missing {
+        Some((root, error)) if walk.found.is_empty() && walk.skipped.len() == 1 => {
+            return Err(Error::io(root, error));
+        }
+        Some(_) if walk.found.is_empty() => {
+            let (first, why) = &walk.skipped[0];
+            let others = walk.skipped.len() - 1;
+            let why = std::io::Error::other(format!("{why}; nor can {others} others be packed"));
+            return Err(Error::io(first, why));
+        }
+        Some(_) | None => {}
     }
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
+    // Named twice, or named and in a directory that is named too.
+    walk.found.dedup_by(|later, first| later.path == first.path && is_same(later, first));
     Ok(walk)
+}
+
+/// Whether both were found under the same name in the same directory.
+fn is_same(one: &Found, other: &Found) -> bool {
+    if one.source == other.source {
+        return true;
+    }
+    let place = |found: &Found| match found.kind {
+        // A directory may have been given by a link, or as `.`.
+        FoundKind::Directory => found.source.canonicalize().ok(),
+        FoundKind::File { .. } | FoundKind::Symlink { .. } => {
+            let parent = found.source.parent().filter(|parent| *parent != Path::new(""));
+            let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            Some(parent.join(found.source.file_name()?))
+        }
+    };
+    place(one).is_some_and(|one| place(other).is_some_and(|other| one == other))
 }
 
 /// What a backslash in a path that was found stands for.
@@ -109,11 +169,13 @@ impl Walk {
         &mut self,
         root: &Path,
         prefix: &str,
-        exclude: &Exclude,
-        own: &Own<'_>,
+        wanted: &Wanted<'_>,
         progress: &Progress,
     ) -> Result<()> {
-        let mut entries = WalkDir::new(root).follow_root_links(false).into_iter();
+        let Wanted { exclude, links, own } = wanted;
+        let follow = *links == Links::Follow;
+        let mut entries =
+            WalkDir::new(root).follow_root_links(follow).follow_links(follow).into_iter();
         while let Some(entry) = entries.next() {
             progress.check()?;
             let entry = match entry {
@@ -133,7 +195,30 @@ impl Walk {
                 }
                 continue;
             }
-            let path = join(prefix, &stored_path(below)?);
+            let file_type = entry.file_type();
+            let odd = match stored_path(below) {
+                Ok(below) => {
+                    let path = join(prefix, &below);
+                    let checked = if path.is_empty() {
+                        Ok(())
+                    } else {
+                        policy::check_path(&path, System::HERE)
+                    };
+                    checked.map(|()| path).map_err(reason)
+                }
+                Err(Odd::Name | Odd::Parent) => Err(NOT_UTF8.into()),
+            };
+            let path = match odd {
+                Ok(path) => path,
+                Err(why) => {
+                    // All that is below would have that name in its path.
+                    if file_type.is_dir() {
+                        entries.skip_current_dir();
+                    }
+                    self.skipped.push((entry.into_path(), why));
+                    continue;
+                }
+            };
             // The root itself when it is `.` or `/`: its content is stored without it.
             if path.is_empty() {
                 continue;
@@ -147,19 +232,39 @@ impl Walk {
                 }
                 continue;
             }
-            policy::check_path(&path, System::HERE)?;
-            match describe(entry.path(), entry.file_type(), &path) {
-                Ok((kind, metadata)) => self.found.push(Found {
-                    source: entry.into_path(),
-                    path,
-                    kind,
-                    mode: mode(&metadata),
-                    mtime: mtime(&metadata),
-                }),
+            if entry.file_name().to_str().is_some_and(leftovers::is_ours) {
+                if file_type.is_dir() {
+                    entries.skip_current_dir();
+                }
+                self.leftovers.push(entry.into_path());
+                continue;
+            }
+            match describe(entry.path(), file_type, &path, *links) {
+                Ok((kind, metadata)) => self.add(entry.into_path(), path, kind, &metadata),
                 Err(why) => self.skipped.push((entry.into_path(), why)),
             }
         }
         Ok(())
+    }
+
+    fn add(&mut self, source: PathBuf, path: String, kind: FoundKind, metadata: &Metadata) {
+        for what in dropped_bits(metadata) {
+            losses::count(&mut self.notes, what, &source, &"an archive does not hold it");
+        }
+        let (mtime, is_exact) = exact_mtime(metadata);
+        if !is_exact && !matches!(kind, FoundKind::Symlink { .. }) {
+            let why = "it is outside of the years 1677 to 2262; the nearest is stored";
+            losses::count(&mut self.losses, "time", &source, &why);
+        }
+        self.found.push(Found { source, path, kind, mode: mode(metadata), mtime });
+    }
+}
+
+/// Why the policy refuses something.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Unsafe { why, .. } => why,
+        other => other.to_string(),
     }
 }
 
@@ -168,25 +273,54 @@ fn describe(
     source: &Path,
     file_type: FileType,
     path: &str,
+    links: Links,
 ) -> std::result::Result<(FoundKind, Metadata), String> {
-    let metadata = source.symlink_metadata().map_err(|error| error.to_string())?;
+    let metadata = match links {
+        Links::Follow => source.metadata(),
+        Links::Keep | Links::Skip => source.symlink_metadata(),
+    };
+    let metadata = metadata.map_err(|error| error.to_string())?;
     let kind = if file_type.is_dir() {
         FoundKind::Directory
     } else if file_type.is_file() {
         FoundKind::File { size: metadata.len() }
+    } else if file_type.is_symlink() && links == Links::Skip {
+        return Err("a symbolic link".into());
     } else if file_type.is_symlink() {
         let target = source.read_link().map_err(|error| error.to_string())?;
         let target = target.to_str().ok_or("a symbolic link whose target is not UTF-8")?;
         let target = if cfg!(windows) { target.replace('\\', "/") } else { target.into() };
-        policy::check_target(path, &target, System::HERE).map_err(|error| match error {
-            Error::Unsafe { why, .. } => why,
-            other => other.to_string(),
-        })?;
+        let target = inner_target(source, path, target);
+        policy::check_target(path, &target, System::HERE)
+            .map_err(|error| format!("{} (it leads to {target})", reason(error)))?;
         FoundKind::Symlink { target }
     } else {
         return Err("a special file (device, pipe or socket)".into());
     };
     Ok((kind, metadata))
+}
+
+/// A link's target in the form that an archive may hold. A `..` after a name is taken away with that
+/// name, as the system does when it follows the link, if the name is a real directory's: through
+/// another link it would lead elsewhere. What remains leads to the same place.
+fn inner_target(source: &Path, path: &str, target: String) -> String {
+    if policy::check_target(path, &target, System::HERE).is_ok() || target.starts_with('/') {
+        return target;
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for component in target.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match kept.last() {
+            Some(&last) if component == ".." && last != ".." => {
+                let named = source.parent().unwrap_or(Path::new("")).join(kept.join("/"));
+                if !named.symlink_metadata().is_ok_and(|named| named.is_dir()) {
+                    return target;
+                }
+                kept.pop();
+            }
+            Some(_) | None => kept.push(component),
+        }
+    }
+    if kept.is_empty() { ".".into() } else { kept.join("/") }
 }
 
 fn join(prefix: &str, below: &str) -> String {
@@ -196,23 +330,32 @@ fn join(prefix: &str, below: &str) -> String {
     }
 }
 
+/// Why a path cannot be stored.
+#[derive(Debug, PartialEq, Eq)]
+enum Odd {
+    /// A name that is not UTF-8.
+    Name,
+    /// `..` after a name.
+    Parent,
+}
+
+const NOT_UTF8: &str = "a name that is not UTF-8";
+
 /// The path under which `path` is stored: relative and with `/`. As in tar, a leading root, `.` or
 /// `..` is dropped; a `..` further in is refused, since it may not mean what it seems to.
-fn stored_path(path: &Path) -> Result<String> {
+fn stored_path(path: &Path) -> std::result::Result<String, Odd> {
     let mut stored = String::new();
     for component in path.components() {
         match component {
             Component::Normal(name) => {
-                let name = name.to_str().ok_or_else(|| {
-                    policy::refuse(&format!("{path:?}"), "a name that is not UTF-8")
-                })?;
+                let name = name.to_str().ok_or(Odd::Name)?;
                 if !stored.is_empty() {
                     stored.push('/');
                 }
                 stored.push_str(name);
             }
             Component::ParentDir if !stored.is_empty() => {
-                return Err(Error::Usage(format!("{}: '..' after a name", path.display())));
+                return Err(Odd::Parent);
             }
             Component::Prefix(_)
             | Component::RootDir
@@ -226,7 +369,24 @@ fn stored_path(path: &Path) -> Result<String> {
 #[cfg(unix)]
 fn mode(metadata: &Metadata) -> u16 {
     use std::os::unix::fs::MetadataExt;
-    (metadata.mode() & 0o777) as u16
+    // Everybody may write into a directory with the sticky bit, but not take away what others have
+    // there. Without that bit, which is not stored, they may not write.
+    let open = if metadata.is_dir() && metadata.mode() & 0o1000 != 0 { 0o022 } else { 0 };
+    (metadata.mode() & 0o777 & !open) as u16
+}
+
+/// Permission bits that an archive does not hold.
+#[cfg(unix)]
+fn dropped_bits(metadata: &Metadata) -> impl Iterator<Item = &'static str> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = metadata.mode();
+    let bits = [(0o4000, "setuid bit"), (0o2000, "setgid bit"), (0o1000, "sticky bit")];
+    bits.into_iter().filter(move |(bit, _)| mode & bit != 0).map(|(_, name)| name)
+}
+
+#[cfg(not(unix))]
+fn dropped_bits(_metadata: &Metadata) -> impl Iterator<Item = &'static str> {
+    std::iter::empty()
 }
 
 #[cfg(not(unix))]
@@ -240,10 +400,16 @@ fn mode(metadata: &Metadata) -> u16 {
 
 /// Nanoseconds since 1970, held within what an `i64` can say (the years 1677 to 2262).
 pub(crate) fn mtime(metadata: &Metadata) -> i64 {
-    let Ok(time) = metadata.modified() else { return 0 };
+    exact_mtime(metadata).0
+}
+
+/// [`mtime`], and whether it is the true one.
+fn exact_mtime(metadata: &Metadata) -> (i64, bool) {
+    let Ok(time) = metadata.modified() else { return (0, true) };
     match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+        Ok(after) => i64::try_from(after.as_nanos()).map_or((i64::MAX, false), |at| (at, true)),
+        Err(before) => i64::try_from(before.duration().as_nanos())
+            .map_or((i64::MIN, false), |nanos| (-nanos, true)),
     }
 }
 
@@ -294,7 +460,8 @@ mod tests {
 
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
-        let walk = walk(paths, &exclude, &Own::default(), &Progress::default())?;
+        let wanted = Wanted { exclude, links: Links::Keep, own: &Own::default() };
+        let walk = walk(paths, &wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }
 
@@ -310,7 +477,7 @@ mod tests {
         ] {
             assert_eq!(stored_path(Path::new(path)).unwrap(), stored);
         }
-        assert!(matches!(stored_path(Path::new("a/../b")), Err(Error::Usage(_))));
+        assert_eq!(stored_path(Path::new("a/../b")), Err(Odd::Parent));
     }
 
     #[test]
@@ -366,13 +533,10 @@ mod tests {
 
         let odd = root.join(std::ffi::OsStr::from_bytes(b"od\xffd"));
         std::fs::write(&odd, "").unwrap();
-        match found(std::slice::from_ref(&root), &[]) {
-            Err(Error::Unsafe { name, .. }) => assert!(name.contains(r"od\xFFd"), "{name}"),
-            other => panic!("{other:?}"),
-        }
-        assert!(found(std::slice::from_ref(&root), &["od*d"]).is_ok());
-        std::fs::remove_file(odd).unwrap();
+        let skipped = |exclude: &[&str]| found(std::slice::from_ref(&root), exclude).unwrap().1;
+        assert_eq!(skipped(&[]), 3);
+        assert_eq!(skipped(&["od*d"]), 2);
         std::fs::write(root.join("li\nne"), "").unwrap();
-        assert!(matches!(found(&[root], &[]), Err(Error::Unsafe { .. })));
+        assert_eq!(skipped(&[]), 4);
     }
 }

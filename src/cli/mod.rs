@@ -151,6 +151,8 @@ impl Verb {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // Writing beyond `ulimit -f` is then an error like any other.
+    crate::early::ignore_file_size_signal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(refused) => return answer(&refused),

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{Error, PackOptions, PackSummary, Result};
+use llz::{Error, Links, PackOptions, PackSummary, Result};
 use serde_json::json;
 
 use super::Status;
@@ -31,8 +31,9 @@ The archive is never packed into itself: naming it as an input is an error, and 
 a directory it is left out with a word. It appears when it is complete; a link named with -o keeps
 its place, and what is no file (a device, a FIFO, /dev/fd/N) is written through.
 
-Special files (pipes, devices, sockets) and files that cannot be read are skipped with a warning and
-exit code 4. Links are stored as links. The archive is the same for any number of threads.";
+Special files (pipes, devices, sockets), what cannot be read, and names and links that an archive
+cannot hold are skipped with a warning and exit code 4; so does a file that changed while it was
+read, which is stored as read. Links are stored as links. The archive is the same for any number of threads.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,9 @@ pub struct Args {
     /// Also pack the paths listed in FILE, one per line; - is standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
+    /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = LinksArg::Keep)]
+    links: LinksArg,
     /// Decode the finished archive and compare before it is put in place
     #[arg(long)]
     verify: bool,
@@ -68,6 +72,24 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+/// What happens to symbolic links.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LinksArg {
+    Keep,
+    Skip,
+    Follow,
+}
+
+impl From<LinksArg> for Links {
+    fn from(arg: LinksArg) -> Self {
+        match arg {
+            LinksArg::Keep => Links::Keep,
+            LinksArg::Skip => Links::Skip,
+            LinksArg::Follow => Links::Follow,
+        }
+    }
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
@@ -91,6 +113,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let options = PackOptions {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
         exclude: args.exclude.clone(),
+        links: args.links.into(),
         verify: args.verify,
         output: None,
     };
@@ -107,8 +130,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let _watch = session.watch("packing");
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
-    report::warn_skipped(session, &summary.skipped);
+    report::warn_skipped(session, args.json, &summary.skipped);
+    report::warn_changed(session, args.json, &summary.changed);
+    report::warn_losses(session, args.json, &summary.losses);
     report::note_left_out(session, &summary.left_out);
+    report::note_leftovers(session, &summary.leftovers);
+    report::note_dropped(session, &summary.notes);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -122,6 +149,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "seconds": took.as_secs_f64(),
             "chunks": report::codecs_json(&summary.chunks_by_codec),
             "skipped": report::skipped_json(&summary.skipped),
+            "changed": report::skipped_json(&summary.changed),
+            "losses": report::losses_json(&summary.losses),
+            "notes": report::losses_json(&summary.notes),
             "left_out": summary.left_out.iter().map(|path| report::path_json(path)).collect::<Vec<_>>(),
         });
         report::print_json(&mut streams::output()?, &value)?;
@@ -137,7 +167,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             say!("  {line}");
         }
     }
-    Ok(if summary.skipped.is_empty() { Status::Done } else { Status::Skipped })
+    let is_whole =
+        summary.skipped.is_empty() && summary.changed.is_empty() && summary.losses.is_empty();
+    Ok(if is_whole { Status::Done } else { Status::Skipped })
 }
 
 fn to_stdout(

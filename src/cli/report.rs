@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llz::{ChunkTally, Error, Result};
+use llz::{ChunkTally, Error, Loss, Result};
 use serde_json::{Value, json};
 
 use super::session::Session;
@@ -103,13 +103,82 @@ pub fn skipped_json(skipped: &[(PathBuf, String)]) -> Value {
     skipped.iter().map(|(path, why)| json!({ "path": path_json(path), "reason": why })).collect()
 }
 
-/// Warns about everything that was skipped.
-pub fn warn_skipped(session: &Session, skipped: &[(PathBuf, String)]) {
-    if session.quiet {
+/// A path for people: harmless to a terminal, with bytes that are not UTF-8 as `\xe9`.
+fn shown(path: &Path) -> String {
+    let chunks = path.as_os_str().as_encoded_bytes().utf8_chunks();
+    chunks.fold(String::new(), |mut text, chunk| {
+        text += &escape(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text += &format!("\\x{byte:02x}"));
+        text
+    })
+}
+
+/// Warns about everything that was skipped. Even `--quiet` does not hide that something is not in
+/// the archive, unless it is told as JSON.
+pub fn warn_skipped(session: &Session, json: bool, skipped: &[(PathBuf, String)]) {
+    if session.quiet && json {
         return;
     }
     for (path, why) in skipped {
-        say!("llz: skipped {}: {}", escape(&path.display().to_string()), escape(why));
+        say!("llz: skipped {}: {}", shown(path), escape(why));
+    }
+}
+
+/// Warns about files that are stored, but perhaps not as they were at any moment.
+pub fn warn_changed(session: &Session, json: bool, changed: &[(PathBuf, String)]) {
+    if session.quiet && json {
+        return;
+    }
+    for (path, why) in changed {
+        say!("llz: stored as it was read: {}: {}", shown(path), escape(why));
+    }
+}
+
+/// Warns about what could not be kept, one line for each kind.
+pub fn warn_losses(session: &Session, json: bool, losses: &[Loss]) {
+    if session.quiet && json {
+        return;
+    }
+    for loss in losses {
+        say!("llz: not kept: {}", loss_line(loss));
+    }
+}
+
+/// Says what is dropped because no archive has it.
+pub fn note_dropped(session: &Session, notes: &[Loss]) {
+    if session.quiet {
+        return;
+    }
+    for note in notes {
+        say!("llz: note: dropped {}", loss_line(note));
+    }
+}
+
+fn loss_line(loss: &Loss) -> String {
+    let Loss { what, count: number, first, why } = loss;
+    let others = match number - 1 {
+        0 => String::new(),
+        others => format!(" and {}", count(others, "other", "others")),
+    };
+    format!("{what} of {}{others}: {}", shown(first), escape(why))
+}
+
+/// What could not be kept, as JSON.
+pub fn losses_json(losses: &[Loss]) -> Value {
+    let object = |loss: &Loss| {
+        let first = path_json(&loss.first);
+        json!({ "what": loss.what, "count": loss.count, "first": first, "reason": loss.why })
+    };
+    losses.iter().map(object).collect()
+}
+
+/// Says that another run's unfinished work was found, and is not packed.
+pub fn note_leftovers(session: &Session, leftovers: &[PathBuf]) {
+    if session.quiet {
+        return;
+    }
+    for path in leftovers {
+        say!("llz: note: left out {}: another run of llz has not finished it", shown(path));
     }
 }
 

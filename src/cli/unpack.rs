@@ -47,6 +47,9 @@ pub struct Args {
     /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
     #[arg(long)]
     keep_going: bool,
+    /// Restore permissions exactly, whatever the umask is
+    #[arg(short, long)]
+    preserve_permissions: bool,
     #[command(flatten)]
     model: ModelArg,
     /// Print the summary as JSON
@@ -63,6 +66,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let decode = session.decode_options(Some(&args.model), limits)?;
     let options = UnpackOptions {
         force: args.force,
+        preserve_permissions: args.preserve_permissions,
         sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
     };
@@ -95,7 +99,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     drop(watch);
     let took = start.elapsed();
     losses.say(&args.archive);
-    let UnpackSummary { files, dirs, symlinks, raw_bytes } = summary;
+    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses: not_held } = summary;
+    report::warn_losses(session, args.json, &not_held);
     if args.json {
         let value = json!({
             "directory": report::path_json(&args.directory),
@@ -103,6 +108,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "directories": dirs,
             "links": symlinks,
             "raw_bytes": raw_bytes,
+            "losses": report::losses_json(&not_held),
             "seconds": took.as_secs_f64(),
             "damage": losses.damage_json(),
             "lost": losses.lost_json(),
@@ -114,5 +120,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(losses.status(files > 0))
+    Ok(match losses.status(files > 0) {
+        Status::Done if !not_held.is_empty() => Status::Skipped,
+        status => status,
+    })
 }

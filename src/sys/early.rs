@@ -17,6 +17,15 @@ pub fn was_closed(descriptor: u8) -> bool {
     }
 }
 
+/// Makes a write beyond the permitted file size fail, instead of ending the process by SIGXFSZ.
+pub fn ignore_file_size_signal() {
+    #[cfg(unix)]
+    // SAFETY: it installs no function, only the system's own way of ignoring a signal.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use std::sync::atomic::{AtomicU8, Ordering};

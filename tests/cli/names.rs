@@ -70,16 +70,6 @@ fn names_that_steer_the_terminal_never_reach_it() {
 }
 
 #[test]
-fn control_characters_are_refused() {
-    let dir = scratch();
-    write(dir.path().join("tree/a\nb\x1b"), "x");
-    let refused = llz(dir.path()).args(["pack", "tree"]).assert().code(7);
-    let stderr = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
-    assert!(!stderr.contains('\x1b'), "{stderr:?}");
-    assert_eq!(names(dir.path()), ["tree"]);
-}
-
-#[test]
 fn the_current_directory_can_be_packed_into_itself() {
     let dir = scratch();
     let inside = dir.path().join("inside");

@@ -1,0 +1,209 @@
+//! One odd thing costs itself only, and is named.
+#![cfg(unix)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::{llz, mode, names, scratch, write};
+
+/// Runs `llz` and returns what it says on standard error.
+#[track_caller]
+fn said(dir: &Path, args: &[&str], code: i32) -> String {
+    let done = llz(dir).args(args).assert().code(code);
+    String::from_utf8(done.get_output().stderr.clone()).unwrap()
+}
+
+#[track_caller]
+fn listed(dir: &Path, archive: &str) -> Vec<String> {
+    let done = llz(dir).args(["list", archive]).assert().success();
+    let text = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    text.lines().map(|line| line.trim_end_matches('/').to_owned()).collect()
+}
+
+#[test]
+fn odd_names_cost_themselves_and_are_all_told() {
+    let dir = scratch();
+    write(dir.path().join("t/keep"), "kept\n");
+    for name in [&b"caf\xe9.jpg"[..], b"na\xefve.jpg", b"two\nlines", b"Icon\r", b"d\x1b/below"] {
+        write(dir.path().join("t/photos").join(OsStr::from_bytes(name)), "x");
+    }
+    // Even when nothing else is said.
+    let text = said(dir.path(), &["pack", "-q", "-1", "t", "-o", "x.llz"], 4);
+    for name in ["caf\\xe9.jpg", "na\\xefve.jpg", "two\\x0alines", "Icon\\x0d", "d\\x1b"] {
+        assert!(text.contains(&format!("skipped t/photos/{name}: ")), "{name}: {text}");
+    }
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert_eq!(listed(dir.path(), "x.llz"), ["t", "t/keep", "t/photos"]);
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_rest_is_packed() {
+    let dir = scratch();
+    write(dir.path().join("a"), "a");
+    let text = said(dir.path(), &["pack", "-1", "gone", "a", "gone2", "-o", "x.llz"], 4);
+    assert!(text.contains("skipped gone: ") && text.contains("skipped gone2: "), "{text}");
+    assert_eq!(listed(dir.path(), "x.llz"), ["a"]);
+    said(dir.path(), &["pack", "-1", "gone", "gone2", "-o", "y.llz"], 1);
+    assert_eq!(names(dir.path()), ["a", "x.llz"]);
+}
+
+#[test]
+fn what_is_named_twice_is_stored_once() {
+    let dir = scratch();
+    write(dir.path().join("t/a"), "a");
+    write(dir.path().join("t/b"), "b");
+    said(dir.path(), &["pack", "-1", "t/a", "t", "./t/a", "t/", "t/b", "-o", "x.llz"], 0);
+    assert_eq!(listed(dir.path(), "x.llz"), ["t", "t/a", "t/b"]);
+    // Two different things of one name are a mistake.
+    write(dir.path().join("sub/a"), "another");
+    write(dir.path().join("a"), "one");
+    llz(&dir.path().join("sub")).args(["pack", "-1", "a", "../a", "-o", "y.llz"]).assert().code(2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_of_the_kernel_are_read_to_their_end() {
+    let dir = scratch();
+    let code = llz(dir.path()).args(["pack", "-1", "/proc/version", "-o", "x.llz"]).assert();
+    code.success();
+    let shown = llz(dir.path()).args(["cat", "x.llz", "proc/version"]).assert().success();
+    assert_eq!(shown.get_output().stdout, fs::read("/proc/version").unwrap());
+}
+
+#[test]
+fn a_file_that_changes_is_stored_and_not_called_skipped() {
+    let dir = scratch();
+    let noise: String = (0u64..200_000).map(|n| format!("{}\n", n * 7919 % 1_000_003)).collect();
+    write(dir.path().join("t/a.txt"), noise);
+    let log = dir.path().join("t/z.txt");
+    write(&log, "start\n".repeat(1000));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let packed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use std::io::Write;
+            let mut log = fs::OpenOptions::new().append(true).open(&log).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                log.write_all(b"line\n").unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+        });
+        let args = ["pack", "-q", "-1", "-T1", "--chunk-size", "64k", "--json", "t", "-o", "x.llz"];
+        let packed = llz(dir.path()).args(args).output().unwrap();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        packed
+    });
+    assert_eq!(packed.status.code(), Some(4));
+    let summary: serde_json::Value = serde_json::from_slice(&packed.stdout).unwrap();
+    assert_eq!(summary["changed"][0]["path"], "t/z.txt", "{summary}");
+    assert_eq!(summary["skipped"].as_array().unwrap().len(), 0);
+    assert_eq!(listed(dir.path(), "x.llz"), ["t", "t/a.txt", "t/z.txt"]);
+}
+
+#[test]
+fn links_are_kept_skipped_or_followed() {
+    let dir = scratch();
+    write(dir.path().join("out"), "outside\n");
+    write(dir.path().join("t/f"), "f\n");
+    fs::create_dir(dir.path().join("t/sub")).unwrap();
+    symlink("sub/../f", dir.path().join("t/inside")).unwrap();
+    symlink("../out", dir.path().join("t/escape")).unwrap();
+    symlink("../f", dir.path().join("t/sub/up")).unwrap();
+    symlink("sub/up/../f", dir.path().join("t/through")).unwrap();
+    let text = said(dir.path(), &["pack", "-1", "t", "-o", "x.llz"], 4);
+    assert!(
+        text.contains("skipped t/through: ") && text.contains("leads to sub/up/../f"),
+        "{text}"
+    );
+    let all = ["t", "t/escape", "t/f", "t/inside", "t/sub", "t/sub/up"];
+    assert_eq!(listed(dir.path(), "x.llz"), all, "{text}");
+    llz(dir.path()).args(["unpack", "x.llz", "-C", "back"]).assert().success();
+    assert_eq!(fs::read_link(dir.path().join("back/t/inside")).unwrap(), Path::new("f"));
+    assert_eq!(fs::read(dir.path().join("back/t/inside")).unwrap(), b"f\n");
+
+    said(dir.path(), &["pack", "-1", "--links=skip", "t", "-o", "y.llz"], 4);
+    assert_eq!(listed(dir.path(), "y.llz"), ["t", "t/f", "t/sub"]);
+
+    fs::remove_file(dir.path().join("t/through")).unwrap();
+    said(dir.path(), &["pack", "-1", "--links=follow", "t", "-o", "z.llz"], 0);
+    let shown = llz(dir.path()).args(["cat", "z.llz", "t/escape"]).assert().success();
+    assert_eq!(shown.get_output().stdout, b"outside\n");
+}
+
+#[test]
+fn the_umask_counts_unless_permissions_are_preserved() {
+    let dir = scratch();
+    write(dir.path().join("t/world"), "w");
+    let chmod = |path: &str, bits| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(bits);
+        fs::set_permissions(dir.path().join(path), permissions).unwrap();
+    };
+    chmod("t/world", 0o666);
+    fs::create_dir(dir.path().join("t/shared")).unwrap();
+    chmod("t/shared", 0o1777);
+    let text = said(dir.path(), &["pack", "-1", "t", "-o", "x.llz"], 0);
+    assert!(text.contains("dropped sticky bit of t/shared"), "{text}");
+    let unpack = |into: &str, options: &str| {
+        let program = assert_cmd::cargo::cargo_bin!("llz").display().to_string();
+        let script = format!("umask 077; '{program}' unpack -q {options} x.llz -C {into}");
+        let mut shell = std::process::Command::new("sh");
+        assert!(shell.current_dir(dir.path()).args(["-c", &script]).status().unwrap().success());
+        let mode = |name: &str| mode(&dir.path().join(into).join(name).metadata().unwrap());
+        (mode("t/world"), mode("t/shared"))
+    };
+    assert_eq!(unpack("a", ""), (0o600, 0o700));
+    assert_eq!(unpack("b", "--preserve-permissions"), (0o666, 0o755));
+}
+
+#[test]
+fn zeros_come_back_as_holes() {
+    use std::os::unix::fs::MetadataExt;
+    let dir = scratch();
+    let path = dir.path().join("sparse");
+    write(&path, "begin");
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 20).unwrap();
+    llz(dir.path()).args(["pack", "-1", "sparse"]).assert().success();
+    llz(dir.path()).args(["unpack", "sparse.llz", "-C", "back"]).assert().success();
+    let back = dir.path().join("back/sparse");
+    assert_eq!(fs::read(&back).unwrap(), fs::read(&path).unwrap());
+    assert!(back.metadata().unwrap().blocks() * 512 < 1 << 20);
+}
+
+#[test]
+fn leftovers_of_a_killed_run_are_swept_and_never_packed() {
+    let dir = scratch();
+    write(dir.path().join("t/a"), "a");
+    // Names of this form are never packed, whoever made them.
+    write(dir.path().join("t/.llz-00000000deadbeef"), "unfinished");
+    write(dir.path().join("t/.llz-backup"), "the user's own");
+    let noise: String = (0u64..400_000).map(|n| format!("{}\n", n * 7919 % 1_000_003)).collect();
+    write(dir.path().join("long"), noise);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("llz"));
+    let mut child = command.current_dir(dir.path()).args(["pack", "-q", "long"]).spawn().unwrap();
+    while !names(dir.path()).iter().any(|name| name.starts_with(".llz-")) {
+        assert!(child.try_wait().unwrap().is_none(), "the work was too short");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(names(dir.path()).len(), 3);
+    let text = said(dir.path(), &["pack", "-1", "t"], 0);
+    assert!(text.contains("left out t/.llz-00000000deadbeef"), "{text}");
+    assert_eq!(names(dir.path()), ["long", "t", "t.llz"]);
+    assert_eq!(listed(dir.path(), "t.llz"), ["t", "t/.llz-backup", "t/a"]);
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_leaves_nothing() {
+    let dir = scratch();
+    let noise: Vec<u8> = (0..400_000u64).flat_map(|n| (n * n * 7919).to_le_bytes()).collect();
+    write(dir.path().join("long"), noise);
+    let program = assert_cmd::cargo::cargo_bin!("llz").display().to_string();
+    let script = format!("ulimit -f 8; '{program}' pack -q -1 long");
+    let mut shell = std::process::Command::new("sh");
+    let ran = shell.current_dir(dir.path()).args(["-c", &script]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert_eq!(names(dir.path()), ["long"]);
+}
