@@ -13,5 +13,6 @@ mod memory;
 static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> std::process::ExitCode {
+    memory::set_clean_up(llz::remove_unfinished);
     cli::main()
 }

@@ -13,7 +13,9 @@ mod extract;
 mod identity;
 #[cfg(feature = "fs")]
 mod journal;
+#[cfg(feature = "fs")]
 mod leftovers;
+#[cfg(feature = "fs")]
 mod losses;
 mod options;
 #[cfg(feature = "fs")]

@@ -252,7 +252,8 @@ impl<'a> RawStream<'a> {
             .file
             .metadata()
             .is_ok_and(|now| now.len() == planned && mtime(&now) == item.mtime);
-        if !is_same && !(open.is_unsized && open.read > 0) {
+        let grew_as_such_files_do = open.is_unsized && open.read > 0;
+        if !is_same && !grew_as_such_files_do {
             self.changed(item, "it changed while it was read".into());
         } else if open.is_unsized && open.read == open.size {
             self.changed(item, format!("only the first {UNSIZED} bytes are stored"));

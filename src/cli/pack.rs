@@ -58,7 +58,7 @@ pub struct Args {
     /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Also pack the paths listed in FILE, one per line; - is standard input
+    /// Also pack the paths listed in FILE, one per line or each ended by a NUL; - is standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
     /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
@@ -231,7 +231,8 @@ fn list_name(list: &Path) -> String {
     if list == Path::new("-") { "standard input".into() } else { list.display().to_string() }
 }
 
-/// The paths listed in a file, one per line; empty lines mean nothing.
+/// The paths listed in a file, one per line, or each ended by a NUL as `find -print0` does; no path holds a NUL, so
+/// the list tells which. Empty lines and a byte order mark mean nothing.
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut bytes = Vec::new();
     if list == Path::new("-") {
@@ -239,7 +240,13 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     } else {
         bytes = std::fs::read(list).map_err(|e| Error::io(list, e))?;
     }
-    let lines = bytes.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let by_nul = bytes.contains(&0);
+    let lines = bytes.split(|&b| b == if by_nul { 0 } else { b'\n' });
+    let lines = lines.map(|line| match by_nul {
+        true => line,
+        false => line.strip_suffix(b"\r").unwrap_or(line),
+    });
     lines.filter(|line| !line.is_empty()).map(|line| path_from_bytes(list, line)).collect()
 }
 

@@ -100,7 +100,7 @@ pub fn encode(message: &[u8]) -> Vec<u8> {
 }
 
 /// Decodes what [`encode`] made (or any stream, however it was made) under the default [`Limits`]
-/// and [`MESSAGE_LIMIT`].
+/// and of 1 GiB for the message.
 ///
 /// Each call prepares the coder anew. To decode many messages, or with other limits or models, keep a [`Decoder`].
 ///

@@ -5,7 +5,17 @@
 //! that is being written, and exits. What is not a file is swept by the next run.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is to be done before the process ends.
+static CLEAN_UP: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what is to be done before the process ends for lack of memory.
+pub fn set_clean_up(clean_up: fn()) {
+    // Set once, at the start of the program.
+    let _ = CLEAN_UP.set(clean_up);
+}
 
 /// The system's allocator, which never answers that there is nothing left.
 pub struct Allocator;
@@ -48,7 +58,9 @@ fn give_up() -> ! {
     // Cleaning up may allocate and fail again, or another thread may fail meanwhile.
     if !ASKED.swap(true, Ordering::Relaxed) {
         say(b"llz: out of memory\nhint: --limit-memory, -T 1 or a lower level need less\n");
-        llz::remove_unfinished();
+        if let Some(clean_up) = CLEAN_UP.get() {
+            clean_up();
+        }
     }
     leave()
 }

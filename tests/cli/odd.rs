@@ -207,3 +207,22 @@ fn a_file_that_may_not_grow_is_an_error_and_leaves_nothing() {
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     assert_eq!(names(dir.path()), ["long"]);
 }
+
+/// `find -print0` and lists of other systems say the same as one path per line.
+#[test]
+fn a_list_may_be_ended_by_nul_or_begin_with_a_byte_order_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a"), "a").unwrap();
+    std::fs::write(dir.path().join("b c"), "b").unwrap();
+    for (number, list) in ["a\0b c\0", "\u{feff}a\r\nb c\r\n", "a\nb c"].iter().enumerate() {
+        std::fs::write(dir.path().join("list"), list).unwrap();
+        let out = format!("{number}.llz");
+        let run = |args: &[&str]| {
+            let mut llz = std::process::Command::new(env!("CARGO_BIN_EXE_llz"));
+            llz.current_dir(dir.path()).args(args).output().unwrap()
+        };
+        let packed = run(&["pack", "-q", "-1", "--files-from", "list", "-o", &out]);
+        assert!(packed.status.success(), "{packed:?}");
+        assert_eq!(run(&["list", &out]).stdout, b"a\nb c\n", "{list:?}");
+    }
+}
