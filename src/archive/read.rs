@@ -10,8 +10,6 @@ use std::sync::OnceLock;
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
-#[cfg(feature = "fs")]
-use crate::format;
 use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
 #[cfg(feature = "fs")]
 use crate::sys::Map;
