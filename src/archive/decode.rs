@@ -67,7 +67,7 @@ pub(crate) fn decode_files<'e>(
         read_up_to(place.section + u64::from(place.payload_len));
         delivery.borrow_mut().chunk(place, raw)
     };
-    // Those before the next one that is decoded.
+    // Lost chunks are not decoded; they are delivered in their places between those that are.
     let deliver_lost = || {
         loop {
             let next = {

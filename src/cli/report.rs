@@ -188,8 +188,7 @@ pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
         return;
     }
     for path in left_out {
-        let path = escape(&path.display().to_string());
-        say!("llz: left out {path}: it is the archive itself");
+        say!("llz: left out {}: it is the archive itself", shown(path));
     }
 }
 

@@ -21,8 +21,8 @@ use super::{mix, neural};
 /// them says little, and the trials cost little.
 const SHORT: usize = 8 << 10;
 
-/// Bytes that the tokenizer takes, with what it remembers of words. Measured as the difference in resident memory of
-/// packing one short text with and without a model's tokenizer.
+/// Bytes that the tokenizer takes, with the words that it remembers. Packing 3,000 bytes of text at level 6 takes
+/// 4.8 MB more of resident memory than `llz test` of the result; rounded up.
 const TOKENIZER: u64 = 6 << 20;
 
 /// A chunk after coding.
@@ -179,11 +179,9 @@ impl<'e> EncodeWork<'e, '_> {
             let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
             if let Some((model, coder)) = model {
                 let tokens = self.engine.tokens(&**model, &best.raw)?;
-                let len = best.raw.len();
-                let coded = {
-                    let isa = self.engine.isa;
-                    neural::encode(model, coder, isa, &tokens, len, helpers > 0, control)?
-                };
+                let (isa, len) = (self.engine.isa, best.raw.len());
+                let coded =
+                    neural::encode(model, coder, isa, &tokens, len, helpers > 0, control)?;
                 best.offer(CodecId::Neural, coded);
             }
             self.offer_without_model(&mut best, look, model.is_some(), control)?;
@@ -266,11 +264,10 @@ impl<'j> Work for EncodeWork<'_, 'j> {
     }
 
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()> {
-        match &self.engine.model {
-            Some(model) if matches!(model.schedule(), Schedule::Fixed { .. }) => {
-                self.work_by_lanes(model, jobs)
-            }
-            _ => self.work_by_chunks(jobs, helpers),
+        let Some(model) = &self.engine.model else { return self.work_by_chunks(jobs, helpers) };
+        match model.schedule() {
+            Schedule::Free => self.work_by_chunks(jobs, helpers),
+            Schedule::Fixed { .. } => self.work_by_lanes(model, jobs),
         }
     }
 }

@@ -111,8 +111,8 @@ pub(super) struct Lockstep<L> {
     free: Vec<usize>,
     tokens: Vec<u32>,
     places: Vec<usize>,
-    /// Lanes of every step where the schedule is fixed.
-    fixed: Option<usize>,
+    /// Whether every step takes one token of every lane.
+    is_fixed: bool,
 }
 
 /// Lanes that a worker of `model` has.
@@ -131,11 +131,7 @@ impl<L: Lane> Lockstep<L> {
         lanes: usize,
         helpers: usize,
     ) -> Self {
-        let fixed = match model.schedule() {
-            Schedule::Free => None,
-            Schedule::Fixed { lanes } => Some(lanes.max(1)),
-        };
-        let lanes = fixed.unwrap_or(lanes);
+        let lanes = lanes_of(&**model, lanes);
         Lockstep {
             session: Arc::clone(model).session(lanes, lanes, helpers),
             frequencies: Frequencies::new(model.vocabulary().len(), isa),
@@ -144,7 +140,7 @@ impl<L: Lane> Lockstep<L> {
             free: (0..lanes).rev().collect(),
             tokens: Vec::with_capacity(lanes),
             places: Vec::with_capacity(lanes),
-            fixed,
+            is_fixed: model.schedule() != Schedule::Free,
         }
     }
 
@@ -182,7 +178,7 @@ impl<L: Lane> Lockstep<L> {
         places.clear();
         tokens.extend(active.iter().map(|lane| lane.token));
         places.extend(active.iter().map(|lane| lane.place));
-        if self.fixed.is_some() {
+        if self.is_fixed {
             // Every call has the same shape: lanes without a chunk read some token that nobody asks about.
             for &place in free.iter() {
                 session.reset(place);

@@ -14,7 +14,7 @@ use super::team::Team;
 use super::weights::Model;
 
 /// Multiply-adds per token from which on helpers pay. At a byte each, the weights of such a model are more than a
-/// core's own cache holds (1 to 2 MiB); the rows of a smaller one are sooner multiplied than shared out.
+/// core's own cache holds; the rows of a smaller one are sooner multiplied than shared out.
 const WORTH_HELPERS: usize = 2_000_000;
 
 /// A loaded model with the instruction set of this machine.
