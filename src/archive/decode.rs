@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use super::kept_chunks::KeptChunks;
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::format::{ChunkPlace, Entry, EntryKind, Layout};
 use crate::error::Place;
@@ -36,12 +37,12 @@ pub(crate) struct Chunks<'a> {
     pub(crate) keep_going: bool,
 }
 
-/// A chunk in work: its place, and its checksum or why it cannot be decoded.
-type InWork<'a> = (&'a ChunkPlace, Result<u32>);
+/// A chunk in work: its number, and its checksum or why it cannot be decoded.
+type InWork = (usize, Result<u32>);
 
 /// Decodes the chunks that `files` lie in and hands on each file's content piece by piece; the flag marks a file's
-/// last piece. The files must be in the order of the raw stream, none of them empty, no two at one place. After each
-/// chunk `read_up_to` is told how much of the archive has been gone through.
+/// last piece. The files must be in the order of the content stream, none of them empty, no two at one place. After
+/// each chunk `read_up_to` is told how much of the archive has been gone through.
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
@@ -51,21 +52,21 @@ pub(crate) fn decode_files<'e>(
     read_up_to: impl Fn(u64),
 ) -> Result<()> {
     let Chunks { bytes, layout, keep_going } = chunks;
-    let spans: Vec<(Range<u64>, &Entry)> =
-        files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
-    let places = needed(layout.chunks(), &spans);
-    let delivery = Delivery { spans: &spans, next: 0, is_lost: false, keep_going, sink };
-    if places.is_empty() {
+    let parts = parts(layout, files);
+    let needed: BTreeSet<usize> = parts.iter().filter_map(|part| part.chunk).collect();
+    let delivery = Delivery::new(parts, keep_going, sink);
+    if needed.is_empty() {
         return delivery.finish();
     }
-    let mut next_place = places.iter();
+    let mut next_chunk = needed.into_iter();
     // What is known of the chunks in work.
-    let in_work: RefCell<VecDeque<InWork<'_>>> = RefCell::default();
+    let in_work: RefCell<VecDeque<InWork>> = RefCell::default();
     let delivery = RefCell::new(delivery);
-    let deliver = |place: &ChunkPlace, raw: Result<Vec<u8>>| {
+    let deliver = |chunk: usize, raw: Result<Vec<u8>>| {
+        let place = &layout.chunks()[chunk];
         let raw = raw.at("section CHNK", place.section);
         read_up_to(place.section + u64::from(place.payload_len));
-        delivery.borrow_mut().chunk(place, raw)
+        delivery.borrow_mut().chunk(chunk, raw)
     };
     // Lost chunks are not decoded; they are delivered in their places between those that are.
     let deliver_lost = || {
@@ -76,23 +77,23 @@ pub(crate) fn decode_files<'e>(
                 if is_lost { in_work.pop_front() } else { None }
             };
             match next {
-                Some((place, Err(error))) => deliver(place, Err(error))?,
+                Some((chunk, Err(error))) => deliver(chunk, Err(error))?,
                 _ => return Ok(()),
             }
         }
     };
     engine()?.decode(
         &mut || {
-            for place in next_place.by_ref() {
-                let chunk = match layout.chunk(bytes, place) {
+            for number in next_chunk.by_ref() {
+                let chunk = match layout.chunk(bytes, &layout.chunks()[number]) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
-                        in_work.borrow_mut().push_back((place, Err(error)));
+                        in_work.borrow_mut().push_back((number, Err(error)));
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
-                in_work.borrow_mut().push_back((place, Ok(chunk.raw_crc)));
+                in_work.borrow_mut().push_back((number, Ok(chunk.raw_crc)));
                 let coded = Cow::Borrowed(chunk.coded);
                 let raw_len = chunk.raw_len as usize;
                 return Ok(Some(Job { codec: chunk.codec, coded, raw_len }));
@@ -102,8 +103,8 @@ pub(crate) fn decode_files<'e>(
         &mut |raw| {
             deliver_lost()?;
             let next = in_work.borrow_mut().pop_front();
-            let Some((place, Ok(raw_crc))) = next else { return Ok(()) };
-            deliver(place, check(raw, raw_crc))
+            let Some((chunk, Ok(raw_crc))) = next else { return Ok(()) };
+            deliver(chunk, check(raw, raw_crc))
         },
         progress,
     )?;
@@ -111,75 +112,155 @@ pub(crate) fn decode_files<'e>(
     delivery.into_inner().finish()
 }
 
+/// A part of a file's content that lies in one chunk.
+#[derive(Debug)]
+struct Part<'e> {
+    entry: &'e Entry,
+    /// The chunk's number; `None` where a damaged archive has none.
+    chunk: Option<usize>,
+    /// Its place in the chunk.
+    range: Range<usize>,
+    is_last: bool,
+}
+
+/// The parts of the files, in order.
+fn parts<'e>(layout: &Layout, files: &[&'e Entry]) -> Vec<Part<'e>> {
+    let chunks = layout.chunks();
+    let mut parts = Vec::new();
+    for &entry in files {
+        let Some(span) = span(entry) else { continue };
+        for mut raw in layout.raw_ranges(span) {
+            while raw.start < raw.end {
+                let next = chunks.partition_point(|chunk| chunk.raw_start <= raw.start);
+                let found = next.checked_sub(1).filter(|&number| raw.start < end_of(&chunks[number]));
+                let (range, end) = match found {
+                    Some(number) => {
+                        let (start, end) = (chunks[number].raw_start, end_of(&chunks[number]).min(raw.end));
+                        // Both lie within a chunk, whose length has 32 bits.
+                        ((raw.start - start) as usize..(end - start) as usize, end)
+                    }
+                    None => (0..0, chunks.get(next).map_or(raw.end, |chunk| chunk.raw_start.min(raw.end))),
+                };
+                parts.push(Part { entry, chunk: found, range, is_last: false });
+                raw.start = end;
+            }
+        }
+        if let Some(last) = parts.last_mut() {
+            last.is_last = true;
+        }
+    }
+    parts
+}
+
+/// Where a chunk ends in the raw stream.
+fn end_of(chunk: &ChunkPlace) -> u64 {
+    chunk.raw_start + u64::from(chunk.raw_len)
+}
+
 /// Hands on the files' content, out of chunks that come in order.
-struct Delivery<'s, 'e, S> {
-    spans: &'s [(Range<u64>, &'e Entry)],
-    /// The file whose content comes next.
+struct Delivery<'e, S> {
+    parts: Vec<Part<'e>>,
+    /// The part that comes next.
     next: usize,
-    /// Whether a part of it is lost.
+    /// Whether the file that it belongs to is lost.
     is_lost: bool,
     keep_going: bool,
+    /// For each chunk that a part needs after a part of a later chunk: the last such part.
+    last_use: HashMap<usize, usize>,
+    /// Chunks that have come and will be needed again.
+    kept: KeptChunks,
+    /// Chunks that cannot be decoded, and why.
+    lost: HashMap<usize, Error>,
     sink: S,
 }
 
-impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'_, 'e, S> {
-    fn chunk(&mut self, place: &ChunkPlace, raw: Result<Vec<u8>>) -> Result<()> {
+impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'e, S> {
+    fn new(parts: Vec<Part<'e>>, keep_going: bool, sink: S) -> Self {
+        let mut last_use = HashMap::new();
+        let mut highest = None;
+        for (number, part) in parts.iter().enumerate() {
+            if part.chunk < highest
+                && let Some(chunk) = part.chunk
+            {
+                last_use.insert(chunk, number);
+            }
+            highest = highest.max(part.chunk);
+        }
+        Delivery {
+            parts,
+            next: 0,
+            is_lost: false,
+            keep_going,
+            last_use,
+            kept: KeptChunks::default(),
+            lost: HashMap::new(),
+            sink,
+        }
+    }
+
+    /// Takes in the next chunk, and hands on what can be.
+    fn chunk(&mut self, number: usize, raw: Result<Vec<u8>>) -> Result<()> {
         let raw = match raw {
-            Err(error) if !self.keep_going => return Err(error),
-            raw => raw,
+            Ok(raw) => raw,
+            Err(error) if self.keep_going => {
+                self.lost.insert(number, error);
+                Vec::new()
+            }
+            Err(error) => return Err(error),
         };
-        let end = place.raw_start + u64::from(place.raw_len);
-        while let Some((span, entry)) =
-            self.spans.get(self.next).filter(|(span, _)| span.start < end)
-        {
-            if span.end <= place.raw_start {
-                self.lose_next(&Error::corrupt("its content is not there"))?;
-                continue;
-            }
-            let is_last = span.end <= end;
-            match &raw {
-                Ok(_) if self.is_lost => {}
-                Ok(raw) => {
-                    // Both lie within this chunk, whose length is that of `raw`.
-                    let from = span.start.max(place.raw_start) - place.raw_start;
-                    let to = span.end.min(end) - place.raw_start;
-                    (self.sink)(entry, Piece::Bytes(&raw[from as usize..to as usize]), is_last)?;
-                }
-                Err(_) if self.is_lost => {}
-                Err(error) => {
-                    self.is_lost = true;
-                    (self.sink)(entry, Piece::Lost(error), true)?;
+        while let Some(part) = self.parts.get(self.next).filter(|part| part.chunk <= Some(number)) {
+            let (entry, is_last) = (part.entry, part.is_last);
+            if !self.is_lost {
+                let is_lost = part.chunk.is_none_or(|chunk| self.lost.contains_key(&chunk));
+                if is_lost {
+                    self.lose_next()?;
+                } else if part.chunk == Some(number) {
+                    let bytes = raw.get(part.range.clone()).ok_or_else(too_short)?;
+                    (self.sink)(entry, Piece::Bytes(bytes), is_last)?;
+                } else if let Some(chunk) = part.chunk {
+                    let bytes = self.kept.read(chunk, part.range.clone())?;
+                    (self.sink)(entry, Piece::Bytes(&bytes), is_last)?;
                 }
             }
-            if !is_last {
-                break;
-            }
+            self.is_lost &= !is_last;
             self.next += 1;
-            self.is_lost = false;
+        }
+        if self.last_use.get(&number).is_some_and(|&last| last >= self.next) {
+            self.kept.keep(number, &raw)?;
         }
         Ok(())
     }
 
-    fn lose_next(&mut self, error: &Error) -> Result<()> {
-        if let Some((_, entry)) = self.spans.get(self.next).filter(|_| !self.is_lost) {
-            (self.sink)(entry, Piece::Lost(error), true)?;
+    /// Tells that the file of the next part is lost.
+    fn lose_next(&mut self) -> Result<()> {
+        let Part { entry, chunk, .. } = self.parts[self.next];
+        let error = match chunk.and_then(|chunk| self.lost.get(&chunk)) {
+            Some(error) => error,
+            None => &Error::corrupt("its content is not there"),
+        };
+        if !self.keep_going {
+            return Err(Error::corrupt("its content is not there"));
         }
-        self.next += 1;
-        self.is_lost = false;
-        Ok(())
+        self.is_lost = true;
+        (self.sink)(entry, Piece::Lost(error), true)
     }
 
     /// After the last chunk: of a damaged archive there may be files that no chunk came for.
     fn finish(mut self) -> Result<()> {
-        while self.next < self.spans.len() {
-            let error = Error::corrupt("its content is not there");
-            if !self.keep_going {
-                return Err(error);
+        while let Some(part) = self.parts.get(self.next) {
+            let is_last = part.is_last;
+            if !self.is_lost {
+                self.lose_next()?;
             }
-            self.lose_next(&error)?;
+            self.is_lost &= !is_last;
+            self.next += 1;
         }
         Ok(())
     }
+}
+
+fn too_short() -> Error {
+    Error::corrupt("a chunk is shorter than it must be")
 }
 
 /// Fails once more bytes come out than the limits allow.
@@ -203,25 +284,12 @@ pub(crate) fn check(raw: Result<Vec<u8>>, raw_crc: u32) -> Result<Vec<u8>> {
     Ok(raw)
 }
 
-/// Where a file's bytes lie in the raw stream.
+/// Where a file's bytes lie in the content stream.
 fn span(entry: &Entry) -> Option<Range<u64>> {
     match entry.kind {
         EntryKind::File { size, offset, .. } => Some(offset..offset.checked_add(size)?),
         EntryKind::Directory | EntryKind::Symlink { .. } => None,
     }
-}
-
-/// The chunks that have any byte of `spans`.
-fn needed(chunks: &[ChunkPlace], spans: &[(Range<u64>, &Entry)]) -> Vec<ChunkPlace> {
-    let mut spans = spans.iter().peekable();
-    (chunks.iter())
-        .filter(|chunk| {
-            while spans.next_if(|(span, _)| span.end <= chunk.raw_start).is_some() {}
-            let end = chunk.raw_start + u64::from(chunk.raw_len);
-            spans.peek().is_some_and(|(span, _)| span.start < end)
-        })
-        .copied()
-        .collect()
 }
 
 /// Compares a file's content with its size and SHA-256 as it comes out.

@@ -35,6 +35,7 @@ const PARAMS: Params = Params {
     level: 1,
     chunk_size: 1 << 20,
     grouping: GROUPING_BY_KIND,
+    reach: 1 << 20,
     coder: CoderId::Binary,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
 };

@@ -13,6 +13,7 @@ mod extract;
 mod identity;
 #[cfg(feature = "fs")]
 mod journal;
+mod kept_chunks;
 #[cfg(feature = "fs")]
 mod leftovers;
 #[cfg(feature = "fs")]
@@ -31,6 +32,8 @@ mod publish;
 #[cfg(feature = "fs")]
 mod raw_stream;
 mod read;
+#[cfg(feature = "fs")]
+mod repeat_finder;
 #[cfg(feature = "fs")]
 mod salvage;
 #[cfg(feature = "fs")]

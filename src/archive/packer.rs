@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::plan::plan;
 use super::policy::{System, Tree};
+use super::repeat_finder::RepeatFinder;
 use super::raw_stream::{Findings, RawStream, entry};
 use super::walk::{Found, Walk};
 use super::{PackOptions, PackSummary};
@@ -16,6 +17,9 @@ use crate::format::{
 };
 use crate::{Error, Limits, Progress, Result};
 
+/// Bytes of the memory limit that the search for long repeats leaves to coding; it takes a quarter of what is beyond.
+const REPEATS_FROM: u64 = 64 << 20;
+
 /// Packs what a walk has found.
 pub(super) fn pack_found<W: Write>(
     mut walk: Walk,
@@ -24,16 +28,20 @@ pub(super) fn pack_found<W: Write>(
     options: &PackOptions,
     progress: &Progress,
 ) -> Result<PackSummary> {
-    let engine = Engine::for_encoding(&options.encode)?;
+    let mut engine = Engine::for_encoding(&options.encode)?;
     let chunk_size = engine.chunk_size();
     let size = chunk_size as u32; // the engine holds it to 32 bits
     check_names(&mut walk)?;
     let plan = plan(&walk.found, u64::from(size), progress)?;
     progress.set_total(plan.raw_len());
+    let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
+    let finder = RepeatFinder::new(plan.raw_len(), spare);
+    engine.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
     let params = Params {
         level: options.encode.level.get(),
         chunk_size: size,
         grouping: GROUPING_BY_KIND,
+        reach: finder.as_ref().map_or(0, RepeatFinder::reach),
         coder: engine.coder(),
         mixer: engine.params(),
     };
@@ -46,7 +54,7 @@ pub(super) fn pack_found<W: Write>(
         ..PackSummary::default()
     };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
-    let mut raw = RawStream::new(&walk.found, plan, chunk_size, &findings, progress);
+    let mut raw = RawStream::new(&walk.found, plan, chunk_size, finder, &findings, progress);
     let writer = Writer::new(out, name, params)?;
     let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
     engine.encode(
@@ -124,9 +132,15 @@ impl<W: Write> Output<'_, W> {
     /// Writes the entries whose content is complete.
     fn entries(&mut self) -> Result<()> {
         let mut findings = self.findings.borrow_mut();
+        let findings = &mut *findings;
         while let Some(waiting) = findings.waiting.front() {
             if waiting.end > self.written {
                 break;
+            }
+            while findings.repeats_written < waiting.repeats {
+                let Some(repeat) = findings.repeats.pop_front() else { break };
+                self.writer.repeat(repeat);
+                findings.repeats_written += 1;
             }
             self.writer.entry(&waiting.entry, waiting.copy)?;
             findings.waiting.pop_front();

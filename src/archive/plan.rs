@@ -39,8 +39,18 @@ impl Planned {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) files: Vec<Planned>,
-    /// Each cut comes after this many bytes of the file at this place.
-    pub(crate) cuts: VecDeque<(usize, u64)>,
+    pub(crate) cuts: VecDeque<Cut>,
+}
+
+/// Where a chunk ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The place of a file in the order.
+    pub(crate) file: usize,
+    /// The cut comes after this many of its bytes.
+    pub(crate) after: u64,
+    /// The planned length of the next chunk, where it holds the same kind of content.
+    pub(crate) alike: Option<u64>,
 }
 
 impl Plan {
@@ -73,7 +83,8 @@ pub(crate) fn plan(found: &[Found], chunk_size: u64, progress: &Progress) -> Res
     // Only files of the same length that begin alike are read whole.
     keys.retain(|_, key| samples.get(key).is_some_and(|&count| count > 1));
     find_copies(found, &mut files, |index| keys.contains_key(&index), progress)?;
-    let cuts = cuts(&files, chunk_size);
+    let mut cuts: VecDeque<Cut> = cuts(&files, chunk_size);
+    measure(&files, &mut cuts);
     Ok(Plan { files, cuts })
 }
 
@@ -140,15 +151,30 @@ const WORTH: u64 = 512;
 
 /// Where to cut: always between streams that are worth a chunk of their own, and within one into
 /// pieces of about the same size, about as few as the chunk size allows.
-fn cuts(files: &[Planned], chunk_size: u64) -> VecDeque<(usize, u64)> {
+fn cuts(files: &[Planned], chunk_size: u64) -> VecDeque<Cut> {
     let mut cuts = VecDeque::new();
     for (range, len) in segments(files, (chunk_size / 16).clamp(1, WORTH)) {
         if let Some(before) = range.start.checked_sub(1) {
-            cuts.push_back((before, files[before].own()));
+            cuts.push_back(Cut { file: before, after: files[before].own(), alike: None });
         }
         cut_evenly(files, range, len, chunk_size, &mut cuts);
     }
     cuts
+}
+
+/// Fills in the lengths of chunks.
+fn measure(files: &[Planned], cuts: &mut VecDeque<Cut>) {
+    let (mut place, mut start) = (0, 0);
+    let mut position = |file: usize, after: u64| {
+        start += files[place..file].iter().map(Planned::own).sum::<u64>();
+        place = file;
+        start + after
+    };
+    let mut ends: Vec<u64> = cuts.iter().map(|cut| position(cut.file, cut.after)).collect();
+    ends.push(files.iter().map(Planned::own).sum());
+    for (cut, ends) in cuts.iter_mut().zip(ends.windows(2)) {
+        cut.alike = cut.alike.map(|_| ends[1] - ends[0]);
+    }
 }
 
 /// Runs of files of one stream with their lengths; a run shorter than `worth` joins the one before
@@ -194,7 +220,7 @@ fn cut_evenly(
     range: Range<usize>,
     len: u64,
     chunk_size: u64,
-    cuts: &mut VecDeque<(usize, u64)>,
+    cuts: &mut VecDeque<Cut>,
 ) {
     let (mut position, mut left) = (range.start, len);
     let mut within = 0; // bytes of the file at `position` that lie before the last cut
@@ -229,12 +255,12 @@ fn cut_evenly(
         }
         let piece = match best {
             Some((_, place, piece)) => {
-                cuts.push_back((place, files[place].own()));
+                cuts.push_back(Cut { file: place, after: files[place].own(), alike: Some(0) });
                 (position, within) = (place + 1, 0);
                 piece
             }
             None => {
-                cuts.push_back(exact);
+                cuts.push_back(Cut { file: exact.0, after: exact.1, alike: Some(0) });
                 (position, within) = exact;
                 ideal
             }
@@ -262,7 +288,7 @@ mod tests {
             })
             .collect();
         let mut ends: Vec<u64> =
-            cuts(files, chunk_size).iter().map(|&(place, within)| starts[place] + within).collect();
+            cuts(files, chunk_size).iter().map(|cut| starts[cut.file] + cut.after).collect();
         ends.push(files.iter().map(Planned::own).sum());
         let mut last = 0;
         ends.iter().map(|&end| end - std::mem::replace(&mut last, end)).collect()

@@ -1,4 +1,5 @@
-//! The raw stream: the content of all files one after the other, read chunk by chunk as it is asked for.
+//! The raw stream: the content of all files one after the other, less its long repeats, read chunk by chunk as it is
+//! asked for.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,15 +9,18 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
-use super::plan::Plan;
+use super::plan::{Cut, Plan};
+use super::repeat_finder::{Part, RepeatFinder};
 use super::walk::{Found, FoundKind, mtime};
-use crate::format::{Entry, EntryKind};
+use crate::format::{Entry, EntryKind, Repeat};
 use crate::{Progress, Result};
 
 /// An entry on its way into the archive.
 pub(super) struct Waiting {
     /// Bytes of the raw stream that must be written before it.
     pub end: u64,
+    /// Repeats that must be written before it, counted from the archive's beginning.
+    pub repeats: u64,
     pub entry: Entry,
     /// How many entries back one with the same content is.
     pub copy: Option<u64>,
@@ -27,6 +31,10 @@ pub(super) struct Waiting {
 pub(super) struct Findings {
     /// Entries whose last bytes may not have been written yet, in archive order.
     pub waiting: VecDeque<Waiting>,
+    /// Repeats that have not been written yet.
+    pub repeats: VecDeque<Repeat>,
+    /// How many have been.
+    pub repeats_written: u64,
     pub summary: PackSummary,
 }
 
@@ -54,6 +62,9 @@ struct Done {
 /// the like that have an end are far shorter; what has none must stop somewhere.
 const UNSIZED: u64 = 64 << 20;
 
+/// Bytes that are read at once.
+const PIECE: u64 = 1 << 20;
+
 /// A file being read.
 struct Open {
     file: File,
@@ -62,8 +73,12 @@ struct Open {
     /// Whether the system says that it has no bytes. Then it may have some, as in `/proc`.
     is_unsized: bool,
     read: u64,
-    /// Where its content begins in the raw stream.
+    /// Where its content begins in the content stream.
     offset: u64,
+    /// Where its first byte that repeats nothing lies in the raw stream.
+    raw_offset: u64,
+    /// Repeats before it, counted from the archive's beginning.
+    repeats: u64,
     hasher: Sha256,
 }
 
@@ -80,7 +95,14 @@ pub(super) struct RawStream<'a> {
     done: Vec<Option<Done>>,
     /// The chunk being filled.
     chunk: Vec<u8>,
-    /// Bytes of the raw stream read so far.
+    /// Bytes of content that repeat others, since the last cut.
+    repeated: u64,
+    finder: Option<RepeatFinder>,
+    /// Bytes just read.
+    piece: Vec<u8>,
+    /// Bytes of the content stream so far.
+    content: u64,
+    /// Bytes of the raw stream so far.
     position: u64,
     /// Entries so far.
     count: u64,
@@ -92,6 +114,7 @@ impl<'a> RawStream<'a> {
         found: &'a [Found],
         plan: Plan,
         chunk_size: usize,
+        finder: Option<RepeatFinder>,
         findings: &'a RefCell<Findings>,
         progress: &'a Progress,
     ) -> Self {
@@ -105,6 +128,10 @@ impl<'a> RawStream<'a> {
             place: 0,
             open: None,
             chunk: Vec::new(),
+            repeated: 0,
+            finder,
+            piece: Vec::new(),
+            content: 0,
             position: 0,
             count: 0,
         };
@@ -137,6 +164,10 @@ impl<'a> RawStream<'a> {
     }
 
     fn take_chunk(&mut self) -> Option<Vec<u8>> {
+        self.repeated = 0;
+        if let Some(finder) = &mut self.finder {
+            finder.begin_chunk();
+        }
         (!self.chunk.is_empty()).then(|| std::mem::take(&mut self.chunk))
     }
 
@@ -159,8 +190,19 @@ impl<'a> RawStream<'a> {
         let size = if is_unsized { UNSIZED } else { planned.size };
         match File::open(&item.source) {
             Ok(file) => {
-                let (offset, hasher) = (self.position, Sha256::new());
-                self.open = Some(Open { file, size, is_unsized, read: 0, offset, hasher });
+                if let Some(finder) = &mut self.finder {
+                    finder.begin_file();
+                }
+                self.open = Some(Open {
+                    file,
+                    size,
+                    is_unsized,
+                    read: 0,
+                    offset: self.content,
+                    raw_offset: self.position,
+                    repeats: self.repeats(),
+                    hasher: Sha256::new(),
+                });
                 Ok(false)
             }
             Err(error) => {
@@ -198,24 +240,27 @@ impl<'a> RawStream<'a> {
             return self.finish(open);
         }
         let until_cut = match self.plan.cuts.front() {
-            Some(&(at, after)) if at == self.place => after.saturating_sub(open.read),
+            Some(cut) if cut.file == self.place => cut.after.saturating_sub(open.read),
             _ => u64::MAX,
         };
-        if until_cut == 0 {
-            self.plan.cuts.pop_front();
-        }
-        if until_cut == 0 || self.chunk.len() == self.chunk_size {
+        let is_due = until_cut == 0 && self.plan.cuts.pop_front().is_some_and(|cut| self.is_due(cut));
+        if is_due || self.chunk.len() == self.chunk_size {
             self.open = Some(open);
             return true;
         }
-        let before = self.chunk.len();
-        let room = (self.chunk_size - before) as u64;
-        let want = room.min(until_cut).min(open.size - open.read);
-        let outcome = (&mut open.file).take(want).read_to_end(&mut self.chunk);
-        let got = (self.chunk.len() - before) as u64;
-        open.hasher.update(&self.chunk[before..]);
+        if until_cut == 0 {
+            return self.read_on(open);
+        }
+        let room = (self.chunk_size - self.chunk.len()) as u64;
+        let want = room.min(until_cut).min(open.size - open.read).min(PIECE);
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.clear();
+        let outcome = (&mut open.file).take(want).read_to_end(&mut piece);
+        let got = piece.len() as u64;
+        open.hasher.update(&piece);
         open.read += got;
-        self.position += got;
+        self.add(&piece, open.repeats);
+        self.piece = piece;
         match outcome {
             Err(error) => self.give_up(open, &error),
             Ok(_) if got < want => self.finish(open),
@@ -226,14 +271,67 @@ impl<'a> RawStream<'a> {
         }
     }
 
+    /// Whether the stream is to be cut where that was planned. Much of what was planned for this chunk may repeat what
+    /// is in others; then the next one is taken in, too, if it fits.
+    fn is_due(&self, cut: Cut) -> bool {
+        let len = self.chunk.len() as u64;
+        let is_short = self.repeated * 4 > len;
+        !(is_short && cut.alike.is_some_and(|next| len + next <= self.chunk_size as u64))
+    }
+
+    /// Adds the next piece of a file before which there were so many repeats.
+    fn add(&mut self, piece: &[u8], repeats_before: u64) {
+        let Some(finder) = &mut self.finder else {
+            self.chunk.extend(piece);
+            self.position += piece.len() as u64;
+            self.content += piece.len() as u64;
+            return;
+        };
+        let mut findings = self.findings.borrow_mut();
+        for part in finder.split(piece) {
+            match part {
+                Part::Fresh(range) => {
+                    self.position += range.len() as u64;
+                    self.content += range.len() as u64;
+                    self.chunk.extend(&piece[range]);
+                }
+                Part::Repeat { from, len } => {
+                    let (place, len) = (self.position, len as u64);
+                    self.content += len;
+                    self.repeated += len;
+                    let is_own = findings.repeats_written + findings.repeats.len() as u64 > repeats_before;
+                    match findings.repeats.back_mut().filter(|_| is_own) {
+                        Some(last) if (last.place, last.from + last.len) == (place, from) => last.len += len,
+                        _ => findings.repeats.push_back(Repeat { place, from, len }),
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many repeats there are so far.
+    fn repeats(&self) -> u64 {
+        let findings = self.findings.borrow();
+        findings.repeats_written + findings.repeats.len() as u64
+    }
+
     /// Ends a file that cannot be read on. If all its bytes are still in the chunk being filled, it is left out.
     /// Otherwise it is kept as far as it was read, for its bytes must belong to an entry.
     fn give_up(&mut self, open: Open, error: &std::io::Error) -> bool {
         let item = self.item();
-        let in_chunk = usize::try_from(open.read).ok().and_then(|n| self.chunk.len().checked_sub(n));
+        let raw = usize::try_from(self.position - open.raw_offset);
+        let in_chunk = raw.ok().and_then(|raw| self.chunk.len().checked_sub(raw));
         if let Some(before) = in_chunk {
             self.chunk.truncate(before);
-            self.position = open.offset;
+            (self.content, self.position) = (open.offset, open.raw_offset);
+            if let Some(finder) = &mut self.finder {
+                finder.truncate(self.position);
+            }
+            // Those of a file are written after it, so none of them has been.
+            let mut findings = self.findings.borrow_mut();
+            let kept = (open.repeats - findings.repeats_written) as usize;
+            findings.repeats.truncate(kept);
+            drop(findings);
             self.skip(item, error.to_string());
             return self.end_file(None);
         }
@@ -277,9 +375,9 @@ impl<'a> RawStream<'a> {
     fn end_file(&mut self, done: Option<Done>) -> bool {
         self.done.push(done);
         let mut cut = false;
-        while self.plan.cuts.front().is_some_and(|&(at, _)| at <= self.place) {
+        while let Some(&due) = self.plan.cuts.front().filter(|cut| cut.file <= self.place) {
             self.plan.cuts.pop_front();
-            cut = true;
+            cut |= self.is_due(due);
         }
         self.place += 1;
         cut
@@ -288,7 +386,7 @@ impl<'a> RawStream<'a> {
     /// Queues an entry until all its content has been written.
     fn push(&mut self, entry: Entry, copy: Option<u64>) {
         self.count += 1;
-        let waiting = Waiting { end: self.position, entry, copy };
+        let waiting = Waiting { end: self.position, repeats: self.repeats(), entry, copy };
         self.findings.borrow_mut().waiting.push_back(waiting);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
 use super::decode::check_total;
 use crate::{Error, Limits, Result};
@@ -21,9 +22,9 @@ impl Spool {
         Spool { file, base: 0, len: 0, limits }
     }
 
-    /// Whether the byte at this place of the raw stream is still here.
-    pub(crate) fn has(&self, offset: u64) -> bool {
-        (self.base..self.base + self.len).contains(&offset)
+    /// Whether these bytes of the raw stream are still here.
+    pub(crate) fn has(&self, range: &Range<u64>) -> bool {
+        self.base <= range.start && range.end <= self.base + self.len
     }
 
     /// Appends what has been decoded.
@@ -38,11 +39,9 @@ impl Spool {
         Ok(())
     }
 
-    /// What follows this place of the raw stream.
-    pub(crate) fn read_at(&mut self, offset: u64) -> Result<impl Read> {
-        let at = offset - self.base;
-        self.attempt(|file| file.seek(SeekFrom::Start(at)))?;
-        Ok(&self.file)
+    /// The bytes of these ranges of the raw stream, which are here, one range after the other.
+    pub(crate) fn read<'s>(&'s self, ranges: impl Iterator<Item = Range<u64>> + 's) -> impl Read + 's {
+        Reader { spool: self, ranges, left: 0..0 }
     }
 
     /// Forgets everything before `offset`, once that frees at least as much as must be moved.
@@ -74,6 +73,31 @@ impl Spool {
     }
 }
 
+/// Reads ranges of a spool.
+struct Reader<'s, R> {
+    spool: &'s Spool,
+    ranges: R,
+    /// What is left of the present range.
+    left: Range<u64>,
+}
+
+impl<R: Iterator<Item = Range<u64>>> Read for Reader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.left.is_empty() {
+            match self.ranges.next() {
+                Some(range) => self.left = range,
+                None => return Ok(0),
+            }
+        }
+        let want = buffer.len().min(usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX));
+        let mut file = &self.spool.file;
+        file.seek(SeekFrom::Start(self.left.start - self.spool.base))?;
+        let got = file.read(&mut buffer[..want])?;
+        self.left.start += got as u64;
+        Ok(got)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,18 +108,18 @@ mod tests {
         let mut spool = Spool::new(tempfile::tempfile().unwrap(), limits);
         let raw: Vec<u8> = (0..=255).collect();
         spool.push(&raw).unwrap();
-        let read = |spool: &mut Spool, offset: u64| {
-            let mut bytes = [0; 3];
-            spool.read_at(offset).unwrap().read_exact(&mut bytes).unwrap();
+        let read = |spool: &Spool, ranges: &[Range<u64>]| {
+            let mut bytes = Vec::new();
+            spool.read(ranges.iter().cloned()).read_to_end(&mut bytes).unwrap();
             bytes
         };
         spool.forget(100).unwrap(); // not worth it yet
-        assert!(spool.has(0));
+        assert!(spool.has(&(0..256)));
         spool.forget(200).unwrap();
-        assert!(!spool.has(199) && spool.has(200) && spool.has(255) && !spool.has(256));
-        assert_eq!(read(&mut spool, 200), [200, 201, 202]);
+        assert!(!spool.has(&(199..201)) && spool.has(&(200..256)) && !spool.has(&(255..257)));
+        assert_eq!(read(&spool, &[200..203]), [200, 201, 202]);
         spool.push(&raw).unwrap();
-        assert_eq!(read(&mut spool, 255), [255, 0, 1]);
+        assert_eq!(read(&spool, &[255..258, 200..201]), [255, 0, 1, 200]);
         spool.push(&raw).unwrap();
         assert!(matches!(spool.push(&raw), Err(Error::Limit { .. })));
     }

@@ -204,6 +204,7 @@ pub fn unpack_reader(
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
         ended: false,
+        owned: 0,
         staged: HashMap::new(),
         options,
     };
@@ -313,7 +314,9 @@ struct Pipe<'a> {
     in_work: VecDeque<InWork>,
     /// Whether the archive has been read to its end.
     ended: bool,
-    /// Files whose content may have left the spool: place in the raw stream to number of entry.
+    /// Bytes of the content stream that belong to the entries taken in so far. The layout knows of more.
+    owned: u64,
+    /// Files whose content may have left the spool: place in the content stream to number of entry.
     staged: HashMap<u64, usize>,
     options: &'a UnpackOptions,
 }
@@ -351,10 +354,12 @@ impl Pipe<'_> {
             }
             self.extractor.add(entry)?;
             let EntryKind::File { size, offset, .. } = entry.kind else { continue };
+            let end = offset.saturating_add(size);
+            self.owned = self.owned.max(end);
             if size == 0 {
                 self.extractor.copy_from(std::io::empty(), entry)?;
-            } else if self.spool.has(offset) {
-                let content = self.spool.read_at(offset)?;
+            } else if layout.raw_ranges(offset..end).all(|range| self.spool.has(&range)) {
+                let content = self.spool.read(layout.raw_ranges(offset..end));
                 self.extractor.copy_from(content, entry)?;
                 self.staged.entry(offset).or_insert(index);
             } else if let Some(&original) = self.staged.get(&offset) {
@@ -365,7 +370,7 @@ impl Pipe<'_> {
         }
         // Without a selection, all content of known entries is staged now, and can be had there.
         if self.selection.wanted.is_empty() {
-            self.spool.forget(layout.owned())?;
+            self.spool.forget(layout.spent(self.owned))?;
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct Engine {
     prior_without_model: Prior,
     /// Raw bytes of a chunk.
     chunk_size: usize,
+    /// Bytes of memory that the caller takes beside.
+    reserved: u64,
 }
 
 impl Engine {
@@ -72,6 +74,7 @@ impl Engine {
             prior,
             prior_without_model,
             chunk_size: 0,
+            reserved: 0,
         })
     }
 
@@ -157,6 +160,11 @@ impl Engine {
         self.chunk_size
     }
 
+    /// Counts memory that the caller takes beside as taken.
+    pub fn reserve(&mut self, bytes: u64) {
+        self.reserved = bytes;
+    }
+
     /// The coder of tokens by the predictions of `model`.
     pub(super) fn token_coder<'a>(&'a self, model: &'a dyn LanguageModel) -> Decisions<'a> {
         Decisions {
@@ -188,7 +196,7 @@ impl Engine {
         // The file that a model was read from stays in memory, too: built in, or in the system's cache.
         let model = self.model.as_ref().map_or(0, |model| 2 * model.bytes());
         let limit = self.limits.memory;
-        let taken = PROGRAM + model + fixed;
+        let taken = PROGRAM + model + fixed + self.reserved;
         let left = limit.checked_sub(taken).ok_or_else(|| Error::Limit {
             what: format!("the {taken} bytes of memory that the program and its model take"),
             limit,

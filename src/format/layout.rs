@@ -1,6 +1,8 @@
 //! What an archive consists of, and the one set of rules for how its sections may follow each
 //! other. Every way of reading (index, forward scan, pipe) goes through [`Layout::add`].
 
+use std::ops::Range;
+
 use super::chunk::Chunk;
 use super::codec_id::CodecId;
 use super::cursor::Cursor;
@@ -9,6 +11,7 @@ use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::model_ref::ModelRef;
 use super::params::{Params, parse_model};
+use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use crate::error::{Container, Found, Place};
@@ -36,6 +39,7 @@ pub struct Layout {
     params: Option<Params>,
     model: Option<ModelRef>,
     chunks: Vec<ChunkPlace>,
+    repeats: RepeatList,
     list: EntryList,
     /// Sections seen so far, in order.
     items: Vec<IndexItem>,
@@ -62,6 +66,7 @@ impl Layout {
             params: None,
             model: None,
             chunks: Vec::new(),
+            repeats: RepeatList::default(),
             list: EntryList::default(),
             items: Vec::new(),
             offset: Header::LEN as u64,
@@ -163,9 +168,13 @@ impl Layout {
                 }
                 self.model = Some(parse_model(payload)?);
             }
+            (SectionType::REPEATS, Content::Payload(payload)) => {
+                let reach = self.params.map_or(0, |params| params.reach);
+                self.repeats.read(payload, reach, self.list.owned, limits)?;
+            }
             (SectionType::ENTRIES, Content::Payload(payload)) => {
                 self.list.read_table(payload, limits)?;
-                if self.list.owned > self.raw_len {
+                if self.content_len().is_none_or(|content| self.list.owned > content) {
                     return Err(Error::corrupt("an entry whose content is not there yet"));
                 }
             }
@@ -210,7 +219,7 @@ impl Layout {
         if self.params.is_none() {
             return Err(Error::corrupt("no section PARM"));
         }
-        if self.list.owned != self.raw_len {
+        if self.content_len() != Some(self.list.owned) {
             return Err(Error::corrupt("content that belongs to no entry"));
         }
         Ok(())
@@ -240,7 +249,7 @@ impl Layout {
     /// Ends a recovery: chunks that no complete entry needs are forgotten, and entries whose content is unknown are
     /// named.
     pub(crate) fn settle(&mut self, damage: &mut Vec<Error>) {
-        let owned = self.list.owned;
+        let owned = self.repeats.raw_at(self.list.owned);
         self.chunks.retain(|chunk| chunk.raw_start < owned);
         let unknown = self.list.take_unknown().into_iter();
         damage.extend(unknown.map(|path| {
@@ -292,9 +301,20 @@ impl Layout {
         std::mem::take(&mut self.list.entries)
     }
 
-    /// Bytes of the raw stream, from its beginning, that belong to the entries known so far.
-    pub fn owned(&self) -> u64 {
-        self.list.owned
+    /// The ranges of the raw stream that make this range of the content stream, in order. None of them is empty.
+    pub fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.repeats.raw_ranges(content)
+    }
+
+    /// Bytes of the raw stream, from its beginning, that content after the first `owned` bytes cannot repeat.
+    pub fn spent(&self, owned: u64) -> u64 {
+        let reach = self.params.map_or(0, |params| params.reach);
+        self.repeats.raw_at(owned).saturating_sub(reach)
+    }
+
+    /// Bytes of content that the chunks so far make.
+    fn content_len(&self) -> Option<u64> {
+        self.repeats.content_len(self.raw_len)
     }
 
     /// Where the next section begins.

@@ -23,6 +23,7 @@ mod model_ref;
 mod packed;
 mod params;
 mod recover;
+mod repeats;
 mod section;
 mod stream;
 mod table;
@@ -43,6 +44,7 @@ pub(crate) use params::MODEL_SECTION_LEN;
 pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use recover::recover;
+pub use repeats::Repeat;
 pub use stream::{Event, StreamReader};
 #[cfg(feature = "encode")]
 pub use write::Writer;

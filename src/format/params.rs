@@ -17,6 +17,8 @@ pub struct Params {
     /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
     /// only.
     pub grouping: u8,
+    /// Raw bytes that a long repeat may reach back; 0 where there are none.
+    pub reach: u64,
     /// Entropy coder of `mix` and `neural` chunks.
     pub coder: CoderId,
     /// Parameters of the mixer.
@@ -36,7 +38,9 @@ impl Params {
     pub(crate) fn to_payload(self) -> Vec<u8> {
         let mut out = vec![self.level];
         put_varint(&mut out, u64::from(self.chunk_size));
-        out.extend([self.grouping, self.coder as u8]);
+        out.push(self.grouping);
+        put_varint(&mut out, self.reach);
+        out.push(self.coder as u8);
         out.extend(self.mixer.to_bytes());
         out
     }
@@ -45,7 +49,9 @@ impl Params {
         let mut cursor = Cursor::new(payload, "section PARM");
         let level = cursor.u8()?;
         let chunk_size = cursor.varint_u32()?;
-        let (grouping, coder) = (cursor.u8()?, cursor.u8()?);
+        let grouping = cursor.u8()?;
+        let reach = cursor.varint()?;
+        let coder = cursor.u8()?;
         let mixer = CoderParams::from_bytes(cursor.array()?);
         if chunk_size == 0 {
             return Err(cursor.corrupt("a chunk size of 0"));
@@ -53,7 +59,7 @@ impl Params {
         cursor.finish()?;
         let coder = CoderId::from_byte(coder)
             .ok_or_else(|| Error::Unsupported(format!("entropy coder {coder}")))?;
-        Ok(Params { level, chunk_size, grouping, coder, mixer })
+        Ok(Params { level, chunk_size, grouping, reach, coder, mixer })
     }
 }
 
@@ -80,6 +86,7 @@ mod tests {
             level: 6,
             chunk_size: 1 << 20,
             grouping: GROUPING_BY_KIND,
+            reach: 1 << 27,
             coder: CoderId::Binary,
             mixer: CoderParams { mixer: 1, table_bits: 22 },
         };

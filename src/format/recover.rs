@@ -12,6 +12,7 @@ use super::chunk::Chunk;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::layout::{Content, Layout, disagreement, section_at};
+use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use crate::error::Place;
@@ -101,17 +102,23 @@ impl<'a> Salvage<'a> {
             offset += item.section_len();
         }
         let raw_len = items.iter().filter_map(|item| item.chunk).map(|(_, len)| u64::from(len)).sum();
+        let content_len = self.content_len(items, &payloads, raw_len);
         let tables = self.owned_by_tables(items, &payloads);
         let mut table = 0;
         let mut is_lost = false;
         for (item, payload) in items.iter().zip(payloads) {
+            if item.kind == SectionType::REPEATS && payload.is_none() {
+                let error = Error::corrupt("what follows has no known place without it");
+                self.damage.push(error.at(item.kind, self.layout.offset()));
+                return Ok(());
+            }
             if item.kind == SectionType::ENTRIES {
                 table += 1;
-                // All raw bytes have an owner, so a table's place is also known from the end.
+                // All content has an owner, so a table's place is also known from the end.
                 let after = tables[table - 1..].iter().copied().try_fold(0u64, |sum, owned| {
                     sum.checked_add(owned?)
                 });
-                let start = after.and_then(|after| u64::checked_sub(raw_len, after));
+                let start = after.and_then(|after| content_len?.checked_sub(after));
                 match (is_lost, start) {
                     (false, _) => {}
                     (true, Some(start)) => {
@@ -160,7 +167,16 @@ impl<'a> Salvage<'a> {
         Ok(payload)
     }
 
-    /// How many raw bytes each table of entries owns; `None` for one that is lost. Empty where all are whole.
+    /// The length of the content stream; `None` where some repeats are lost.
+    fn content_len(&self, items: &[IndexItem], payloads: &[Option<&[u8]>], raw_len: u64) -> Option<u64> {
+        let mut list = RepeatList::default();
+        for (_, payload) in items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::REPEATS) {
+            list.read((*payload)?, u64::MAX, 0, self.limits).ok()?;
+        }
+        list.content_len(raw_len)
+    }
+
+    /// How many bytes of content each table of entries owns; `None` for one that is lost. Empty where all are whole.
     fn owned_by_tables(&self, items: &[IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
         let tables = items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::ENTRIES);
         tables

@@ -17,6 +17,8 @@ impl SectionType {
     pub const MODEL: Self = SectionType(*b"MODL");
     /// One coded chunk.
     pub const CHUNK: Self = SectionType(*b"CHNK");
+    /// Long repeats in the content of the entries that follow.
+    pub const REPEATS: Self = SectionType(*b"REPS");
     /// Entries whose content is complete.
     pub const ENTRIES: Self = SectionType(*b"ENTS");
     /// The index of all sections before it; always last.
@@ -29,7 +31,8 @@ impl SectionType {
 
     /// Whether this version defines this type.
     pub fn is_known(self) -> bool {
-        [Self::PARAMS, Self::MODEL, Self::CHUNK, Self::ENTRIES, Self::INDEX].contains(&self)
+        [Self::PARAMS, Self::MODEL, Self::CHUNK, Self::REPEATS, Self::ENTRIES, Self::INDEX]
+            .contains(&self)
     }
 
     /// Fails when the type is not four letters, or critical and unknown.

@@ -103,7 +103,7 @@ impl<R: Read> StreamReader<R> {
     fn read_payload(&mut self, section: SectionHeader) -> Result<()> {
         let (most, bound) = match section.kind {
             SectionType::CHUNK => (self.limits.chunk_bytes + MAX_PREFIX, Bound::ChunkBytes),
-            SectionType::ENTRIES | SectionType::INDEX => {
+            SectionType::REPEATS | SectionType::ENTRIES | SectionType::INDEX => {
                 (table_limit(&self.limits) + 1, Bound::Memory)
             }
             _ => (u64::from(MAX_PARAMS), Bound::Memory),

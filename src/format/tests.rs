@@ -12,6 +12,7 @@ const PARAMS: Params = Params {
     level: 6,
     chunk_size: 1000,
     grouping: GROUPING_BY_KIND,
+    reach: 1 << 20,
     coder: CoderId::Binary,
     mixer: CoderParams { mixer: 1, table_bits: 22 },
 };

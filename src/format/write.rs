@@ -10,6 +10,7 @@ use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
 use super::model_ref::ModelRef;
 use super::params::{Params, model_to_payload};
+use super::repeats::{self, Repeat};
 use super::section::{SectionHeader, SectionType};
 use super::table::TableBuilder;
 use crate::{Error, Result};
@@ -30,6 +31,9 @@ pub struct Writer<W> {
     offset: u64,
     items: Vec<IndexItem>,
     table: TableBuilder,
+    /// Repeats since the last table, and the place of the last one before.
+    repeats: Vec<Repeat>,
+    last_repeat: u64,
     /// Raw bytes in chunks since the last table.
     raw_since_table: u64,
     /// Where the last table ends, or the header.
@@ -46,6 +50,8 @@ impl<W: Write> Writer<W> {
             offset: 0,
             items: Vec::new(),
             table: TableBuilder::default(),
+            repeats: Vec::new(),
+            last_repeat: 0,
             raw_since_table: 0,
             table_end: Header::LEN as u64,
             has_model: false,
@@ -85,6 +91,12 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Adds a repeat in the content of the next entry. All raw bytes before its place must have been written when a
+    /// table is.
+    pub fn repeat(&mut self, repeat: Repeat) {
+        self.repeats.push(repeat);
+    }
+
     /// Writes a table if one is due. To be called when all entries that are complete so far have been added.
     pub fn table_if_due(&mut self) -> Result<()> {
         if self.raw_since_table >= TABLE_EVERY || self.offset - self.table_end >= TABLE_EVERY_CODED {
@@ -94,6 +106,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_table(&mut self) -> Result<()> {
+        if let Some(last) = self.repeats.last().map(|repeat| repeat.place) {
+            let payload = repeats::to_payload(&self.repeats, self.last_repeat)?;
+            self.section(SectionType::REPEATS, &payload, None)?;
+            self.last_repeat = last;
+            self.repeats.clear();
+        }
         if self.table.len() > 0 {
             let table = std::mem::take(&mut self.table);
             self.section(SectionType::ENTRIES, &table.to_payload()?, None)?;
