@@ -51,8 +51,7 @@ pub(crate) fn decode_files<'e>(
     read_up_to: impl Fn(u64),
 ) -> Result<()> {
     let Chunks { bytes, layout, keep_going } = chunks;
-    let spans: Vec<(Range<u64>, &Entry)> =
-        files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
+    let spans = spans(files);
     let places = needed(layout.chunks(), &spans);
     let delivery = Delivery { spans: &spans, next: 0, is_lost: false, keep_going, sink };
     if places.is_empty() {
@@ -201,6 +200,16 @@ pub(crate) fn check(raw: Result<Vec<u8>>, raw_crc: u32) -> Result<Vec<u8>> {
         return Err(Error::corrupt("a chunk does not match its checksum"));
     }
     Ok(raw)
+}
+
+/// How many chunks `files`, in the order of the raw stream, lie in.
+#[cfg(feature = "fs")]
+pub(crate) fn count_needed(chunks: &[ChunkPlace], files: &[&Entry]) -> u64 {
+    needed(chunks, &spans(files)).len() as u64
+}
+
+fn spans<'e>(files: &[&'e Entry]) -> Vec<(Range<u64>, &'e Entry)> {
+    files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect()
 }
 
 /// Where a file's bytes lie in the raw stream.

@@ -6,11 +6,19 @@
 #[cfg(feature = "fs")]
 mod classify;
 mod contents;
+#[cfg(feature = "fs")]
+mod copy;
 mod decode;
+#[cfg(feature = "fs")]
+mod exclude;
 #[cfg(feature = "fs")]
 mod extract;
 #[cfg(feature = "fs")]
+mod glob;
+#[cfg(feature = "fs")]
 mod identity;
+#[cfg(feature = "fs")]
+mod ignored;
 #[cfg(feature = "fs")]
 mod journal;
 #[cfg(feature = "fs")]
@@ -33,6 +41,8 @@ mod raw_stream;
 mod read;
 #[cfg(feature = "fs")]
 mod salvage;
+#[cfg(feature = "fs")]
+mod select;
 #[cfg(feature = "fs")]
 mod spool;
 #[cfg(feature = "fs")]

@@ -32,9 +32,13 @@ pub struct PackOptions {
     /// Level, model, chunk size, threads and limits.
     pub encode: EncodeOptions,
     /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any
-    /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
-    /// that is in it.
+    /// depth, one with `/` with the whole path: as it is stored, as it was given, and from the root on.
+    /// One that ends with `/` means directories only. An excluded directory is left out with all that
+    /// is in it.
     pub exclude: Vec<String>,
+    /// Leave out what files `.gitignore` and `.llzignore` say, in what is packed and above it up to the
+    /// root of the repository. What is named itself is packed.
+    pub ignore_files: bool,
     /// What happens to symbolic links.
     pub links: Links,
     /// Decode the whole finished archive and compare checksums before it is put in place
@@ -76,6 +80,8 @@ pub struct PackSummary {
     pub leftovers: Vec<PathBuf>,
     /// The archive itself, where it was found in what is packed: it is not in itself.
     pub left_out: Vec<PathBuf>,
+    /// Patterns of [`PackOptions::exclude`] that have left out nothing.
+    pub unused_exclude: Vec<String>,
 }
 
 /// Chunks of one codec.
@@ -147,7 +153,8 @@ pub struct UnpackOptions {
     /// Replace existing files and links, and merge into existing directories, which are never
     /// replaced. Files get another inode: hard links to a replaced file keep the old content.
     pub force: bool,
-    /// Unpack only these paths and what is below them; empty means everything.
+    /// Unpack only what these paths and patterns select, as [`Archive::select`](crate::Archive::select)
+    /// reads them; empty means everything.
     pub only: Vec<String>,
     /// Files that must not be replaced even with `force`: the archive itself, the model.
     pub sources: Vec<FileId>,

@@ -5,10 +5,11 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::exclude::Exclude;
 use super::packer::pack_found;
 use super::publish::{Sink, Target};
 use super::leftovers;
-use super::walk::{Exclude, Own, Wanted, walk};
+use super::walk::{Own, Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
 use crate::format::StreamReader;
@@ -40,7 +41,7 @@ pub fn pack(
     progress: &Progress,
 ) -> Result<PackSummary> {
     let own = Own::new(options.output.as_ref(), None);
-    let walk = walk(paths, &wanted(options, &own)?, progress)?;
+    let walk = walk(paths, wanted(options, &own)?, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
 }
 
@@ -83,7 +84,7 @@ pub fn pack_to_path(
         return Err(Error::Usage(format!("--verify: {name} cannot be read back; name a file")));
     }
     // Walked before the new file exists, so that it cannot be found.
-    let walk = walk(paths, &wanted(options, &own)?, progress)?;
+    let walk = walk(paths, wanted(options, &own)?, progress)?;
     if let Some(directory) = target.place().and_then(Path::parent) {
         leftovers::sweep(directory);
     }
@@ -99,7 +100,8 @@ pub fn pack_to_path(
 }
 
 fn wanted<'a>(options: &PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
-    Ok(Wanted { exclude: Exclude::new(&options.exclude)?, links: options.links, own })
+    let PackOptions { ignore_files, links, .. } = *options;
+    Ok(Wanted { exclude: Exclude::new(&options.exclude)?, ignore_files, links, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.

@@ -43,6 +43,7 @@ pub(super) fn pack_found<W: Write>(
         leftovers: walk.leftovers,
         losses: walk.losses,
         notes: walk.notes,
+        unused_exclude: walk.unused,
         ..PackSummary::default()
     };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });

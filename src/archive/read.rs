@@ -299,6 +299,12 @@ impl Archive {
         self.layout.chunks().len() as u64
     }
 
+    /// How many chunks these files, in the order of the raw stream, lie in.
+    #[cfg(feature = "fs")]
+    pub(crate) fn chunks_of(&self, files: &[&Entry]) -> u64 {
+        decode::count_needed(self.layout.chunks(), files)
+    }
+
     /// The bounds it was opened under.
     pub(crate) fn limits(&self) -> &Limits {
         &self.options.limits

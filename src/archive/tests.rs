@@ -346,15 +346,17 @@ fn archives_appear_whole_or_not_at_all() {
 #[test]
 fn files_that_change_or_vanish_are_reported() {
     use super::packer::pack_found;
-    use super::walk::{Exclude, Own, Wanted, walk};
+    use super::exclude::Exclude;
+    use super::walk::{Own, Wanted, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
     }
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
-    let wanted = Wanted { exclude, links: crate::Links::Keep, own: &Own::default() };
-    let walk = walk(&paths, &wanted, &Progress::default()).unwrap();
+    let own = &Own::default();
+    let wanted = Wanted { exclude, ignore_files: false, links: crate::Links::Keep, own };
+    let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();
     fs::write(dir.path().join("shrunk"), noise(5, 10)).unwrap();

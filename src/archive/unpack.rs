@@ -13,51 +13,13 @@ use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
 use super::read::Archive;
 use super::salvage::Losses;
+use super::select::Selection;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
-
-/// What to unpack.
-struct Selection<'a> {
-    /// Wanted paths, without `./` and trailing `/`; empty means everything.
-    wanted: Vec<&'a str>,
-    /// Which of them have been met.
-    met: Vec<bool>,
-}
-
-impl<'a> Selection<'a> {
-    fn new(only: &'a [String]) -> Self {
-        let wanted: Vec<_> =
-            (only.iter()).map(|path| path.trim_end_matches('/').trim_start_matches("./")).collect();
-        Selection { met: vec![false; wanted.len()], wanted }
-    }
-
-    /// Whether an entry at `path` is wanted.
-    fn takes(&mut self, path: &str) -> bool {
-        let mut takes = self.wanted.is_empty();
-        for (wanted, met) in self.wanted.iter().zip(&mut self.met) {
-            let rest = path.strip_prefix(wanted);
-            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-                *met = true;
-                takes = true;
-            }
-        }
-        takes
-    }
-
-    /// Fails if something wanted is not there.
-    fn check_met(&self) -> Result<()> {
-        match self.met.iter().position(|met| !met) {
-            Some(index) => {
-                Err(Error::Usage(format!("the archive has no entry {:?}", self.wanted[index])))
-            }
-            None => Ok(()),
-        }
-    }
-}
 
 /// The first component of a path.
 fn top(path: &str) -> &str {
@@ -103,9 +65,7 @@ pub(super) fn unpack_archive(
         entries.iter().try_for_each(|entry| tree.add(entry))
     };
     judge(false)?;
-    let mut selection = Selection::new(&options.only);
-    let wanted: Vec<&Entry> = entries.iter().filter(|entry| selection.takes(&entry.path)).collect();
-    selection.check_met()?;
+    let wanted = archive.select(&options.only)?;
     let contents = Contents::of(wanted.iter().copied());
     check_total(contents.total, &limits)?;
     let destination = Destination::open(dest)?;
@@ -199,7 +159,7 @@ pub fn unpack_reader(
     let staging = Staging::create(Destination::open(dest)?)?;
     let mut pipe = Pipe {
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),
-        selection: Selection::new(&options.only),
+        selection: Selection::new(&options.only)?,
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
@@ -307,7 +267,7 @@ enum InWork {
 /// What is known while an archive comes through a pipe.
 struct Pipe<'a> {
     tree: Tree,
-    selection: Selection<'a>,
+    selection: Selection,
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
@@ -364,7 +324,7 @@ impl Pipe<'_> {
             }
         }
         // Without a selection, all content of known entries is staged now, and can be had there.
-        if self.selection.wanted.is_empty() {
+        if self.selection.is_all() {
             self.spool.forget(layout.owned())?;
         }
         Ok(())

@@ -4,10 +4,11 @@ use std::fs::{FileType, Metadata};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 
+use super::exclude::{Exclude, Names};
 use super::identity::FileId;
+use super::ignored::Ignored;
 use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::Links;
@@ -47,12 +48,16 @@ pub(crate) struct Walk {
     pub(crate) losses: Vec<Loss>,
     /// What no archive has.
     pub(crate) notes: Vec<Loss>,
+    /// Patterns that have left out nothing.
+    pub(crate) unused: Vec<String>,
 }
 
 /// What is looked for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) exclude: Exclude,
+    /// Whether `.gitignore` and `.llzignore` count.
+    pub(crate) ignore_files: bool,
     pub(crate) links: Links,
     pub(crate) own: &'a Own<'a>,
 }
@@ -99,32 +104,31 @@ impl<'a> Own<'a> {
 /// Finds everything at and below `paths` but what is excluded, and but the archive itself.
 ///
 /// What cannot be packed costs itself only. It is an error if that is all there is.
-pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) -> Result<Walk> {
+pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -> Result<Walk> {
     wanted.own.check(paths)?;
     let mut walk = Walk::default();
     let mut missing = None;
     for root in paths {
-        let prefix = match stored_path(root) {
-            Ok(prefix) => prefix,
-            Err(Odd::Name) => {
-                if !wanted.exclude.matches(&root.to_string_lossy().replace('\\', SLASH)) {
-                    walk.skipped.push((root.clone(), NOT_UTF8.into()));
-                }
-                continue;
-            }
-            Err(Odd::Parent) => {
-                return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
-            }
-        };
-        if wanted.exclude.matches(&prefix) {
+        let prefix = stored_path(root);
+        if prefix == Err(Odd::Parent) {
+            return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
+        }
+        let stored = prefix.clone().unwrap_or_else(|_| root.to_string_lossy().into_owned());
+        let names = Names::of(&stored, root, root);
+        let there = root.symlink_metadata();
+        if wanted.exclude.matches(&names, Path::new(""), there.as_ref().is_ok_and(Metadata::is_dir)) {
             continue;
         }
-        if let Err(error) = root.symlink_metadata() {
+        let Ok(prefix) = prefix else {
+            walk.skipped.push((root.clone(), NOT_UTF8.into()));
+            continue;
+        };
+        if let Err(error) = there {
             walk.skipped.push((root.clone(), error.to_string()));
             missing.get_or_insert((root, error));
             continue;
         }
-        walk.below(root, &prefix, wanted, progress)?;
+        walk.below(root, (&prefix, &names), &wanted, progress)?;
     }
     match missing {
         Some((root, error)) if walk.found.is_empty() && walk.skipped.len() == 1 => {
@@ -141,6 +145,7 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) 
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     // Named twice, or named and in a directory that is named too.
     walk.found.dedup_by(|later, first| later.path == first.path && is_same(later, first));
+    walk.unused = wanted.exclude.unused();
     Ok(walk)
 }
 
@@ -161,18 +166,16 @@ fn is_same(one: &Found, other: &Found) -> bool {
     place(one).is_some_and(|one| place(other).is_some_and(|other| one == other))
 }
 
-/// What a backslash in a path that was found stands for.
-const SLASH: &str = if cfg!(windows) { "/" } else { "\\" };
-
 impl Walk {
     fn below(
         &mut self,
         root: &Path,
-        prefix: &str,
+        (prefix, names): (&str, &Names),
         wanted: &Wanted<'_>,
         progress: &Progress,
     ) -> Result<()> {
-        let Wanted { exclude, links, own } = wanted;
+        let Wanted { exclude, ignore_files, links, own } = wanted;
+        let mut ignored = ignore_files.then(|| Ignored::new(root));
         let follow = *links == Links::Follow;
         let mut entries =
             WalkDir::new(root).follow_root_links(follow).follow_links(follow).into_iter();
@@ -188,14 +191,17 @@ impl Walk {
                 }
             };
             let below = entry.path().strip_prefix(root).unwrap_or(Path::new(""));
+            let file_type = entry.file_type();
+            let is_ignored = ignored.as_mut().is_some_and(|ignored| {
+                ignored.matches(below, entry.depth(), file_type.is_dir())
+            });
             // Even a name that cannot be stored can be excluded.
-            if exclude.matches(&join(prefix, &below.to_string_lossy().replace('\\', SLASH))) {
-                if entry.file_type().is_dir() {
+            if is_ignored || exclude.matches(names, below, file_type.is_dir()) {
+                if file_type.is_dir() {
                     entries.skip_current_dir();
                 }
                 continue;
             }
-            let file_type = entry.file_type();
             let odd = match stored_path(below) {
                 Ok(below) => {
                     let path = join(prefix, &below);
@@ -331,7 +337,7 @@ fn join(prefix: &str, below: &str) -> String {
 }
 
 /// Why a path cannot be stored.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Odd {
     /// A name that is not UTF-8.
     Name,
@@ -413,55 +419,15 @@ fn exact_mtime(metadata: &Metadata) -> (i64, bool) {
     }
 }
 
-/// Glob patterns of what to leave out.
-#[derive(Debug)]
-pub(crate) struct Exclude {
-    /// Patterns without `/`, compared with names.
-    names: GlobSet,
-    /// Patterns with `/`, compared with whole stored paths.
-    paths: GlobSet,
-}
-
-impl Exclude {
-    pub(crate) fn new(patterns: &[String]) -> Result<Self> {
-        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for pattern in patterns {
-            let bare = pattern.trim_end_matches('/');
-            let glob = glob(bare)?;
-            if bare.contains('/') {
-                paths.add(glob)
-            } else {
-                names.add(glob)
-            };
-        }
-        let build = |set: GlobSetBuilder| set.build().map_err(|e| Error::Usage(e.to_string()));
-        Ok(Exclude { names: build(names)?, paths: build(paths)? })
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        if path.is_empty() {
-            return false;
-        }
-        let name = path.rsplit('/').next().unwrap_or(path);
-        self.names.is_match(name) || self.paths.is_match(path)
-    }
-}
-
-fn glob(pattern: &str) -> Result<Glob> {
-    GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .build()
-        .map_err(|error| Error::Usage(format!("exclude pattern: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
-        let wanted = Wanted { exclude, links: Links::Keep, own: &Own::default() };
-        let walk = walk(paths, &wanted, &Progress::default())?;
+        let own = &Own::default();
+        let wanted = Wanted { exclude, ignore_files: false, links: Links::Keep, own };
+        let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }
 

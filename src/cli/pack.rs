@@ -1,7 +1,7 @@
 //! `llz pack`
 
 use std::ffi::OsString;
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::lists;
 use super::models;
 use super::report;
 use super::session::Session;
@@ -21,7 +22,8 @@ Examples:
   llz pack src                             makes src.llz in the current directory
   llz pack a.txt b.txt -o both.llz         several things need a name for the archive
   llz pack -9 -o best.llz src              the best model, slower
-  llz pack --exclude '*.o' --exclude target/debug .
+  llz pack --exclude '*.o' --exclude ./target/debug .
+  llz pack --ignore --exclude-vcs .        what git would take, and no more
   git ls-files | llz pack --files-from - -o tree.llz
   llz pack -o - src | ssh host 'cat > src.llz'
 
@@ -55,9 +57,19 @@ pub struct Args {
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     chunk_size: Option<usize>,
-    /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path
+    /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path (as it
+    /// is given, as it is stored, or absolute), one with / at its end directories only
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Also leave out the patterns listed in FILE, one per line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    exclude_from: Vec<PathBuf>,
+    /// Leave out what version control systems keep for themselves, such as .git and .svn
+    #[arg(long)]
+    exclude_vcs: bool,
+    /// Leave out what .gitignore and .llzignore say, in each directory and above up to the repository
+    #[arg(long)]
+    ignore: bool,
     /// Also pack the paths listed in FILE, one per line or each ended by a NUL; - is standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
@@ -92,12 +104,48 @@ impl From<LinksArg> for Links {
     }
 }
 
+/// What version control systems keep for themselves: the names that GNU tar leaves out for `--exclude-vcs`.
+const VERSION_CONTROL: [&str; 22] = [
+    "CVS",
+    ".cvsignore",
+    "RCS",
+    "SCCS",
+    ".svn",
+    ".git",
+    ".gitignore",
+    ".gitattributes",
+    ".gitmodules",
+    ".arch-ids",
+    "[{]arch[}]",
+    "=RELEASE-ID",
+    "=meta-update",
+    "=update",
+    ".bzr",
+    ".bzrignore",
+    ".bzrtags",
+    ".hg",
+    ".hgignore",
+    ".hgtags",
+    "_darcs",
+    ".jj",
+];
+
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
+    if args
+        .files_from
+        .iter()
+        .chain(&args.exclude_from)
+        .filter(|list| *list == Path::new("-"))
+        .count()
+        > 1
+    {
+        return Err(Error::Usage("standard input can be one list only".into()));
+    }
     let mut paths = args.paths.clone();
     if let Some(list) = &args.files_from {
-        paths.extend(read_list(list)?);
+        paths.extend(lists::paths(list)?);
         if paths.is_empty() {
-            return Err(Error::Usage(format!("{} names nothing to pack", list_name(list))));
+            return Err(Error::Usage(format!("{} names nothing to pack", lists::name(list))));
         }
     }
     let output = match &args.output {
@@ -110,9 +158,20 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     for read in given.map_or_else(Vec::new, |given| models::files(given, &limits)) {
         check_not_replaced(&read, &output)?;
     }
+    let mut exclude = args.exclude.clone();
+    for list in &args.exclude_from {
+        exclude.extend(lists::patterns(list)?);
+        check_not_replaced(list, &output)?;
+    }
+    // Of the user's own patterns, those that do nothing are worth a word.
+    let own_patterns = exclude.clone();
+    if args.exclude_vcs {
+        exclude.extend(VERSION_CONTROL.map(String::from));
+    }
     let options = PackOptions {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
-        exclude: args.exclude.clone(),
+        exclude,
+        ignore_files: args.ignore,
         links: args.links.into(),
         verify: args.verify,
         output: None,
@@ -136,6 +195,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     report::note_left_out(session, &summary.left_out);
     report::note_leftovers(session, &summary.leftovers);
     report::note_dropped(session, &summary.notes);
+    report::note_unused(session, &own_patterns, &summary.unused_exclude);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -219,47 +279,12 @@ fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
         false => llz::FileId::of_path(output).ok(),
     };
     if written.is_some() && written == streams::id(read) {
-        let read = list_name(read);
+        let read = lists::name(read);
         return Err(Error::Usage(format!(
             "{read} is to be read and is the output as well: name another output"
         )));
     }
     Ok(())
-}
-
-fn list_name(list: &Path) -> String {
-    if list == Path::new("-") { "standard input".into() } else { list.display().to_string() }
-}
-
-/// The paths listed in a file, one per line, or each ended by a NUL as `find -print0` does; no path holds a NUL, so
-/// the list tells which. Empty lines and a byte order mark mean nothing.
-fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
-    let mut bytes = Vec::new();
-    if list == Path::new("-") {
-        streams::input()?.read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
-    } else {
-        bytes = std::fs::read(list).map_err(|e| Error::io(list, e))?;
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let by_nul = bytes.contains(&0);
-    let lines = bytes.split(|&b| b == if by_nul { 0 } else { b'\n' });
-    let lines = lines.map(|line| match by_nul {
-        true => line,
-        false => line.strip_suffix(b"\r").unwrap_or(line),
-    });
-    lines.filter(|line| !line.is_empty()).map(|line| path_from_bytes(list, line)).collect()
-}
-
-#[cfg(unix)]
-fn path_from_bytes(_list: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(std::ffi::OsStr::from_bytes(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn path_from_bytes(list: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    let not_text = |_| Error::Usage(format!("{}: a path is not UTF-8", list.display()));
-    std::str::from_utf8(bytes).map(PathBuf::from).map_err(not_text)
 }
 
 #[cfg(test)]

@@ -182,6 +182,16 @@ pub fn note_leftovers(session: &Session, leftovers: &[PathBuf]) {
     }
 }
 
+/// Names the patterns that have left out nothing, where more than the usual is to be said.
+pub fn note_unused(session: &Session, patterns: &[String], unused: &[String]) {
+    if !session.verbose {
+        return;
+    }
+    for pattern in unused.iter().filter(|unused| patterns.contains(unused)) {
+        say!("llz: note: the pattern {} has left out nothing", escape(pattern));
+    }
+}
+
 /// Says that the archive was found in what is packed, and is not in itself.
 pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
     if session.quiet {

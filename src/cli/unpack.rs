@@ -7,7 +7,7 @@ use llz::{Archive, Result, UnpackOptions, UnpackSummary};
 use serde_json::json;
 
 use super::Status;
-use super::args::{LimitArgs, ModelArg};
+use super::args::{Chosen, LimitArgs, ModelArg};
 use super::losses::Losses;
 use super::report;
 use super::session::Session;
@@ -19,6 +19,7 @@ Examples:
   llz unpack src.llz                       into the current directory
   llz unpack src.llz -C /tmp/copy          into another one
   llz unpack src.llz src/main.rs src/cli   only this file and this directory
+  llz unpack src.llz '*.rs'                only files of this name, wherever they are
   ssh host cat src.llz | llz unpack -      from a pipe
   llz unpack --keep-going hurt.llz         what is left of a damaged archive
 
@@ -35,9 +36,8 @@ pub struct Args {
     /// The archive; - is standard input. Pipes, and what else is no regular file, are read in order
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
-    /// Only these paths, and what is below them
-    #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Where to unpack
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
@@ -68,7 +68,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         force: args.force,
         preserve_permissions: args.preserve_permissions,
         sources: sources.into_iter().filter_map(streams::id).collect(),
-        only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
+        only: args.chosen.paths.clone(),
     };
     if args.json {
         streams::check_output()?;

@@ -14,6 +14,7 @@ mod poor;
 mod publish;
 mod restore;
 mod salvage;
+mod select;
 mod self_output;
 mod streams;
 mod vectors;
