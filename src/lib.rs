@@ -54,7 +54,7 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
 pub use archive::{
-    FileId, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackSummary,
+    FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackSummary,
     is_standard_output, pack, pack_to_path, remove_unfinished, unpack_reader,
 };
 #[cfg(feature = "encode")]

@@ -65,7 +65,7 @@ pub use leftovers::remove_unfinished;
 pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
-pub use options::{Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
+pub use options::{Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
 #[cfg(feature = "fs")]
 pub use pack::{pack, pack_to_path};
 #[cfg(feature = "fs")]

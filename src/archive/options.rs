@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 #[cfg(feature = "fs")]
+use std::fs::File;
+#[cfg(feature = "fs")]
 use std::path::PathBuf;
+#[cfg(feature = "fs")]
+use std::sync::Arc;
 
 #[cfg(feature = "fs")]
 use super::identity::FileId;
@@ -25,12 +29,27 @@ pub enum Links {
     Follow,
 }
 
+/// A file to pack that has no name, such as what came through a pipe and was kept in a temporary file.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its path in the archive.
+    pub path: String,
+    /// Its content, from the beginning on.
+    pub file: Arc<File>,
+}
+
 /// How to pack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackOptions {
     /// Level, model, chunk size, threads and limits.
     pub encode: EncodeOptions,
+    /// The directory that relative paths are relative to; empty is the current one. It is no part of
+    /// stored paths.
+    pub directory: PathBuf,
+    /// What to pack beside the paths.
+    pub inputs: Vec<Input>,
     /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any
     /// depth, one with `/` with the whole path: as it is stored, as it was given, and from the root on.
     /// One that ends with `/` means directories only. An excluded directory is left out with all that

@@ -77,7 +77,7 @@ pub fn pack_to_path(
 ) -> Result<PackSummary> {
     let target = Target::look(out)?;
     let own = Own::new(target.id(), target.place());
-    own.check(paths)?;
+    own.check(paths, &options.directory)?;
     target.check(force)?;
     if target.place().is_none() && options.verify {
         let name = out.display();
@@ -99,9 +99,10 @@ pub fn pack_to_path(
     }
 }
 
-fn wanted<'a>(options: &PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
-    let PackOptions { ignore_files, links, .. } = *options;
-    Ok(Wanted { exclude: Exclude::new(&options.exclude)?, ignore_files, links, own })
+fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
+    let PackOptions { directory, inputs, ignore_files, links, .. } = options;
+    let (exclude, ignore_files, links) = (Exclude::new(&options.exclude)?, *ignore_files, *links);
+    Ok(Wanted { directory, inputs, exclude, ignore_files, links, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.

@@ -157,7 +157,7 @@ impl<'a> RawStream<'a> {
         }
         let is_unsized = planned.size == 0;
         let size = if is_unsized { UNSIZED } else { planned.size };
-        match File::open(&item.source) {
+        match item.open() {
             Ok(file) => {
                 let (offset, hasher) = (self.position, Sha256::new());
                 self.open = Some(Open { file, size, is_unsized, read: 0, offset, hasher });

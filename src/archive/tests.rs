@@ -355,7 +355,8 @@ fn files_that_change_or_vanish_are_reported() {
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
     let own = &Own::default();
-    let wanted = Wanted { exclude, ignore_files: false, links: crate::Links::Keep, own };
+    let (links, directory, inputs) = (crate::Links::Keep, std::path::Path::new(""), &[][..]);
+    let wanted = Wanted { directory, inputs, exclude, ignore_files: false, links, own };
     let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();

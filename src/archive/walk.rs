@@ -1,7 +1,10 @@
 //! Finding what is to be packed.
 
-use std::fs::{FileType, Metadata};
+use std::collections::HashSet;
+use std::fs::{File, FileType, Metadata};
+use std::io::{self, Seek};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use walkdir::WalkDir;
@@ -11,7 +14,7 @@ use super::identity::FileId;
 use super::ignored::Ignored;
 use super::leftovers;
 use super::losses::{self, Loss};
-use super::options::Links;
+use super::options::{Input, Links};
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -26,6 +29,18 @@ pub(crate) struct Found {
     pub(crate) mode: u16,
     /// Nanoseconds since 1970.
     pub(crate) mtime: i64,
+    /// The file itself, if it is not found by its name.
+    pub(crate) held: Option<Arc<File>>,
+}
+
+impl Found {
+    /// Opens it at its beginning. What is held has one position for all who open it: they come one after the other.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        let Some(held) = &self.held else { return File::open(&self.source) };
+        let mut file = held.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    }
 }
 
 #[derive(Debug)]
@@ -55,6 +70,10 @@ pub(crate) struct Walk {
 /// What is looked for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
+    /// What relative paths are relative to.
+    pub(crate) directory: &'a Path,
+    /// Files that are found nowhere.
+    pub(crate) inputs: &'a [Input],
     pub(crate) exclude: Exclude,
     /// Whether `.gitignore` and `.llzignore` count.
     pub(crate) ignore_files: bool,
@@ -77,9 +96,10 @@ impl<'a> Own<'a> {
     }
 
     /// Fails if one of `paths` is the archive itself, under whatever name. Nothing is written yet.
-    pub(crate) fn check(&self, paths: &[PathBuf]) -> Result<()> {
+    pub(crate) fn check(&self, paths: &[PathBuf], directory: &Path) -> Result<()> {
         let Some(own) = self.id else { return Ok(()) };
-        match paths.iter().find(|path| FileId::of_path(path).is_ok_and(|id| id == *own)) {
+        let is_own = |path: &Path| FileId::of_path(path).is_ok_and(|id| id == *own);
+        match paths.iter().find(|path| is_own(&directory.join(path))) {
             Some(path) => Err(Error::Usage(format!(
                 "{} is to be read and is the output as well: name another output",
                 path.display()
@@ -105,30 +125,39 @@ impl<'a> Own<'a> {
 ///
 /// What cannot be packed costs itself only. It is an error if that is all there is.
 pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -> Result<Walk> {
-    wanted.own.check(paths)?;
+    wanted.own.check(paths, wanted.directory)?;
     let mut walk = Walk::default();
     let mut missing = None;
+    // A list such as that of `find` has every directory, and all that is in it once more.
+    let mut walked = (paths.len() > 1).then(HashSet::new);
     for root in paths {
+        let place = wanted.directory.join(root);
+        if walked.as_ref().is_some_and(|walked| walked.contains(&plain(&place))) {
+            continue;
+        }
         let prefix = stored_path(root);
         if prefix == Err(Odd::Parent) {
             return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
         }
         let stored = prefix.clone().unwrap_or_else(|_| root.to_string_lossy().into_owned());
-        let names = Names::of(&stored, root, root);
-        let there = root.symlink_metadata();
+        let names = Names::of(&stored, root, &place);
+        let there = place.symlink_metadata();
         if wanted.exclude.matches(&names, Path::new(""), there.as_ref().is_ok_and(Metadata::is_dir)) {
             continue;
         }
         let Ok(prefix) = prefix else {
-            walk.skipped.push((root.clone(), NOT_UTF8.into()));
+            walk.skipped.push((place, NOT_UTF8.into()));
             continue;
         };
         if let Err(error) = there {
-            walk.skipped.push((root.clone(), error.to_string()));
-            missing.get_or_insert((root, error));
+            walk.skipped.push((place.clone(), error.to_string()));
+            missing.get_or_insert((place, error));
             continue;
         }
-        walk.below(root, (&prefix, &names), &wanted, progress)?;
+        walk.below(&place, (&prefix, &names), &wanted, &mut walked, progress)?;
+    }
+    for input in wanted.inputs {
+        walk.found.push(held(input)?);
     }
     match missing {
         Some((root, error)) if walk.found.is_empty() && walk.skipped.len() == 1 => {
@@ -151,6 +180,9 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
 
 /// Whether both were found under the same name in the same directory.
 fn is_same(one: &Found, other: &Found) -> bool {
+    if one.held.is_some() || other.held.is_some() {
+        return false;
+    }
     if one.source == other.source {
         return true;
     }
@@ -172,9 +204,10 @@ impl Walk {
         root: &Path,
         (prefix, names): (&str, &Names),
         wanted: &Wanted<'_>,
+        walked: &mut Option<HashSet<PathBuf>>,
         progress: &Progress,
     ) -> Result<()> {
-        let Wanted { exclude, ignore_files, links, own } = wanted;
+        let Wanted { exclude, ignore_files, links, own, .. } = wanted;
         let mut ignored = ignore_files.then(|| Ignored::new(root));
         let follow = *links == Links::Follow;
         let mut entries =
@@ -201,6 +234,9 @@ impl Walk {
                     entries.skip_current_dir();
                 }
                 continue;
+            }
+            if let Some(walked) = walked {
+                walked.insert(plain(entry.path()));
             }
             let odd = match stored_path(below) {
                 Ok(below) => {
@@ -262,8 +298,33 @@ impl Walk {
             let why = "it is outside of the years 1677 to 2262; the nearest is stored";
             losses::count(&mut self.losses, "time", &source, &why);
         }
-        self.found.push(Found { source, path, kind, mode: mode(metadata), mtime });
+        let mode = mode(metadata);
+        self.found.push(Found { source, path, kind, mode, mtime, held: None });
     }
+}
+
+/// A path without `.`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|component| *component != Component::CurDir).collect()
+}
+
+/// A file that was handed over, under the name it is to have.
+fn held(input: &Input) -> Result<Found> {
+    let path = stored_path(Path::new(&input.path)).unwrap_or_default();
+    if let Err(error) = policy::check_path(&path, System::HERE) {
+        let why = reason(error);
+        return Err(Error::Usage(format!("nothing can be stored as {:?}: {why}", input.path)));
+    }
+    let source = PathBuf::from("-");
+    let metadata = input.file.metadata().map_err(|error| Error::io(&source, error))?;
+    Ok(Found {
+        source,
+        path,
+        kind: FoundKind::File { size: metadata.len() },
+        mode: 0o644,
+        mtime: mtime(&metadata),
+        held: Some(Arc::clone(&input.file)),
+    })
 }
 
 /// Why the policy refuses something.
@@ -426,7 +487,9 @@ mod tests {
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
         let own = &Own::default();
-        let wanted = Wanted { exclude, ignore_files: false, links: Links::Keep, own };
+        let (directory, inputs) = (Path::new(""), &[][..]);
+        let wanted =
+            Wanted { directory, inputs, exclude, ignore_files: false, links: Links::Keep, own };
         let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }

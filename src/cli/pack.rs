@@ -24,7 +24,9 @@ Examples:
   llz pack -9 -o best.llz src              the best model, slower
   llz pack --exclude '*.o' --exclude ./target/debug .
   llz pack --ignore --exclude-vcs .        what git would take, and no more
-  git ls-files | llz pack --files-from - -o tree.llz
+  find . -newer last -print0 | llz pack -0 --files-from - -o new.llz
+  llz pack -C /home/me photos              stores photos, not home/me/photos
+  mysqldump db | llz pack - --name db.sql -o db.llz
   llz pack -o - src | ssh host 'cat > src.llz'
 
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
@@ -41,7 +43,7 @@ read, which is stored as read. Links are stored as links. The archive is the sam
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, visible_alias = "p")]
 pub struct Args {
-    /// What to pack; directories with all that is in them
+    /// What to pack; directories with all that is in them. - is standard input, stored as --name says
     #[arg(value_name = "PATH", required_unless_present = "files_from")]
     paths: Vec<PathBuf>,
     /// The archive to write; - is standard output [default: NAME.llz for one PATH]
@@ -73,6 +75,15 @@ pub struct Args {
     /// Also pack the paths listed in FILE, one per line or each ended by a NUL; - is standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
+    /// Paths in the list are ended by a NUL, and lines have no meaning
+    #[arg(short = '0', long, requires = "files_from")]
+    null: bool,
+    /// Paths, listed ones too, are relative to DIR, which is no part of what is stored
+    #[arg(short = 'C', long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// The path under which standard input is stored
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LinksArg::Keep)]
     links: LinksArg,
@@ -84,6 +95,13 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+impl Args {
+    /// What relative paths are relative to; empty is the current directory.
+    fn base(&self) -> &Path {
+        self.directory.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
 /// What happens to symbolic links.
@@ -131,28 +149,35 @@ const VERSION_CONTROL: [&str; 22] = [
 ];
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
-    if args
-        .files_from
-        .iter()
-        .chain(&args.exclude_from)
-        .filter(|list| *list == Path::new("-"))
-        .count()
-        > 1
+    if let Some(directory) = &args.directory
+        && !directory.metadata().map_err(|e| Error::io(directory, e))?.is_dir()
     {
-        return Err(Error::Usage("standard input can be one list only".into()));
+        return Err(Error::Usage(format!("-C {}: it is not a directory", directory.display())));
     }
-    let mut paths = args.paths.clone();
-    if let Some(list) = &args.files_from {
-        paths.extend(lists::paths(list)?);
-        if paths.is_empty() {
-            return Err(Error::Usage(format!("{} names nothing to pack", lists::name(list))));
-        }
-    }
+    let mut paths = paths(args)?;
+    let reads_input = paths.iter().any(|path| path == Path::new("-"));
     let output = match &args.output {
         Some(output) if llz::is_standard_output(output) => PathBuf::from("-"),
         Some(output) => output.clone(),
-        None => default_output(&paths)?,
+        None => default_output(&paths, args)?,
     };
+    paths.retain(|path| path != Path::new("-"));
+    let mut left_out = Vec::new();
+    if let Some(list) = &args.files_from {
+        let written = written(&output);
+        for path in lists::paths(list, args.null)? {
+            // Whoever makes a list with `find` does not mean the archive that is being made.
+            let place = args.base().join(&path);
+            if written.is_some() && llz::FileId::of_path(&place).ok() == written {
+                left_out.push(place);
+            } else {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() && !reads_input {
+            return Err(Error::Usage(format!("{} names nothing to pack", lists::name(list))));
+        }
+    }
     let limits = args.limits.limits();
     let given = args.model.model.as_deref();
     for read in given.map_or_else(Vec::new, |given| models::files(given, &limits)) {
@@ -168,8 +193,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if args.exclude_vcs {
         exclude.extend(VERSION_CONTROL.map(String::from));
     }
-    let options = PackOptions {
+    let mut options = PackOptions {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
+        directory: args.base().into(),
+        inputs: Vec::new(),
         exclude,
         ignore_files: args.ignore,
         links: args.links.into(),
@@ -182,13 +209,19 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if args.json && output != Path::new("-") {
         streams::check_output()?;
     }
+    if let Some(name) = args.name.as_ref().filter(|_| reads_input) {
+        check_not_replaced(Path::new("-"), &output)?;
+        let file = std::sync::Arc::new(streams::spooled_input(&session.progress)?);
+        options.inputs.push(llz::Input { path: name.clone(), file });
+    }
     let start = Instant::now();
-    let summary = if output == Path::new("-") {
+    let mut summary = if output == Path::new("-") {
         to_stdout(args, &paths, &options, session)?
     } else {
         let _watch = session.watch("packing");
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
+    summary.left_out.splice(..0, left_out);
     report::warn_skipped(session, args.json, &summary.skipped);
     report::warn_changed(session, args.json, &summary.changed);
     report::warn_losses(session, args.json, &summary.losses);
@@ -253,16 +286,43 @@ fn to_stdout(
     llz::pack(paths, &mut BufWriter::new(out), &options, &session.progress)
 }
 
+/// The paths that are named, if together they make sense.
+fn paths(args: &Args) -> Result<Vec<PathBuf>> {
+    let is_input = |path: &&PathBuf| path.as_path() == Path::new("-");
+    let inputs = args.paths.iter().filter(is_input).count();
+    let lists = args.files_from.iter().chain(&args.exclude_from).filter(is_input).count();
+    if inputs + lists > 1 {
+        return Err(Error::Usage("standard input can be read once only".into()));
+    }
+    match (&args.name, inputs) {
+        (None, 1) => Err(Error::Usage(
+            "- is standard input: say with --name NAME what to store it as; a file called - is ./-"
+                .into(),
+        )),
+        (Some(_), 0) => {
+            Err(Error::Usage("--name is for standard input: also give - as a path".into()))
+        }
+        _ => Ok(args.paths.clone()),
+    }
+}
+
 /// `NAME.llz` in the current directory, for the one path that is packed.
-fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
+fn default_output(paths: &[PathBuf], args: &Args) -> Result<PathBuf> {
+    if args.files_from.is_some() {
+        return Err(Error::Usage("name the archive with -o OUT when packing a list".into()));
+    }
     let [path] = paths else {
         return Err(Error::Usage("name the archive with -o OUT when packing several paths".into()));
+    };
+    let path = match &args.name {
+        Some(name) => PathBuf::from(name),
+        None => args.base().join(path),
     };
     // `.` and `..` have no name of their own; the directory they mean has.
     let name = match path.file_name() {
         Some(name) => name.to_owned(),
         None => {
-            let whole = path.canonicalize().map_err(|e| Error::io(path, e))?;
+            let whole = path.canonicalize().map_err(|e| Error::io(&path, e))?;
             let name = whole.file_name().map(OsString::from);
             name.ok_or_else(|| Error::Usage("name the archive with -o OUT".into()))?
         }
@@ -272,12 +332,17 @@ fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
     Ok(PathBuf::from(output))
 }
 
-/// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
-fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
-    let written = match output == Path::new("-") {
+/// The file that is there already where the archive is written to.
+fn written(output: &Path) -> Option<llz::FileId> {
+    match output == Path::new("-") {
         true => streams::output_id(),
         false => llz::FileId::of_path(output).ok(),
-    };
+    }
+}
+
+/// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
+fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
+    let written = written(output);
     if written.is_some() && written == streams::id(read) {
         let read = lists::name(read);
         return Err(Error::Usage(format!(
@@ -293,15 +358,27 @@ mod tests {
 
     #[test]
     fn the_archive_is_named_after_the_only_path() {
-        let output = |path: &str| default_output(&[path.into()]).unwrap();
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let args = |line: &[&str]| Line::parse_from(["pack"].iter().chain(line).chain(&["x"])).args;
+        let plain = args(&[]);
+        let output = |path: &str| default_output(&[path.into()], &plain).unwrap();
         assert_eq!(output("src"), Path::new("src.llz"));
         assert_eq!(output("/usr/share/doc/"), Path::new("doc.llz"));
         assert_eq!(output("notes.txt"), Path::new("notes.txt.llz"));
         let here = std::env::current_dir().unwrap();
         let name = here.file_name().unwrap().to_str().unwrap();
         assert_eq!(output("."), PathBuf::from(format!("{name}.llz")));
-        assert!(default_output(&["/".into()]).is_err());
-        assert!(default_output(&["a".into(), "b".into()]).is_err());
-        assert!(default_output(&[]).is_err());
+        assert!(default_output(&["/".into()], &plain).is_err());
+        assert!(default_output(&["a".into(), "b".into()], &plain).is_err());
+        assert!(default_output(&[], &plain).is_err());
+        let listed = args(&["--files-from", "list"]);
+        assert!(default_output(&["a".into()], &listed).is_err());
+        let named = args(&["--name", "logs/day.txt"]);
+        assert_eq!(default_output(&["-".into()], &named).unwrap(), Path::new("day.txt.llz"));
     }
 }

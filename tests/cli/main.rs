@@ -3,6 +3,7 @@
 mod contents;
 mod errors;
 mod filter;
+mod inputs;
 mod interrupt;
 mod models;
 mod names;
