@@ -8,9 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::UnpackSummary;
+use super::{Existing, UnpackOptions, UnpackSummary};
 use super::decode::{Verifier, check_total};
-use super::identity::FileId;
 use super::journal::{Journal, with_lost};
 use super::losses;
 use super::publish::lacks;
@@ -250,7 +249,7 @@ impl<'a> Extractor<'a> {
 
     /// Makes the links, moves everything into place and sets what is left of the metadata; on any
     /// error all of that is taken back.
-    pub(crate) fn finish(mut self, force: bool, sources: &[FileId]) -> Result<UnpackSummary> {
+    pub(crate) fn finish(mut self, options: &UnpackOptions) -> Result<UnpackSummary> {
         for link in std::mem::take(&mut self.links) {
             self.progress.check()?;
             if !self.make_parents(&link.path)? {
@@ -273,7 +272,13 @@ impl<'a> Extractor<'a> {
         }
         // Deepest first: a parent's permissions may close the way to its children.
         self.dirs.sort_by(|a, b| b.path.cmp(&a.path));
-        let mut journal = self.staging.journal(force, sources, self.progress)?;
+        if options.existing != Existing::Replace {
+            // What is there keeps its permissions and times.
+            let destination = self.staging.destination();
+            self.dirs.retain(|entry| destination.look(&entry.path).is_none());
+        }
+        let force = matches!(options.existing, Existing::Replace | Existing::KeepNewer);
+        let mut journal = self.staging.journal(force, &options.sources, self.progress)?;
         match self.put_in_place(&mut journal) {
             Ok(()) => {
                 journal.done();

@@ -31,6 +31,8 @@ mod pack;
 #[cfg(feature = "fs")]
 mod packer;
 #[cfg(feature = "fs")]
+mod place;
+#[cfg(feature = "fs")]
 mod plan;
 #[cfg(feature = "fs")]
 mod policy;
@@ -65,9 +67,11 @@ pub use leftovers::remove_unfinished;
 pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
-pub use options::{Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
+pub use options::{
+    Existing, Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackPlan, UnpackSummary,
+};
 #[cfg(feature = "fs")]
-pub use pack::{pack, pack_to_path};
+pub use pack::{pack, pack_to_path, plan_pack};
 #[cfg(feature = "fs")]
 pub use publish::is_standard_output;
 pub use read::Archive;

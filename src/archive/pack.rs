@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exclude::Exclude;
-use super::packer::pack_found;
+use super::packer::{list_found, pack_found};
 use super::publish::{Sink, Target};
 use super::leftovers;
 use super::walk::{Own, Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
-use crate::format::StreamReader;
+use crate::format::{Entry, StreamReader};
 use crate::model::{BuiltInModels, ModelStore};
 use crate::{Error, Limits, Progress, Result};
 
@@ -43,6 +43,25 @@ pub fn pack(
     let own = Own::new(options.output.as_ref(), None);
     let walk = walk(paths, wanted(options, &own)?, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
+}
+
+/// Finds out what [`pack`] would pack from `paths`, reading no file and writing nothing: entries without hashes,
+/// sorted by path, and what would be told of them. If the archive would be written to `out`, it is not in itself.
+///
+/// # Errors
+/// As [`pack`].
+pub fn plan_pack(
+    paths: &[PathBuf],
+    out: Option<&Path>,
+    options: &PackOptions,
+    progress: &Progress,
+) -> Result<(Vec<Entry>, PackSummary)> {
+    let target = out.map(Target::look).transpose()?;
+    let own = match &target {
+        Some(target) => Own::new(target.id(), target.place()),
+        None => Own::new(options.output.as_ref(), None),
+    };
+    list_found(walk(paths, wanted(options, &own)?, progress)?)
 }
 
 /// Packs `paths` into the file `out`, which appears only once it is complete, read back and synced

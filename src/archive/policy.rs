@@ -182,6 +182,11 @@ impl Tree {
         }
     }
 
+    /// Whether a directory has been accepted at `path`.
+    pub(crate) fn has_directory(&self, path: &str) -> bool {
+        self.nodes.get(path) == Some(&Node::Directory)
+    }
+
     /// Adds `node` at `key` unless something is there; returns that.
     fn insert(&mut self, key: &str, node: Node) -> Result<Option<Node>> {
         if let Some(&there) = self.nodes.get(key) {

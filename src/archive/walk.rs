@@ -472,7 +472,15 @@ pub(crate) fn mtime(metadata: &Metadata) -> i64 {
 
 /// [`mtime`], and whether it is the true one.
 fn exact_mtime(metadata: &Metadata) -> (i64, bool) {
-    let Ok(time) = metadata.modified() else { return (0, true) };
+    metadata.modified().map_or((0, true), exact_nanoseconds)
+}
+
+/// A time as archives hold it.
+pub(crate) fn nanoseconds(time: SystemTime) -> i64 {
+    exact_nanoseconds(time).0
+}
+
+fn exact_nanoseconds(time: SystemTime) -> (i64, bool) {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).map_or((i64::MAX, false), |at| (at, true)),
         Err(before) => i64::try_from(before.duration().as_nanos())

@@ -43,11 +43,15 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             report::print_json(&mut out, &entry_json(entry))?;
             continue;
         }
-        let line = if session.verbose { long(entry) } else { name(entry) };
-        writeln!(out, "{line}").map_err(|e| Error::io("-", e))?;
+        writeln!(out, "{}", line(entry, session)).map_err(|e| Error::io("-", e))?;
     }
     out.flush().map_err(|e| Error::io("-", e))?;
     Ok(Status::Done)
+}
+
+/// An entry as a line of text.
+pub fn line(entry: &Entry, session: &Session) -> String {
+    if session.verbose { long(entry) } else { name(entry) }
 }
 
 fn name(entry: &Entry) -> String {
@@ -91,6 +95,22 @@ fn entry_json(entry: &Entry) -> Value {
         }
     }
     value
+}
+
+/// What a dry run would do, on standard output.
+pub fn dry_run(entries: &[Entry], json: bool, session: &Session) -> Result<()> {
+    let mut out = streams::buffered_output()?;
+    for entry in entries {
+        if json {
+            // No file has been read.
+            let mut value = entry_json(entry);
+            value.as_object_mut().map(|object| object.remove("sha256"));
+            report::print_json(&mut out, &value)?;
+        } else {
+            writeln!(out, "{}", line(entry, session)).map_err(|e| Error::io("-", e))?;
+        }
+    }
+    out.flush().map_err(|e| Error::io("-", e))
 }
 
 /// Nanoseconds since 1970 as `2026-11-21T10:44:53.123456789Z`.

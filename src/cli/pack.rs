@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::list;
 use super::lists;
 use super::models;
 use super::report;
@@ -87,6 +88,9 @@ pub struct Args {
     /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LinksArg::Keep)]
     links: LinksArg,
+    /// Print what would be packed, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
     /// Decode the finished archive and compare before it is put in place
     #[arg(long)]
     verify: bool,
@@ -159,6 +163,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let output = match &args.output {
         Some(output) if llz::is_standard_output(output) => PathBuf::from("-"),
         Some(output) => output.clone(),
+        // Nothing is written, so nothing needs a name.
+        None if args.dry_run => default_output(&paths, args).unwrap_or_else(|_| "-".into()),
         None => default_output(&paths, args)?,
     };
     paths.retain(|path| path != Path::new("-"));
@@ -188,8 +194,6 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         exclude.extend(lists::patterns(list)?);
         check_not_replaced(list, &output)?;
     }
-    // Of the user's own patterns, those that do nothing are worth a word.
-    let own_patterns = exclude.clone();
     if args.exclude_vcs {
         exclude.extend(VERSION_CONTROL.map(String::from));
     }
@@ -211,8 +215,15 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     if let Some(name) = args.name.as_ref().filter(|_| reads_input) {
         check_not_replaced(Path::new("-"), &output)?;
-        let file = std::sync::Arc::new(streams::spooled_input(&session.progress)?);
+        let file = match args.dry_run {
+            true => streams::nothing()?,
+            false => streams::spooled_input(&session.progress)?,
+        };
+        let file = std::sync::Arc::new(file);
         options.inputs.push(llz::Input { path: name.clone(), file });
+    }
+    if args.dry_run {
+        return dry_run(args, session, (&paths, left_out), &output, options);
     }
     let start = Instant::now();
     let mut summary = if output == Path::new("-") {
@@ -222,13 +233,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
     summary.left_out.splice(..0, left_out);
-    report::warn_skipped(session, args.json, &summary.skipped);
-    report::warn_changed(session, args.json, &summary.changed);
-    report::warn_losses(session, args.json, &summary.losses);
-    report::note_left_out(session, &summary.left_out);
-    report::note_leftovers(session, &summary.leftovers);
-    report::note_dropped(session, &summary.notes);
-    report::note_unused(session, &own_patterns, &summary.unused_exclude);
+    tell(args, session, &summary);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -262,6 +267,42 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     let is_whole =
         summary.skipped.is_empty() && summary.changed.is_empty() && summary.losses.is_empty();
+    Ok(if is_whole { Status::Done } else { Status::Skipped })
+}
+
+/// Says what is not in the archive as it was found.
+fn tell(args: &Args, session: &Session, summary: &PackSummary) {
+    report::warn_skipped(session, args.json, &summary.skipped);
+    report::warn_changed(session, args.json, &summary.changed);
+    report::warn_losses(session, args.json, &summary.losses);
+    report::note_left_out(session, &summary.left_out);
+    report::note_leftovers(session, &summary.leftovers);
+    report::note_dropped(session, &summary.notes);
+    report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);
+}
+
+/// Says what would be packed.
+fn dry_run(
+    args: &Args,
+    session: &Session,
+    (paths, left_out): (&[PathBuf], Vec<PathBuf>),
+    output: &Path,
+    mut options: PackOptions,
+) -> Result<Status> {
+    let out = (output != Path::new("-")).then_some(output);
+    if out.is_none() {
+        options.output = streams::output_id();
+    }
+    let (entries, mut summary) = llz::plan_pack(paths, out, &options, &session.progress)?;
+    summary.left_out.splice(..0, left_out);
+    list::dry_run(&entries, args.json, session)?;
+    tell(args, session, &summary);
+    if !session.quiet {
+        let what = report::entries(summary.files, summary.dirs, summary.symlinks);
+        let bytes = report::bytes(summary.raw_bytes);
+        say!("{what}, {bytes}, would be packed; nothing was written");
+    }
+    let is_whole = summary.skipped.is_empty() && summary.losses.is_empty();
     Ok(if is_whole { Status::Done } else { Status::Skipped })
 }
 

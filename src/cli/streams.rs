@@ -54,11 +54,16 @@ pub fn input() -> Result<impl Read> {
     Ok(BufReader::new(input))
 }
 
+/// An empty file that stands for standard input where that is not to be read.
+pub fn nothing() -> Result<std::fs::File> {
+    tempfile::tempfile().map_err(|error| Error::io(std::env::temp_dir(), error))
+}
+
 /// Standard input, all of it, in a temporary file that has no name and goes away with its last user.
 pub fn spooled_input(progress: &Progress) -> Result<std::fs::File> {
     let failed = |error| Error::io(std::env::temp_dir(), error);
     let mut input = input()?;
-    let mut file = tempfile::tempfile().map_err(failed)?;
+    let mut file = nothing()?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         progress.check()?;

@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+mod beside;
 mod contents;
 mod errors;
 mod filter;
