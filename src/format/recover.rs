@@ -75,7 +75,7 @@ fn find_index(bytes: &[u8], limits: &Limits) -> Option<(u64, Vec<IndexItem>)> {
     places.map(|at| at as u64).find_map(|at| {
         let (section, payload) = section_at(bytes, at).ok()?;
         section.verify(payload).ok()?;
-        let items = index::parse(payload, limits).ok()?;
+        let items = index::parse(payload, 0, limits).ok()?;
         let ends = items
             .iter()
             .try_fold(Header::LEN as u64, |end, item| end.checked_add(item.section_len()));
@@ -93,6 +93,7 @@ struct Salvage<'a> {
 impl<'a> Salvage<'a> {
     /// Takes in the sections that the index lists.
     fn by_index(&mut self, items: &[IndexItem]) -> Result<()> {
+        self.layout.charge(items.len() * (size_of::<IndexItem>() + size_of::<&[u8]>()), self.limits)?;
         let mut offset = Header::LEN as u64;
         let mut payloads = Vec::with_capacity(items.len());
         for item in items {
