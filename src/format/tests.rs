@@ -209,3 +209,25 @@ fn damage_is_placed() {
         assert!(result.unwrap_err().to_string().contains(&place));
     }
 }
+
+/// Sections that lie within each other are not all read to their ends to find the index among them.
+#[test]
+fn the_search_for_an_index_is_bounded() {
+    let (mut whole, entries) = archive(&[10, 20, 30]);
+    // A damaged chunk: what comes after it has no place without the index.
+    let params = SectionHeader::LEN + PARAMS.to_payload().len();
+    whole[Header::LEN + params + SectionHeader::LEN] = 0xFF;
+    let limits = Limits { memory: 16 << 20, ..Limits::default() };
+    for (count, found) in [(10, 3), (4000, 0)] {
+        let mut bytes = whole.clone();
+        // Behind the archive, headers of plain indexes that all reach to the end.
+        for left in (0..count).rev() {
+            let len = 1 + left * (SectionHeader::LEN as u32 + 1);
+            let header = SectionHeader { kind: SectionType::INDEX, len, crc: 0 };
+            bytes.extend(header.to_bytes());
+            bytes.push(0);
+        }
+        let (layout, _) = recover(&bytes, &limits).unwrap();
+        assert_eq!(layout.entries(), &entries[..found], "{count} sections");
+    }
+}
