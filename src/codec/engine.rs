@@ -97,7 +97,7 @@ impl Engine {
         let params = CoderParams { mixer: settings.profile.id, table_bits: 24 };
         let mut engine = Self::new(isa, threads(options.threads), *limits, params, model)?;
         engine.loaded = loaded;
-        let most = limits.chunk_bytes.min(u64::from(u32::MAX));
+        let most = limits.chunk();
         engine.chunk_size = match chunk_size {
             Some(size) if *size == 0 || *size as u64 > most => {
                 return Err(Error::Usage(format!(

@@ -261,14 +261,26 @@ impl Mixer {
 /// Size of the context table for a chunk, as a power of two: about 32 bytes per byte of the chunk,
 /// within bounds. Chosen by trial; not tuned further.
 fn table_bits_for(len: usize, most: u8) -> u32 {
-    let wanted = (len.max(1) as u64 * 32).next_power_of_two().ilog2();
-    wanted.clamp(16, u32::from(most.clamp(16, 28)))
+    let most = u32::from(most.clamp(16, 28));
+    let wanted = (len.max(1) as u64).saturating_mul(32).min(1 << most);
+    wanted.next_power_of_two().ilog2().max(16)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vocab::Vocabulary;
+
+    #[test]
+    fn the_table_has_32_bytes_per_byte_within_bounds() {
+        for (len, most, bits) in
+            [(0, 24, 16), (2048, 24, 16), (2049, 24, 17), (1 << 19, 24, 24), (1 << 20, 24, 24)]
+        {
+            assert_eq!(table_bits_for(len, most), bits, "{len} bytes, 2^{most} at most");
+        }
+        assert_eq!(table_bits_for(usize::MAX, 28), 28);
+        assert_eq!((table_bits_for(9999, 3), table_bits_for(usize::MAX, 99)), (16, 28));
+    }
 
     #[test]
     fn the_gradient_is_the_derivative_by_the_model() {
