@@ -266,7 +266,7 @@ impl<'j> Work for EncodeWork<'_, 'j> {
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()> {
         let Some(model) = &self.engine.model else { return self.work_by_chunks(jobs, helpers) };
         match model.schedule() {
-            Schedule::Free => self.work_by_chunks(jobs, helpers),
+            Schedule::Portable => self.work_by_chunks(jobs, helpers),
             Schedule::Fixed { .. } => self.work_by_lanes(model, jobs),
         }
     }

@@ -194,7 +194,7 @@ impl Engine {
             limit,
             bound: Bound::Memory,
         })?;
-        let fixed_schedule = self.model.as_ref().is_some_and(|m| m.schedule() != Schedule::Free);
+        let fixed_schedule = self.model.as_ref().is_some_and(|m| m.schedule() != Schedule::Portable);
         // An allocator keeps some of what was freed. With an eighth to spare, bench/memory.sh sees no limit passed.
         let memory = left - left / 8;
         // Only one worker can have a device to itself.

@@ -1,6 +1,6 @@
 //! Codec `neural`: tokens coded by the predictions of a language model.
 //!
-//! Two schedules give the same bits under [`Schedule::Free`]. Packing knows all tokens beforehand and takes many
+//! Two schedules give the same bits under [`Schedule::Portable`]. Packing knows all tokens beforehand and takes many
 //! positions of one chunk through the model at once. Unpacking takes one position of each of several chunks
 //! (lanes) at once. An engine with a fixed schedule takes lanes in both directions.
 

@@ -13,9 +13,10 @@ use crate::vocab::Vocabulary;
 /// How a model must be called so that packing and unpacking compute the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
-    /// Any number of lanes, and of positions of one lane, gives the same bits on every machine.
-    Free,
-    /// Bound to a device: every call, in both directions, takes one token of each of exactly so many lanes.
+    /// The same bits on every machine, for any number of lanes and of positions of one lane in a call.
+    Portable,
+    /// The same bits for the same calls alone: in both directions, every call takes one token of each of exactly so
+    /// many lanes.
     #[cfg_attr(not(test), allow(dead_code, reason = "for engines in member crates"))]
     Fixed {
         /// Lanes of every call.
@@ -91,7 +92,7 @@ pub trait Session {
     fn reset(&mut self, lane: usize);
 
     /// Reads `tokens[i]` into lane `lanes[i]` for every i, in order, and predicts what follows each. A lane may
-    /// occur several times under [`Schedule::Free`] alone.
+    /// occur several times under [`Schedule::Portable`] alone.
     ///
     /// # Errors
     /// Those of a device; the CPU has none.

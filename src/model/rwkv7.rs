@@ -48,7 +48,7 @@ impl LanguageModel for Rwkv7 {
     }
 
     fn schedule(&self) -> Schedule {
-        Schedule::Free
+        Schedule::Portable
     }
 
     fn hidden_width(&self) -> usize {
