@@ -10,7 +10,7 @@ use crate::format::{CodecId, ModelRef};
 use crate::kernel::Isa;
 use crate::mixer::{self, Prior};
 use crate::model::{
-    self, Head, LanguageModel, Loaded, NANO, Outputs, Rwkv7, Schedule, Session, Trunk,
+    self, LanguageModel, Loaded, NANO, Outputs, Rwkv7, Schedule, Session, Trunk, Unembed,
 };
 use crate::progress::Progress;
 use crate::vocab::Vocabulary;
@@ -231,7 +231,7 @@ impl LanguageModel for Device {
         let inner = Arc::clone(&self.inner).session(lanes, capacity, helpers);
         Box::new(DeviceSession { inner, lanes })
     }
-    fn pipeline(self: Arc<Self>, _: usize) -> Option<(Box<dyn Trunk>, Box<dyn Head>)> {
+    fn pipeline(self: Arc<Self>, _: usize) -> Option<(Box<dyn Trunk>, Box<dyn Unembed>)> {
         None
     }
 }

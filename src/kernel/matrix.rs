@@ -276,6 +276,17 @@ impl Quantised {
         Quantised { cols, data: vec![BIAS as u8; n * cols], scales: vec![0.0; n] }
     }
 
+    /// Bytes that [`Quantised::new`] takes.
+    pub fn bytes_for(n: usize, cols: usize) -> usize {
+        n * (cols.next_multiple_of(QUAD) + size_of::<f32>())
+    }
+
+    /// Bytes held in memory.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + size_of_val(&self.scales[..])
+    }
+
     /// Changes the length of the vectors within the memory it has; contents are lost.
     ///
     /// # Panics

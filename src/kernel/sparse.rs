@@ -120,6 +120,18 @@ impl Sparse {
         Sparse { dense: vec![BIAS as u8; cols], entries, used: 0, scale: 0.0 }
     }
 
+    /// Bytes that [`Sparse::new`] takes.
+    pub fn bytes_for(cols: usize) -> usize {
+        let quads = cols.div_ceil(QUAD);
+        quads * (QUAD + size_of::<Entry>())
+    }
+
+    /// Bytes held in memory.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.dense.len() + size_of_val(&self.entries[..])
+    }
+
     /// Quantises `x`, which is nowhere negative, by the rule of
     /// [`Quantised::set`](super::matrix::Quantised::set).
     ///

@@ -73,7 +73,7 @@ pub trait LanguageModel: Debug + Send + Sync {
     /// Bytes of one lane's state.
     fn lane_bytes(&self) -> u64;
 
-    /// Bytes of a session for up to `capacity` items a step, without its lanes.
+    /// Bytes of a session for up to `capacity` items a step, without its lanes and what its helpers share.
     fn session_bytes(&self, capacity: usize) -> u64;
 
     /// Whether helper threads make a session faster.
@@ -83,7 +83,7 @@ pub trait LanguageModel: Debug + Send + Sync {
     fn session(self: Arc<Self>, lanes: usize, capacity: usize, helpers: usize) -> Box<dyn Session>;
 
     /// The same split in two, for two threads at one sequence; `None` where the engine cannot.
-    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Head>)>;
+    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Unembed>)>;
 }
 
 /// A model's memory of several sequences, one per lane.
@@ -109,7 +109,7 @@ pub trait Trunk: Send {
 }
 
 /// The second part of a model: from hidden vectors to logits.
-pub trait Head {
+pub trait Unembed {
     /// The outputs for some hidden vectors.
     fn predict<'a>(&'a mut self, hidden: &'a [f32]) -> Outputs<'a>;
 }

@@ -23,7 +23,7 @@ mod weights;
 pub use folder::{Installed, ModelFolder};
 pub use forward::Pass;
 pub use frequencies::Frequencies;
-pub use language_model::{Head, LanguageModel, Outputs, Schedule, Session, Trunk};
+pub use language_model::{LanguageModel, Outputs, Schedule, Session, Trunk, Unembed};
 pub use loaded::Loaded;
 #[cfg(all(feature = "internals", feature = "encode"))]
 pub use loaded::parts;
