@@ -33,6 +33,7 @@ macro_rules! rooms {
 
 mod error;
 mod limits;
+mod once;
 mod progress;
 mod stream;
 

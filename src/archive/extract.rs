@@ -145,7 +145,7 @@ impl<'a> Extractor<'a> {
         let Output { entry, file, ends_in_hole, verifier } = output;
         let len = verifier.len();
         if let Err(error) = verifier.finish() {
-            self.forget(entry, len)?;
+            self.forget(entry, file, len)?;
             return Err(error);
         }
         let Some(file) = file else { return Ok(()) };
@@ -184,13 +184,15 @@ impl<'a> Extractor<'a> {
     /// Gives up a file of which not everything can be had: it goes away.
     pub(crate) fn abandon(&mut self, output: Output<'_>) -> Result<()> {
         let Output { entry, file, verifier, .. } = output;
-        drop(file);
-        self.forget(entry, verifier.len())
+        self.forget(entry, file, verifier.len())
     }
 
-    fn forget(&mut self, entry: &Entry, written: u64) -> Result<()> {
-        self.summary.files -= 1;
+    /// Takes back a file, if there is one: the file system may not hold its name.
+    fn forget(&mut self, entry: &Entry, file: Option<File>, written: u64) -> Result<()> {
         self.summary.raw_bytes -= written;
+        let Some(file) = file else { return Ok(()) };
+        drop(file);
+        self.summary.files -= 1;
         self.staging.tree().remove_file(&entry.path).map_err(|error| failed(entry, error))
     }
 

@@ -100,7 +100,7 @@ pub fn pack_to_path(
     target.check(force)?;
     if target.place().is_none() && options.verify {
         let name = out.display();
-        return Err(Error::Usage(format!("--verify: {name} cannot be read back; name a file")));
+        return Err(Error::Usage(format!("{name} is no file that can be read back to verify it")));
     }
     // Walked before the new file exists, so that it cannot be found.
     let walk = walk(paths, wanted(options, &own)?, progress)?;
@@ -133,12 +133,12 @@ fn verify(temp: &Path, name: &Path, options: &PackOptions, progress: &Progress) 
         progress.check()?;
     }
     if options.verify {
-        let EncodeOptions { model, threads, instruction_set, .. } = options.encode.clone();
+        let EncodeOptions { model, threads, instruction_set, backend, .. } = options.encode.clone();
         let models: Arc<dyn ModelStore> = match model {
             Some(model) => Arc::new(model),
             None => Arc::new(BuiltInModels),
         };
-        let decode = DecodeOptions { models, threads, limits, instruction_set };
+        let decode = DecodeOptions { models, threads, limits, instruction_set, backend };
         Archive::open(temp, decode)?.test(progress)?;
     }
     Ok(())
