@@ -33,6 +33,7 @@ macro_rules! rooms {
 
 mod error;
 mod limits;
+mod once;
 mod progress;
 mod stream;
 
@@ -54,8 +55,9 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
 pub use archive::{
-    FileId, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackSummary,
-    is_standard_output, pack, pack_to_path, remove_unfinished, unpack_reader,
+    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackPlan,
+    UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished,
+    unpack_reader,
 };
 #[cfg(feature = "encode")]
 pub use codec::EncodeOptions;

@@ -19,6 +19,13 @@ pub struct Limits {
     pub memory: u64,
 }
 
+impl Limits {
+    /// [`Limits::chunk_bytes`], but never more than the length of a chunk can say.
+    pub(crate) fn chunk(&self) -> u64 {
+        self.chunk_bytes.min(u64::from(u32::MAX))
+    }
+}
+
 /// Names one of the [`Limits`], so that an error says which one to raise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {

@@ -20,7 +20,7 @@ class Past:
         self.word = self.word_before = self.word_before_that = 0
         self.word_length = self.word_first = 0
         self.after_one, self.after_two = [0] * 256, [0] * 65536
-        self.key = self.head = self.fields = 0
+        self.key = self.line_word = self.fields = 0
         self.indent, self.in_indent = 0, False
         self.line = self.line_before = 0  # where this line and the one before begin
         self.first_before = 0
@@ -41,8 +41,8 @@ class Past:
             if byte in b":=>(":
                 self.key = self.word or self.word_before
             if self.word != 0:
-                if self.head == 0:
-                    self.head = self.word
+                if self.line_word == 0:
+                    self.line_word = self.word
                 self.word_before_that, self.word_before = self.word_before, self.word
                 self.word = self.word_length = 0
             if byte in b',;\t|"<':
@@ -50,7 +50,7 @@ class Past:
         if byte == 10:
             self.first_before = self.bytes[self.line]
             self.line_before, self.line = self.line, len(self.bytes)
-            self.head = self.fields = self.indent = 0
+            self.line_word = self.fields = self.indent = 0
             self.in_indent = True
         elif self.in_indent:
             if byte in b" \t":
@@ -86,7 +86,7 @@ class Past:
         elif name == "above":
             values = [self.above(0) << 16 | self.above(1) << 8 | byte]
         elif name == "field":
-            values = [self.head, self.fields << 8 | byte]
+            values = [self.line_word, self.fields << 8 | byte]
         elif name == "key":
             values = [self.key, self.word ^ byte]
         elif name == "indent":

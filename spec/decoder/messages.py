@@ -83,6 +83,8 @@ def profile(number):
 def frame(reader, kind, rest, before, codec, named):
     """What comes after a frame's head; `before` and the bytes it holds."""
     raw_length = reader.varint(9)
+    if raw_length >= 2**32 - 256:
+        raise Corrupt("a frame too long for any writer")
     coded_length = None if rest else reader.varint(9)
     checksum = reader.integer(4)
     coded = reader.rest() if rest else reader.take(coded_length)

@@ -284,6 +284,13 @@ pub(crate) fn check(raw: Result<Vec<u8>>, raw_crc: u32) -> Result<Vec<u8>> {
     Ok(raw)
 }
 
+/// How many chunks `files`, in the order of the content stream, lie in.
+#[cfg(feature = "fs")]
+pub(crate) fn count_needed(layout: &Layout, files: &[&Entry]) -> u64 {
+    let parts = parts(layout, files);
+    parts.iter().filter_map(|part| part.chunk).collect::<BTreeSet<usize>>().len() as u64
+}
+
 /// Where a file's bytes lie in the content stream.
 fn span(entry: &Entry) -> Option<Range<u64>> {
     match entry.kind {

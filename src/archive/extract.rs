@@ -8,9 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::UnpackSummary;
+use super::{Existing, UnpackOptions, UnpackSummary};
 use super::decode::{Verifier, check_total};
-use super::identity::FileId;
 use super::journal::{Journal, with_lost};
 use super::losses;
 use super::publish::lacks;
@@ -146,7 +145,7 @@ impl<'a> Extractor<'a> {
         let Output { entry, file, ends_in_hole, verifier } = output;
         let len = verifier.len();
         if let Err(error) = verifier.finish() {
-            self.forget(entry, len)?;
+            self.forget(entry, file, len)?;
             return Err(error);
         }
         let Some(file) = file else { return Ok(()) };
@@ -185,13 +184,15 @@ impl<'a> Extractor<'a> {
     /// Gives up a file of which not everything can be had: it goes away.
     pub(crate) fn abandon(&mut self, output: Output<'_>) -> Result<()> {
         let Output { entry, file, verifier, .. } = output;
-        drop(file);
-        self.forget(entry, verifier.len())
+        self.forget(entry, file, verifier.len())
     }
 
-    fn forget(&mut self, entry: &Entry, written: u64) -> Result<()> {
-        self.summary.files -= 1;
+    /// Takes back a file, if there is one: the file system may not hold its name.
+    fn forget(&mut self, entry: &Entry, file: Option<File>, written: u64) -> Result<()> {
         self.summary.raw_bytes -= written;
+        let Some(file) = file else { return Ok(()) };
+        drop(file);
+        self.summary.files -= 1;
         self.staging.tree().remove_file(&entry.path).map_err(|error| failed(entry, error))
     }
 
@@ -250,7 +251,7 @@ impl<'a> Extractor<'a> {
 
     /// Makes the links, moves everything into place and sets what is left of the metadata; on any
     /// error all of that is taken back.
-    pub(crate) fn finish(mut self, force: bool, sources: &[FileId]) -> Result<UnpackSummary> {
+    pub(crate) fn finish(mut self, options: &UnpackOptions) -> Result<UnpackSummary> {
         for link in std::mem::take(&mut self.links) {
             self.progress.check()?;
             if !self.make_parents(&link.path)? {
@@ -273,7 +274,13 @@ impl<'a> Extractor<'a> {
         }
         // Deepest first: a parent's permissions may close the way to its children.
         self.dirs.sort_by(|a, b| b.path.cmp(&a.path));
-        let mut journal = self.staging.journal(force, sources, self.progress)?;
+        if options.existing != Existing::Replace {
+            // What is there keeps its permissions and times.
+            let destination = self.staging.destination();
+            self.dirs.retain(|entry| destination.look(&entry.path).is_none());
+        }
+        let force = matches!(options.existing, Existing::Replace | Existing::KeepNewer);
+        let mut journal = self.staging.journal(force, &options.sources, self.progress)?;
         match self.put_in_place(&mut journal) {
             Ok(()) => {
                 journal.done();

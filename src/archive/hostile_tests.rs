@@ -371,3 +371,33 @@ fn a_name_that_the_file_system_cannot_hold_costs_itself_only() {
     let losses: Vec<_> = summary.losses.iter().map(|loss| (loss.what, loss.count)).collect();
     assert_eq!((summary.files, losses), (1, vec![("name", 2)]));
 }
+
+/// A file whose name cannot be held is checked all the same, and there is nothing to take back.
+#[cfg(unix)]
+#[test]
+fn a_wrong_hash_behind_a_name_that_cannot_be_held_is_corrupt() {
+    let (long, dir) = ("x".repeat(300), tempfile::tempdir().unwrap());
+    // Right lengths, so that only the hash tells.
+    let mut wrong = file(&long, b"content");
+    let EntryKind::File { sha256, .. } = &mut wrong.kind else { unreachable!() };
+    sha256[0] ^= 1;
+    let mut below = file(&format!("{long}x/below"), b"");
+    let EntryKind::File { sha256, .. } = &mut below.kind else { unreachable!() };
+    sha256[0] ^= 1;
+    for entries in [vec![wrong.clone()], vec![below.clone()]] {
+        let raw: &[u8] = if entries[0].size() > 0 { b"content" } else { b"" };
+        let bytes = archive(raw, &entries);
+        for (pipe, dest) in [(false, dir.path().join("one")), (true, dir.path().join("two"))] {
+            let error = unpack(&bytes, pipe, &dest, Limits::default()).unwrap_err();
+            assert!(matches!(error, Error::Corrupt(_)), "{pipe}: {error}");
+            assert!(!dest.exists());
+        }
+    }
+    let good = file("good", b"content");
+    let bytes = archive(b"contentcontent", &[wrong, good, below]);
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    let (options, progress) = (UnpackOptions::default(), Progress::default());
+    let (summary, lost) =
+        archive.salvage(&dir.path().join("three"), &options, &progress).unwrap();
+    assert_eq!((summary.files, summary.raw_bytes, lost.len()), (1, 7, 2));
+}

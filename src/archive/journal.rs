@@ -97,11 +97,11 @@ impl<'a> Journal<'a> {
             match self.base.symlink_metadata(&to) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(error)),
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() && staged.is_dir() => {
                     self.check(&from.open_dir(&name).map_err(failed)?, &to, &shown)?;
                     continue;
                 }
+                Ok(_) if !self.force => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(there) if self.is_source(&there) => {
                     let why = "it is the archive or model that is being read".into();
@@ -172,13 +172,13 @@ impl<'a> Journal<'a> {
             match self.base.symlink_metadata(&to) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(error)),
-                // The check has passed, so it came after that.
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() && staged.is_dir() => {
                     let from = from.open_dir(&name).map_err(failed)?;
                     self.merge_on(&from, &to, &shown, place)?;
                     continue;
                 }
+                // The check has passed, so it came after that.
+                Ok(_) if !self.force => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(_) => {
                     place = self.keep(&to, place, staged.is_dir()).map_err(failed)?;

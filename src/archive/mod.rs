@@ -6,11 +6,19 @@
 #[cfg(feature = "fs")]
 mod classify;
 mod contents;
+#[cfg(feature = "fs")]
+mod copy;
 mod decode;
+#[cfg(feature = "fs")]
+mod exclude;
 #[cfg(feature = "fs")]
 mod extract;
 #[cfg(feature = "fs")]
+mod glob;
+#[cfg(feature = "fs")]
 mod identity;
+#[cfg(feature = "fs")]
+mod ignored;
 #[cfg(feature = "fs")]
 mod journal;
 mod kept_chunks;
@@ -24,6 +32,8 @@ mod pack;
 #[cfg(feature = "fs")]
 mod packer;
 #[cfg(feature = "fs")]
+mod place;
+#[cfg(feature = "fs")]
 mod plan;
 #[cfg(feature = "fs")]
 mod policy;
@@ -36,6 +46,8 @@ mod read;
 mod repeat_finder;
 #[cfg(feature = "fs")]
 mod salvage;
+#[cfg(feature = "fs")]
+mod select;
 #[cfg(feature = "fs")]
 mod spool;
 #[cfg(feature = "fs")]
@@ -58,9 +70,11 @@ pub use leftovers::remove_unfinished;
 pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary};
 #[cfg(feature = "fs")]
-pub use options::{Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
+pub use options::{
+    Existing, Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackPlan, UnpackSummary,
+};
 #[cfg(feature = "fs")]
-pub use pack::{pack, pack_to_path};
+pub use pack::{pack, pack_to_path, plan_pack};
 #[cfg(feature = "fs")]
 pub use publish::is_standard_output;
 pub use read::Archive;

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 #[cfg(feature = "fs")]
+use std::fs::File;
+#[cfg(feature = "fs")]
 use std::path::PathBuf;
+#[cfg(feature = "fs")]
+use std::sync::Arc;
 
 #[cfg(feature = "fs")]
 use super::identity::FileId;
@@ -10,6 +14,8 @@ use super::identity::FileId;
 use super::losses::Loss;
 #[cfg(feature = "fs")]
 use crate::codec::EncodeOptions;
+#[cfg(feature = "fs")]
+use crate::format::Entry;
 use crate::format::{ModelRef, Params};
 
 /// What happens to symbolic links.
@@ -25,16 +31,35 @@ pub enum Links {
     Follow,
 }
 
+/// A file to pack that has no name, such as what came through a pipe and was kept in a temporary file.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its path in the archive.
+    pub path: String,
+    /// Its content, from the beginning on.
+    pub file: Arc<File>,
+}
+
 /// How to pack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackOptions {
     /// Level, model, chunk size, threads and limits.
     pub encode: EncodeOptions,
+    /// The directory that relative paths are relative to; empty is the current one. It is no part of
+    /// stored paths.
+    pub directory: PathBuf,
+    /// What to pack beside the paths.
+    pub inputs: Vec<Input>,
     /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any
-    /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
-    /// that is in it.
+    /// depth, one with `/` with the whole path: as it is stored, as it was given, and from the root on.
+    /// One that ends with `/` means directories only. An excluded directory is left out with all that
+    /// is in it.
     pub exclude: Vec<String>,
+    /// Leave out what files `.gitignore` and `.llzignore` say, in what is packed and above it up to the
+    /// root of the repository. What is named itself is packed.
+    pub ignore_files: bool,
     /// What happens to symbolic links.
     pub links: Links,
     /// Decode the whole finished archive and compare checksums before it is put in place
@@ -76,6 +101,8 @@ pub struct PackSummary {
     pub leftovers: Vec<PathBuf>,
     /// The archive itself, where it was found in what is packed: it is not in itself.
     pub left_out: Vec<PathBuf>,
+    /// Patterns of [`PackOptions::exclude`] that have left out nothing.
+    pub unused_exclude: Vec<String>,
 }
 
 /// Chunks of one codec.
@@ -140,16 +167,37 @@ pub struct Lost {
     pub why: String,
 }
 
+/// What happens where something is in the place of an entry. Directories are merged in any case, and one that is
+/// there keeps its permissions and times unless files are replaced.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing is unpacked, and the first of them is an error.
+    #[default]
+    Refuse,
+    /// Files and links are replaced; directories never are. Files get another inode: hard links to a replaced file
+    /// keep the old content.
+    Replace,
+    /// It stays, and the entry is not unpacked.
+    Keep,
+    /// It stays if it is as new as the entry or newer, and is replaced otherwise.
+    KeepNewer,
+    /// It stays, and the entry is unpacked beside it as `name (1).ext`, or with the next number that is free.
+    Rename,
+}
+
 /// How to unpack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct UnpackOptions {
-    /// Replace existing files and links, and merge into existing directories, which are never
-    /// replaced. Files get another inode: hard links to a replaced file keep the old content.
-    pub force: bool,
-    /// Unpack only these paths and what is below them; empty means everything.
+    /// What happens where something is there already.
+    pub existing: Existing,
+    /// How many names to take off the front of each path. What has no more than that is not unpacked.
+    pub strip: usize,
+    /// Unpack only what these paths and patterns select, as [`Archive::select`](crate::Archive::select)
+    /// reads them; empty means everything.
     pub only: Vec<String>,
-    /// Files that must not be replaced even with `force`: the archive itself, the model.
+    /// Files that must never be replaced: the archive itself, the model.
     pub sources: Vec<FileId>,
     /// Restore permissions exactly. Otherwise the umask takes off what it takes off any new file.
     pub preserve_permissions: bool,
@@ -167,6 +215,21 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
-    /// What the file system could not hold, by kind.
+    /// What could not be unpacked as it is, by kind: what the file system cannot hold, and what cannot be without the
+    /// names that were taken off.
     pub losses: Vec<Loss>,
+    /// Entries that were not unpacked because something in their place stays.
+    pub kept: Vec<String>,
+    /// Entries that were unpacked under another name, which is the second.
+    pub renamed: Vec<(String, String)>,
+}
+
+/// What unpacking would do.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone)]
+pub struct UnpackPlan {
+    /// What would be written, under the paths below the destination.
+    pub entries: Vec<Entry>,
+    /// What would be told of it; bytes and losses of the file system are not known.
+    pub summary: UnpackSummary,
 }

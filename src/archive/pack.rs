@@ -5,13 +5,14 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::packer::pack_found;
+use super::exclude::Exclude;
+use super::packer::{list_found, pack_found};
 use super::publish::{Sink, Target};
 use super::leftovers;
-use super::walk::{Exclude, Own, Wanted, walk};
+use super::walk::{Own, Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
-use crate::format::StreamReader;
+use crate::format::{Entry, StreamReader};
 use crate::model::{BuiltInModels, ModelStore};
 use crate::{Error, Limits, Progress, Result};
 
@@ -40,8 +41,27 @@ pub fn pack(
     progress: &Progress,
 ) -> Result<PackSummary> {
     let own = Own::new(options.output.as_ref(), None);
-    let walk = walk(paths, &wanted(options, &own)?, progress)?;
+    let walk = walk(paths, wanted(options, &own)?, progress)?;
     pack_found(walk, out, Path::new("-"), options, progress)
+}
+
+/// Finds out what [`pack`] would pack from `paths`, reading no file and writing nothing: entries without hashes,
+/// sorted by path, and what would be told of them. If the archive would be written to `out`, it is not in itself.
+///
+/// # Errors
+/// As [`pack`].
+pub fn plan_pack(
+    paths: &[PathBuf],
+    out: Option<&Path>,
+    options: &PackOptions,
+    progress: &Progress,
+) -> Result<(Vec<Entry>, PackSummary)> {
+    let target = out.map(Target::look).transpose()?;
+    let own = match &target {
+        Some(target) => Own::new(target.id(), target.place()),
+        None => Own::new(options.output.as_ref(), None),
+    };
+    list_found(walk(paths, wanted(options, &own)?, progress)?)
 }
 
 /// Packs `paths` into the file `out`, which appears only once it is complete, read back and synced
@@ -76,14 +96,14 @@ pub fn pack_to_path(
 ) -> Result<PackSummary> {
     let target = Target::look(out)?;
     let own = Own::new(target.id(), target.place());
-    own.check(paths)?;
+    own.check(paths, &options.directory)?;
     target.check(force)?;
     if target.place().is_none() && options.verify {
         let name = out.display();
-        return Err(Error::Usage(format!("--verify: {name} cannot be read back; name a file")));
+        return Err(Error::Usage(format!("{name} is no file that can be read back to verify it")));
     }
     // Walked before the new file exists, so that it cannot be found.
-    let walk = walk(paths, &wanted(options, &own)?, progress)?;
+    let walk = walk(paths, wanted(options, &own)?, progress)?;
     if let Some(directory) = target.place().and_then(Path::parent) {
         leftovers::sweep(directory);
     }
@@ -98,8 +118,10 @@ pub fn pack_to_path(
     }
 }
 
-fn wanted<'a>(options: &PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
-    Ok(Wanted { exclude: Exclude::new(&options.exclude)?, links: options.links, own })
+fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
+    let PackOptions { directory, inputs, ignore_files, links, .. } = options;
+    let (exclude, ignore_files, links) = (Exclude::new(&options.exclude)?, *ignore_files, *links);
+    Ok(Wanted { directory, inputs, exclude, ignore_files, links, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.
@@ -111,12 +133,12 @@ fn verify(temp: &Path, name: &Path, options: &PackOptions, progress: &Progress) 
         progress.check()?;
     }
     if options.verify {
-        let EncodeOptions { model, threads, instruction_set, .. } = options.encode.clone();
+        let EncodeOptions { model, threads, instruction_set, backend, .. } = options.encode.clone();
         let models: Arc<dyn ModelStore> = match model {
             Some(model) => Arc::new(model),
             None => Arc::new(BuiltInModels),
         };
-        let decode = DecodeOptions { models, threads, limits, instruction_set };
+        let decode = DecodeOptions { models, threads, limits, instruction_set, backend };
         Archive::open(temp, decode)?.test(progress)?;
     }
     Ok(())

@@ -9,16 +9,47 @@ use super::plan::plan;
 use super::policy::{System, Tree};
 use super::repeat_finder::RepeatFinder;
 use super::raw_stream::{Findings, RawStream, entry};
-use super::walk::{Found, Walk};
+use super::walk::{Found, FoundKind, Walk};
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
-    Chunk, CodecId, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params, Writer,
+    Chunk, CodecId, Entry, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
 
 /// Bytes of the memory limit that the search for long repeats leaves to coding; it takes a quarter of what is beyond.
 const REPEATS_FROM: u64 = 64 << 20;
+
+/// What a walk has found that can be packed, as entries without hashes, and what is told of it.
+pub(super) fn list_found(mut walk: Walk) -> Result<(Vec<Entry>, PackSummary)> {
+    check_names(&mut walk)?;
+    let mut summary = PackSummary::default();
+    let entries: Vec<Entry> = (walk.found.iter())
+        .map(|item| match item.kind {
+            FoundKind::File { size } => {
+                summary.files += 1;
+                summary.raw_bytes += size;
+                entry(item, [0; 32], 0, size)
+            }
+            FoundKind::Directory => {
+                summary.dirs += 1;
+                entry(item, [0; 32], 0, 0)
+            }
+            FoundKind::Symlink { .. } => {
+                summary.symlinks += 1;
+                entry(item, [0; 32], 0, 0)
+            }
+        })
+        .collect();
+    Ok((entries, told(walk, summary).1))
+}
+
+/// What a walk has found, and a summary with what it tells of it.
+fn told(walk: Walk, summary: PackSummary) -> (Vec<Found>, PackSummary) {
+    let Walk { found, skipped, left_out, leftovers, losses, notes, unused } = walk;
+    let unused_exclude = unused;
+    (found, PackSummary { skipped, left_out, leftovers, losses, notes, unused_exclude, ..summary })
+}
 
 /// Packs what a walk has found.
 pub(super) fn pack_found<W: Write>(
@@ -32,7 +63,8 @@ pub(super) fn pack_found<W: Write>(
     let chunk_size = engine.chunk_size();
     let size = chunk_size as u32; // the engine holds it to 32 bits
     check_names(&mut walk)?;
-    let plan = plan(&walk.found, u64::from(size), progress)?;
+    let (found, summary) = told(walk, PackSummary::default());
+    let plan = plan(&found, u64::from(size), progress)?;
     progress.set_total(plan.raw_len());
     let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
     let finder = RepeatFinder::new(plan.raw_len(), spare);
@@ -45,16 +77,8 @@ pub(super) fn pack_found<W: Write>(
         coder: engine.coder(),
         mixer: engine.params(),
     };
-    let summary = PackSummary {
-        skipped: walk.skipped,
-        left_out: walk.left_out,
-        leftovers: walk.leftovers,
-        losses: walk.losses,
-        notes: walk.notes,
-        ..PackSummary::default()
-    };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
-    let mut raw = RawStream::new(&walk.found, plan, chunk_size, finder, &findings, progress);
+    let mut raw = RawStream::new(&found, plan, chunk_size, finder, &findings, progress);
     let writer = Writer::new(out, name, params)?;
     let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
     engine.encode(

@@ -5,10 +5,8 @@
 //! preferably between files. All of it follows from names, sizes and content alone.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -69,7 +67,7 @@ pub(crate) fn plan(found: &[Found], chunk_size: u64, progress: &Progress) -> Res
     for (index, item) in found.iter().enumerate() {
         let FoundKind::File { size } = item.kind else { continue };
         progress.check()?;
-        let sample = if size == 0 { Vec::new() } else { sample(&item.source).unwrap_or_default() };
+        let sample = if size == 0 { Vec::new() } else { sample(item).unwrap_or_default() };
         let family = classify(&item.path, &sample);
         if size > 0 {
             let key = (size, crc32fast::hash(&sample));
@@ -88,9 +86,9 @@ pub(crate) fn plan(found: &[Found], chunk_size: u64, progress: &Progress) -> Res
     Ok(Plan { files, cuts })
 }
 
-fn sample(path: &Path) -> io::Result<Vec<u8>> {
+fn sample(item: &Found) -> io::Result<Vec<u8>> {
     let mut sample = Vec::new();
-    File::open(path)?.take(SAMPLE as u64).read_to_end(&mut sample)?;
+    item.open()?.take(SAMPLE as u64).read_to_end(&mut sample)?;
     Ok(sample)
 }
 
@@ -106,7 +104,7 @@ fn find_copies(
         if !is_candidate(file.found) {
             continue;
         }
-        let Ok(hash) = hash_file(&found[file.found].source, file.size, progress)? else { continue };
+        let Ok(hash) = hash_file(&found[file.found], file.size, progress)? else { continue };
         match seen.get(&hash) {
             Some(&original) => file.copy = Some((original, hash)),
             None => _ = seen.insert(hash, place),
@@ -117,10 +115,10 @@ fn find_copies(
 
 /// SHA-256 of the file's first `size` bytes. The outer error is a request to stop, the inner one
 /// the file's.
-fn hash_file(path: &Path, size: u64, progress: &Progress) -> Result<io::Result<[u8; 32]>> {
+fn hash_file(item: &Found, size: u64, progress: &Progress) -> Result<io::Result<[u8; 32]>> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    let mut file = match File::open(path) {
+    let mut file = match item.open() {
         Ok(file) => file.take(size),
         Err(error) => return Ok(Err(error)),
     };

@@ -119,7 +119,7 @@ pub(crate) fn fold(path: &str) -> String {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Node {
+enum NameKind {
     /// A directory that only follows from an entry below it.
     Implied,
     Directory,
@@ -130,7 +130,7 @@ enum Node {
 /// All paths accepted so far; refuses what would collide with one of them.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: HashMap<Box<str>, Node>,
+    names: HashMap<Box<str>, NameKind>,
     system: System,
     /// Whether names that differ only in case or normal form are one.
     folding: bool,
@@ -140,7 +140,7 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn new(system: System, folding: bool, limits: Limits) -> Self {
-        Tree { nodes: HashMap::new(), system, folding, limits, memory: 0 }
+        Tree { names: HashMap::new(), system, folding, limits, memory: 0 }
     }
 
     /// Accepts an entry or says why not.
@@ -152,29 +152,29 @@ impl Tree {
             let (what, limit) = ("the depth of a path".into(), self.limits.path_depth);
             return Err(Error::Limit { what, limit, bound: Bound::PathDepth });
         }
-        let node = match &entry.kind {
-            EntryKind::File { .. } => Node::File,
-            EntryKind::Directory => Node::Directory,
+        let kind = match &entry.kind {
+            EntryKind::File { .. } => NameKind::File,
+            EntryKind::Directory => NameKind::Directory,
             EntryKind::Symlink { target } => {
                 check_target(path, target, self.system)?;
-                Node::Symlink
+                NameKind::Symlink
             }
         };
         let key = if self.folding { fold(path) } else { path.into() };
         for (end, _) in key.match_indices('/') {
-            match self.insert(&key[..end], Node::Implied)? {
-                None | Some(Node::Implied | Node::Directory) => {}
-                Some(Node::File) => return Err(refuse(path, "it lies below a file")),
-                Some(Node::Symlink) => return Err(refuse(path, "it lies below a symbolic link")),
+            match self.insert(&key[..end], NameKind::Implied)? {
+                None | Some(NameKind::Implied | NameKind::Directory) => {}
+                Some(NameKind::File) => return Err(refuse(path, "it lies below a file")),
+                Some(NameKind::Symlink) => return Err(refuse(path, "it lies below a symbolic link")),
             }
         }
-        match (self.insert(&key, node)?, node) {
+        match (self.insert(&key, kind)?, kind) {
             (None, _) => Ok(()),
-            (Some(Node::Implied), Node::Directory) => {
-                self.nodes.insert(key.into(), Node::Directory);
+            (Some(NameKind::Implied), NameKind::Directory) => {
+                self.names.insert(key.into(), NameKind::Directory);
                 Ok(())
             }
-            (Some(Node::Implied), _) => Err(refuse(path, "other entries lie below it")),
+            (Some(NameKind::Implied), _) => Err(refuse(path, "other entries lie below it")),
             (Some(_), _) if self.folding => {
                 Err(refuse(path, "its name is another entry's on this file system"))
             }
@@ -182,9 +182,14 @@ impl Tree {
         }
     }
 
-    /// Adds `node` at `key` unless something is there; returns that.
-    fn insert(&mut self, key: &str, node: Node) -> Result<Option<Node>> {
-        if let Some(&there) = self.nodes.get(key) {
+    /// Whether a directory has been accepted at `path`.
+    pub(crate) fn has_directory(&self, path: &str) -> bool {
+        self.names.get(path) == Some(&NameKind::Directory)
+    }
+
+    /// Adds `kind` at `key` unless something is there; returns that.
+    fn insert(&mut self, key: &str, kind: NameKind) -> Result<Option<NameKind>> {
+        if let Some(&there) = self.names.get(key) {
             return Ok(Some(there));
         }
         // Every path brings its parents: few bytes of archive could take much memory.
@@ -193,10 +198,10 @@ impl Tree {
             let (what, limit) = ("memory for the tree of paths".into(), self.limits.memory);
             return Err(Error::Limit { what, limit, bound: Bound::Memory });
         }
-        if let Slot::Vacant(slot) = self.nodes.entry(key.into()) {
-            slot.insert(node);
+        if let Slot::Vacant(slot) = self.names.entry(key.into()) {
+            slot.insert(kind);
         }
-        if self.nodes.len() as u64 > self.limits.entries {
+        if self.names.len() as u64 > self.limits.entries {
             let (what, limit) = ("the number of entries".into(), self.limits.entries);
             return Err(Error::Limit { what, limit, bound: Bound::Entries });
         }

@@ -188,7 +188,7 @@ impl<'a> RawStream<'a> {
         }
         let is_unsized = planned.size == 0;
         let size = if is_unsized { UNSIZED } else { planned.size };
-        match File::open(&item.source) {
+        match item.open() {
             Ok(file) => {
                 if let Some(finder) = &mut self.finder {
                     finder.begin_file();

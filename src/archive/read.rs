@@ -11,6 +11,7 @@ use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
 use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
+use crate::once::get_or_try_init;
 #[cfg(feature = "fs")]
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
@@ -299,6 +300,12 @@ impl Archive {
         self.layout.chunks().len() as u64
     }
 
+    /// How many chunks these files, in the order of the raw stream, lie in.
+    #[cfg(feature = "fs")]
+    pub(crate) fn chunks_of(&self, files: &[&Entry]) -> u64 {
+        decode::count_needed(&self.layout, files)
+    }
+
     /// The bounds it was opened under.
     pub(crate) fn limits(&self) -> &Limits {
         &self.options.limits
@@ -306,12 +313,7 @@ impl Archive {
 
     /// The engine for its chunks.
     fn engine(&self) -> Result<&Engine> {
-        if self.engine.get().is_none() {
-            let engine = decode::engine(&self.layout, &self.options)?;
-            // Another thread may have been faster; both engines do the same.
-            _ = self.engine.set(engine);
-        }
-        self.engine.get().ok_or_else(|| Error::corrupt("no engine"))
+        get_or_try_init(&self.engine, || decode::engine(&self.layout, &self.options))
     }
 }
 

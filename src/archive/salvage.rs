@@ -42,15 +42,29 @@ impl Archive {
     /// Decodes everything, writing nothing, and names the files that are damaged. Of what is not a
     /// file's content, [`Archive::recover`] has told the damage.
     pub fn damaged_files(&self, progress: &Progress) -> Result<(TestSummary, Vec<Lost>)> {
-        let contents = Contents::of(self.entries().iter());
+        let entries: Vec<&Entry> = self.entries().iter().collect();
+        let (mut tested, lost) = self.test_entries(&entries, true, progress)?;
+        tested.chunks = self.chunk_count();
+        Ok((tested, lost))
+    }
+
+    /// Decodes what these entries have, writing nothing. With `keep_going` the damaged files are named; otherwise
+    /// the first of them is an error.
+    pub fn test_entries(
+        &self,
+        entries: &[&Entry],
+        keep_going: bool,
+        progress: &Progress,
+    ) -> Result<(TestSummary, Vec<Lost>)> {
+        let contents = Contents::of(entries.iter().copied());
         check_total(contents.total, self.limits())?;
-        let mut losses = Losses { keep_going: true, ..Losses::default() };
+        let mut losses = Losses { keep_going, ..Losses::default() };
         for entry in &contents.empty {
             losses.tolerate(entry, Verifier::new(entry).finish())?;
         }
         progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, true, |entry, piece, is_last| {
+        self.decode(&contents.distinct, progress, keep_going, |entry, piece, is_last| {
             match piece {
                 Piece::Bytes(bytes) => {
                     verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
@@ -73,8 +87,8 @@ impl Archive {
         let lost_bytes: u64 =
             lost.filter_map(|lost| self.entry(&lost.path)).map(|entry| entry.size()).sum();
         let summary = TestSummary {
-            entries: self.entries().len() as u64,
-            chunks: self.chunk_count(),
+            entries: entries.len() as u64,
+            chunks: self.chunks_of(&contents.distinct),
             raw_bytes: contents.total - lost_bytes,
         };
         Ok((summary, losses.lost))

@@ -7,12 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder};
+use cap_std::fs::{Dir, DirBuilder, Metadata};
 
 use super::identity::FileId;
 use super::journal::{self, Journal};
 use super::leftovers;
-use crate::format::{Entry, EntryKind};
 use crate::{Error, Progress, Result};
 
 /// Where unpacked entries go.
@@ -55,31 +54,22 @@ impl Destination {
         }
     }
 
-    /// Fails if something already has the name of this top-level item.
-    pub(crate) fn check_free(&self, top: &str) -> Result<()> {
-        if self.new.is_none() && self.place.symlink_metadata(top).is_ok() {
-            return Err(Error::Exists(self.path.join(top)));
+    /// What is at an entry's path. The directories above it must be real ones: links are followed there.
+    pub(crate) fn look(&self, path: &str) -> Option<Metadata> {
+        match self.new {
+            Some(_) => None,
+            None => self.place.symlink_metadata(path).ok(),
         }
-        Ok(())
+    }
+
+    /// An entry's path as the caller sees it.
+    pub(crate) fn shown(&self, path: &str) -> PathBuf {
+        self.path.join(path)
     }
 
     /// Where an entry's path lies, as the journal sees it.
     pub(crate) fn below_base(&self, path: &str) -> PathBuf {
         self.new.as_ref().map(PathBuf::from).unwrap_or_default().join(path)
-    }
-
-    /// Fails if one of these entries cannot replace what is there: known before anything is decoded.
-    pub(crate) fn check_kinds(&self, entries: &[&Entry]) -> Result<()> {
-        if self.new.is_some() {
-            return Ok(());
-        }
-        for entry in entries {
-            let Ok(there) = self.place.symlink_metadata(&entry.path) else { continue };
-            if there.is_dir() && !matches!(entry.kind, EntryKind::Directory) {
-                return Err(journal::in_the_way(self.path.join(&entry.path)));
-            }
-        }
-        Ok(())
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -176,9 +166,8 @@ impl Staging {
     }
 
     /// Moves everything into place and returns the destination, now a directory in any case, with
-    /// its path below the journal's base. Without force nothing that exists is touched; with it,
-    /// files are replaced and directories merged, but a directory is never replaced by anything
-    /// else. Nothing is moved if it is known beforehand that something cannot be.
+    /// its path below the journal's base. Directories are merged; without force no file that exists is
+    /// touched, with it files are replaced, but a directory is never replaced by anything else. Nothing is moved if it is known beforehand that something cannot be.
     pub(crate) fn commit(&self, journal: &mut Journal<'_>) -> Result<(Dir, PathBuf)> {
         let Destination { path, place, new } = &self.destination;
         let (inner, tree) = self.dirs();

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::codec::Level;
 use crate::{
     Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, PackSummary, Progress, Result,
-    UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
+    Existing, UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 
 /// What is at and below `root`: content, kind, permissions and times, by path.
@@ -257,7 +257,7 @@ fn selections_existing_files_and_force() {
         assert_eq!((summary.files, summary.dirs), (4, 3));
         let there = snapshot(&dest);
         // What exists is left alone, and so is everything else.
-        for options in [only(&["empty"]), UnpackOptions::default()] {
+        for options in [only(&["one"]), UnpackOptions::default()] {
             assert!(matches!(unpack(&bytes, pipe, &dest, &options), Err(Error::Exists(_))));
         }
         assert!(matches!(unpack(&bytes, pipe, &dest, &only(&["no"])), Err(Error::Usage(_))));
@@ -266,7 +266,7 @@ fn selections_existing_files_and_force() {
         let at = inside(&dest, &root);
         fs::write(at.join("one"), "changed").unwrap();
         fs::write(at.join("other"), "kept").unwrap();
-        let force = UnpackOptions { force: true, ..Default::default() };
+        let force = UnpackOptions { existing: Existing::Replace, ..Default::default() };
         unpack(&bytes, pipe, &dest, &force).unwrap();
         assert_eq!(fs::read(at.join("one")).unwrap(), b"1");
         assert_eq!(fs::read(at.join("other")).unwrap(), b"kept");
@@ -297,7 +297,7 @@ fn force_does_not_follow_links_in_the_destination() {
         let at = inside(&dest, &root);
         fs::create_dir_all(&at).unwrap();
         std::os::unix::fs::symlink(&outside, at.join("d")).unwrap();
-        let force = UnpackOptions { force: true, ..Default::default() };
+        let force = UnpackOptions { existing: Existing::Replace, ..Default::default() };
         unpack(&bytes, pipe, &dest, &force).unwrap();
         assert_eq!(fs::read(outside.join("f")).unwrap(), b"old");
         assert_eq!(fs::read(at.join("d/f")).unwrap(), b"new");
@@ -346,15 +346,18 @@ fn archives_appear_whole_or_not_at_all() {
 #[test]
 fn files_that_change_or_vanish_are_reported() {
     use super::packer::pack_found;
-    use super::walk::{Exclude, Own, Wanted, walk};
+    use super::exclude::Exclude;
+    use super::walk::{Own, Wanted, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
     }
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
-    let wanted = Wanted { exclude, links: crate::Links::Keep, own: &Own::default() };
-    let walk = walk(&paths, &wanted, &Progress::default()).unwrap();
+    let own = &Own::default();
+    let (links, directory, inputs) = (crate::Links::Keep, std::path::Path::new(""), &[][..]);
+    let wanted = Wanted { directory, inputs, exclude, ignore_files: false, links, own };
+    let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();
     fs::write(dir.path().join("shrunk"), noise(5, 10)).unwrap();

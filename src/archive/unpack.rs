@@ -13,56 +13,14 @@ use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
 use super::read::Archive;
 use super::salvage::Losses;
+use super::place::Placement;
+use super::select::Selection;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
-use super::{UnpackOptions, UnpackSummary};
+use super::{UnpackOptions, UnpackPlan, UnpackSummary};
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
-
-/// What to unpack.
-struct Selection<'a> {
-    /// Wanted paths, without `./` and trailing `/`; empty means everything.
-    wanted: Vec<&'a str>,
-    /// Which of them have been met.
-    met: Vec<bool>,
-}
-
-impl<'a> Selection<'a> {
-    fn new(only: &'a [String]) -> Self {
-        let wanted: Vec<_> =
-            (only.iter()).map(|path| path.trim_end_matches('/').trim_start_matches("./")).collect();
-        Selection { met: vec![false; wanted.len()], wanted }
-    }
-
-    /// Whether an entry at `path` is wanted.
-    fn takes(&mut self, path: &str) -> bool {
-        let mut takes = self.wanted.is_empty();
-        for (wanted, met) in self.wanted.iter().zip(&mut self.met) {
-            let rest = path.strip_prefix(wanted);
-            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-                *met = true;
-                takes = true;
-            }
-        }
-        takes
-    }
-
-    /// Fails if something wanted is not there.
-    fn check_met(&self) -> Result<()> {
-        match self.met.iter().position(|met| !met) {
-            Some(index) => {
-                Err(Error::Usage(format!("the archive has no entry {:?}", self.wanted[index])))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// The first component of a path.
-fn top(path: &str) -> &str {
-    path.split('/').next().unwrap_or(path)
-}
 
 impl Archive {
     /// Unpacks into the directory `dest`, which is made if it does not exist.
@@ -85,6 +43,49 @@ impl Archive {
     ) -> Result<UnpackSummary> {
         unpack_archive(self, dest, options, progress, &mut Losses::default())
     }
+
+    /// Finds out what [`Archive::unpack`] would do, as far as that is known without decoding anything. Nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// As [`Archive::unpack`].
+    pub fn plan_unpack(&self, dest: &Path, options: &UnpackOptions) -> Result<UnpackPlan> {
+        judge(self, false)?;
+        let (_, placed, placement) = place(self, dest, options)?;
+        check_total(Contents::of(placed.iter().map(|entry| &**entry)).total, self.limits())?;
+        let entries: Vec<Entry> = placed.into_iter().map(Cow::into_owned).collect();
+        let mut summary = UnpackSummary::default();
+        for entry in &entries {
+            match entry.kind {
+                EntryKind::File { .. } => summary.files += 1,
+                EntryKind::Directory => summary.dirs += 1,
+                EntryKind::Symlink { .. } => summary.symlinks += 1,
+            }
+        }
+        placement.finish(&mut summary);
+        Ok(UnpackPlan { entries, summary })
+    }
+}
+
+/// All entries are judged, wanted or not: an archive with one unsafe name is not to be trusted.
+fn judge(archive: &Archive, folding: bool) -> Result<()> {
+    let mut tree = Tree::new(System::HERE, folding, *archive.limits());
+    archive.entries().iter().try_for_each(|entry| tree.add(entry))
+}
+
+/// The wanted entries under the paths that they get in the destination.
+fn place<'e>(
+    archive: &'e Archive,
+    dest: &Path,
+    options: &UnpackOptions,
+) -> Result<(Destination, Vec<Cow<'e, Entry>>, Placement)> {
+    let wanted = archive.select(&options.only)?;
+    let destination = Destination::open(dest)?;
+    let mut placement = Placement::new(options, *archive.limits());
+    let placed = wanted.into_iter().filter_map(|entry| placement.place(&destination, entry).transpose());
+    let placed = placed.collect::<Result<_>>()?;
+    placement.check()?;
+    Ok((destination, placed, placement))
 }
 
 /// Unpacks an archive; `losses` says what to do about damage.
@@ -96,45 +97,24 @@ pub(super) fn unpack_archive(
     losses: &mut Losses,
 ) -> Result<UnpackSummary> {
     let limits = *archive.limits();
-    // All entries are judged, wanted or not: an archive with one unsafe name is not to be trusted.
-    let entries = archive.entries();
-    let judge = |folding| {
-        let mut tree = Tree::new(System::HERE, folding, limits);
-        entries.iter().try_for_each(|entry| tree.add(entry))
-    };
-    judge(false)?;
-    let mut selection = Selection::new(&options.only);
-    let wanted: Vec<&Entry> = entries.iter().filter(|entry| selection.takes(&entry.path)).collect();
-    selection.check_met()?;
-    let contents = Contents::of(wanted.iter().copied());
+    judge(archive, false)?;
+    let (destination, placed, placement) = place(archive, dest, options)?;
+    let contents = Contents::of(placed.iter().map(|entry| &**entry));
     check_total(contents.total, &limits)?;
-    let destination = Destination::open(dest)?;
-    if options.force {
-        destination.check_kinds(&wanted)?;
-    } else {
-        let mut last = "";
-        for entry in &wanted {
-            // Sorted, so one name's entries are nearly all together.
-            if top(&entry.path) != last {
-                last = top(&entry.path);
-                destination.check_free(last)?;
-            }
-        }
-    }
     if !contents.distinct.is_empty() {
         archive.check_model()?;
     }
 
     let staging = Staging::create(destination)?;
     if staging.folds_case()? {
-        judge(true)?;
+        judge(archive, true)?;
     }
     progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
     let mut extractor = Extractor::new(staging, limits, progress);
     if !options.preserve_permissions {
         extractor.obey_umask()?;
     }
-    wanted.iter().try_for_each(|entry| extractor.add(entry))?;
+    placed.iter().try_for_each(|entry| extractor.add(entry))?;
     for entry in &contents.empty {
         losses.tolerate(entry, extractor.copy_from(std::io::empty(), entry))?;
     }
@@ -164,7 +144,9 @@ pub(super) fn unpack_archive(
             extractor.copy_staged(original, entry)?;
         }
     }
-    extractor.finish(options.force, &options.sources)
+    let mut summary = extractor.finish(options)?;
+    placement.finish(&mut summary);
+    Ok(summary)
 }
 
 /// Unpacks an archive that arrives in order, such as from a pipe, into the directory `dest`.
@@ -199,14 +181,14 @@ pub fn unpack_reader(
     let staging = Staging::create(Destination::open(dest)?)?;
     let mut pipe = Pipe {
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),
-        selection: Selection::new(&options.only),
+        selection: Selection::new(&options.only)?,
+        placement: Placement::new(options, limits),
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
         ended: false,
         owned: 0,
         staged: HashMap::new(),
-        options,
     };
     if !options.preserve_permissions {
         pipe.extractor.obey_umask()?;
@@ -218,7 +200,10 @@ pub fn unpack_reader(
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
-    pipe.extractor.finish(options.force, &options.sources)
+    pipe.placement.check()?;
+    let mut summary = pipe.extractor.finish(options)?;
+    pipe.placement.finish(&mut summary);
+    Ok(summary)
 }
 
 /// Goes on to the next chunk where none is in work. `None` at the archive's end.
@@ -308,7 +293,8 @@ enum InWork {
 /// What is known while an archive comes through a pipe.
 struct Pipe<'a> {
     tree: Tree,
-    selection: Selection<'a>,
+    selection: Selection,
+    placement: Placement,
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
@@ -316,9 +302,8 @@ struct Pipe<'a> {
     ended: bool,
     /// Bytes of the content stream that belong to the entries taken in so far. The layout knows of more.
     owned: u64,
-    /// Files whose content may have left the spool: place in the content stream to number of entry.
-    staged: HashMap<u64, usize>,
-    options: &'a UnpackOptions,
+    /// Files whose content may have left the spool, by its place in the content stream.
+    staged: HashMap<u64, Entry>,
 }
 
 impl Pipe<'_> {
@@ -344,32 +329,34 @@ impl Pipe<'_> {
     /// Takes in entries whose content is on the spool, or staged already.
     fn entries(&mut self, layout: &Layout, new: Range<usize>) -> Result<()> {
         let entries = layout.entries();
-        for (index, entry) in entries.iter().enumerate().take(new.end).skip(new.start) {
+        for entry in entries.iter().take(new.end).skip(new.start) {
             self.tree.add(entry)?;
+            if let EntryKind::File { size, offset, .. } = entry.kind {
+                self.owned = self.owned.max(offset.saturating_add(size));
+            }
             if !self.selection.takes(&entry.path) {
                 continue;
             }
-            if !self.options.force {
-                self.extractor.staging().destination().check_free(top(&entry.path))?;
-            }
+            let destination = self.extractor.staging().destination();
+            let Some(placed) = self.placement.place(destination, entry)? else { continue };
+            let entry = &*placed;
             self.extractor.add(entry)?;
             let EntryKind::File { size, offset, .. } = entry.kind else { continue };
             let end = offset.saturating_add(size);
-            self.owned = self.owned.max(end);
             if size == 0 {
                 self.extractor.copy_from(std::io::empty(), entry)?;
             } else if layout.raw_ranges(offset..end).all(|range| self.spool.has(&range)) {
                 let content = self.spool.read(layout.raw_ranges(offset..end));
                 self.extractor.copy_from(content, entry)?;
-                self.staged.entry(offset).or_insert(index);
-            } else if let Some(&original) = self.staged.get(&offset) {
-                self.extractor.copy_staged(&entries[original], entry)?;
+                self.staged.entry(offset).or_insert_with(|| entry.clone());
+            } else if let Some(original) = self.staged.get(&offset) {
+                self.extractor.copy_staged(original, entry)?;
             } else {
                 return Err(Error::corrupt("content that is gone already"));
             }
         }
         // Without a selection, all content of known entries is staged now, and can be had there.
-        if self.selection.wanted.is_empty() {
+        if self.selection.is_all() && self.placement.takes_all() {
             self.spool.forget(layout.spent(self.owned))?;
         }
         Ok(())

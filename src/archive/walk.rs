@@ -1,16 +1,20 @@
 //! Finding what is to be packed.
 
-use std::fs::{FileType, Metadata};
+use std::collections::HashSet;
+use std::fs::{File, FileType, Metadata};
+use std::io::{self, Seek};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 
+use super::exclude::{Exclude, Names};
 use super::identity::FileId;
+use super::ignored::Ignored;
 use super::leftovers;
 use super::losses::{self, Loss};
-use super::options::Links;
+use super::options::{Input, Links};
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -25,6 +29,18 @@ pub(crate) struct Found {
     pub(crate) mode: u16,
     /// Nanoseconds since 1970.
     pub(crate) mtime: i64,
+    /// The file itself, if it is not found by its name.
+    pub(crate) held: Option<Arc<File>>,
+}
+
+impl Found {
+    /// Opens it at its beginning. What is held has one position for all who open it: they come one after the other.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        let Some(held) = &self.held else { return File::open(&self.source) };
+        let mut file = held.try_clone()?;
+        file.rewind()?;
+        Ok(file)
+    }
 }
 
 #[derive(Debug)]
@@ -47,12 +63,20 @@ pub(crate) struct Walk {
     pub(crate) losses: Vec<Loss>,
     /// What no archive has.
     pub(crate) notes: Vec<Loss>,
+    /// Patterns that have left out nothing.
+    pub(crate) unused: Vec<String>,
 }
 
 /// What is looked for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
+    /// What relative paths are relative to.
+    pub(crate) directory: &'a Path,
+    /// Files that are found nowhere.
+    pub(crate) inputs: &'a [Input],
     pub(crate) exclude: Exclude,
+    /// Whether `.gitignore` and `.llzignore` count.
+    pub(crate) ignore_files: bool,
     pub(crate) links: Links,
     pub(crate) own: &'a Own<'a>,
 }
@@ -72,9 +96,10 @@ impl<'a> Own<'a> {
     }
 
     /// Fails if one of `paths` is the archive itself, under whatever name. Nothing is written yet.
-    pub(crate) fn check(&self, paths: &[PathBuf]) -> Result<()> {
+    pub(crate) fn check(&self, paths: &[PathBuf], directory: &Path) -> Result<()> {
         let Some(own) = self.id else { return Ok(()) };
-        match paths.iter().find(|path| FileId::of_path(path).is_ok_and(|id| id == *own)) {
+        let is_own = |path: &Path| FileId::of_path(path).is_ok_and(|id| id == *own);
+        match paths.iter().find(|path| is_own(&directory.join(path))) {
             Some(path) => Err(Error::Usage(format!(
                 "{} is to be read and is the output as well: name another output",
                 path.display()
@@ -99,32 +124,40 @@ impl<'a> Own<'a> {
 /// Finds everything at and below `paths` but what is excluded, and but the archive itself.
 ///
 /// What cannot be packed costs itself only. It is an error if that is all there is.
-pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) -> Result<Walk> {
-    wanted.own.check(paths)?;
+pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -> Result<Walk> {
+    wanted.own.check(paths, wanted.directory)?;
     let mut walk = Walk::default();
     let mut missing = None;
+    // A list such as that of `find` has every directory, and all that is in it once more.
+    let mut walked = (paths.len() > 1).then(HashSet::new);
     for root in paths {
-        let prefix = match stored_path(root) {
-            Ok(prefix) => prefix,
-            Err(Odd::Name) => {
-                if !wanted.exclude.matches(&root.to_string_lossy().replace('\\', SLASH)) {
-                    walk.skipped.push((root.clone(), NOT_UTF8.into()));
-                }
-                continue;
-            }
-            Err(Odd::Parent) => {
-                return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
-            }
+        let place = wanted.directory.join(root);
+        if walked.as_ref().is_some_and(|walked| walked.contains(&plain(&place))) {
+            continue;
+        }
+        let prefix = stored_path(root);
+        if prefix == Err(Odd::Parent) {
+            return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
+        }
+        let stored = prefix.clone().unwrap_or_else(|_| root.to_string_lossy().into_owned());
+        let names = Names::of(&stored, root, &place);
+        let there = place.symlink_metadata();
+        if wanted.exclude.matches(&names, Path::new(""), there.as_ref().is_ok_and(Metadata::is_dir)) {
+            continue;
+        }
+        let Ok(prefix) = prefix else {
+            walk.skipped.push((place, NOT_UTF8.into()));
+            continue;
         };
-        if wanted.exclude.matches(&prefix) {
+        if let Err(error) = there {
+            walk.skipped.push((place.clone(), error.to_string()));
+            missing.get_or_insert((place, error));
             continue;
         }
-        if let Err(error) = root.symlink_metadata() {
-            walk.skipped.push((root.clone(), error.to_string()));
-            missing.get_or_insert((root, error));
-            continue;
-        }
-        walk.below(root, &prefix, wanted, progress)?;
+        walk.below(&place, (&prefix, &names), &wanted, &mut walked, progress)?;
+    }
+    for input in wanted.inputs {
+        walk.found.push(held(input)?);
     }
     match missing {
         Some((root, error)) if walk.found.is_empty() && walk.skipped.len() == 1 => {
@@ -141,11 +174,15 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) 
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     // Named twice, or named and in a directory that is named too.
     walk.found.dedup_by(|later, first| later.path == first.path && is_same(later, first));
+    walk.unused = wanted.exclude.unused();
     Ok(walk)
 }
 
 /// Whether both were found under the same name in the same directory.
 fn is_same(one: &Found, other: &Found) -> bool {
+    if one.held.is_some() || other.held.is_some() {
+        return false;
+    }
     if one.source == other.source {
         return true;
     }
@@ -161,18 +198,17 @@ fn is_same(one: &Found, other: &Found) -> bool {
     place(one).is_some_and(|one| place(other).is_some_and(|other| one == other))
 }
 
-/// What a backslash in a path that was found stands for.
-const SLASH: &str = if cfg!(windows) { "/" } else { "\\" };
-
 impl Walk {
     fn below(
         &mut self,
         root: &Path,
-        prefix: &str,
+        (prefix, names): (&str, &Names),
         wanted: &Wanted<'_>,
+        walked: &mut Option<HashSet<PathBuf>>,
         progress: &Progress,
     ) -> Result<()> {
-        let Wanted { exclude, links, own } = wanted;
+        let Wanted { exclude, ignore_files, links, own, .. } = wanted;
+        let mut ignored = ignore_files.then(|| Ignored::new(root));
         let follow = *links == Links::Follow;
         let mut entries =
             WalkDir::new(root).follow_root_links(follow).follow_links(follow).into_iter();
@@ -188,14 +224,20 @@ impl Walk {
                 }
             };
             let below = entry.path().strip_prefix(root).unwrap_or(Path::new(""));
+            let file_type = entry.file_type();
+            let is_ignored = ignored.as_mut().is_some_and(|ignored| {
+                ignored.matches(below, entry.depth(), file_type.is_dir())
+            });
             // Even a name that cannot be stored can be excluded.
-            if exclude.matches(&join(prefix, &below.to_string_lossy().replace('\\', SLASH))) {
-                if entry.file_type().is_dir() {
+            if is_ignored || exclude.matches(names, below, file_type.is_dir()) {
+                if file_type.is_dir() {
                     entries.skip_current_dir();
                 }
                 continue;
             }
-            let file_type = entry.file_type();
+            if let Some(walked) = walked {
+                walked.insert(plain(entry.path()));
+            }
             let odd = match stored_path(below) {
                 Ok(below) => {
                     let path = join(prefix, &below);
@@ -256,8 +298,33 @@ impl Walk {
             let why = "it is outside of the years 1677 to 2262; the nearest is stored";
             losses::count(&mut self.losses, "time", &source, &why);
         }
-        self.found.push(Found { source, path, kind, mode: mode(metadata), mtime });
+        let mode = mode(metadata);
+        self.found.push(Found { source, path, kind, mode, mtime, held: None });
     }
+}
+
+/// A path without `.`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|component| *component != Component::CurDir).collect()
+}
+
+/// A file that was handed over, under the name it is to have.
+fn held(input: &Input) -> Result<Found> {
+    let path = stored_path(Path::new(&input.path)).unwrap_or_default();
+    if let Err(error) = policy::check_path(&path, System::HERE) {
+        let why = reason(error);
+        return Err(Error::Usage(format!("nothing can be stored as {:?}: {why}", input.path)));
+    }
+    let source = PathBuf::from("-");
+    let metadata = input.file.metadata().map_err(|error| Error::io(&source, error))?;
+    Ok(Found {
+        source,
+        path,
+        kind: FoundKind::File { size: metadata.len() },
+        mode: 0o644,
+        mtime: mtime(&metadata),
+        held: Some(Arc::clone(&input.file)),
+    })
 }
 
 /// Why the policy refuses something.
@@ -331,7 +398,7 @@ fn join(prefix: &str, below: &str) -> String {
 }
 
 /// Why a path cannot be stored.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Odd {
     /// A name that is not UTF-8.
     Name,
@@ -405,53 +472,20 @@ pub(crate) fn mtime(metadata: &Metadata) -> i64 {
 
 /// [`mtime`], and whether it is the true one.
 fn exact_mtime(metadata: &Metadata) -> (i64, bool) {
-    let Ok(time) = metadata.modified() else { return (0, true) };
+    metadata.modified().map_or((0, true), exact_nanoseconds)
+}
+
+/// A time as archives hold it.
+pub(crate) fn nanoseconds(time: SystemTime) -> i64 {
+    exact_nanoseconds(time).0
+}
+
+fn exact_nanoseconds(time: SystemTime) -> (i64, bool) {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).map_or((i64::MAX, false), |at| (at, true)),
         Err(before) => i64::try_from(before.duration().as_nanos())
             .map_or((i64::MIN, false), |nanos| (-nanos, true)),
     }
-}
-
-/// Glob patterns of what to leave out.
-#[derive(Debug)]
-pub(crate) struct Exclude {
-    /// Patterns without `/`, compared with names.
-    names: GlobSet,
-    /// Patterns with `/`, compared with whole stored paths.
-    paths: GlobSet,
-}
-
-impl Exclude {
-    pub(crate) fn new(patterns: &[String]) -> Result<Self> {
-        let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for pattern in patterns {
-            let bare = pattern.trim_end_matches('/');
-            let glob = glob(bare)?;
-            if bare.contains('/') {
-                paths.add(glob)
-            } else {
-                names.add(glob)
-            };
-        }
-        let build = |set: GlobSetBuilder| set.build().map_err(|e| Error::Usage(e.to_string()));
-        Ok(Exclude { names: build(names)?, paths: build(paths)? })
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        if path.is_empty() {
-            return false;
-        }
-        let name = path.rsplit('/').next().unwrap_or(path);
-        self.names.is_match(name) || self.paths.is_match(path)
-    }
-}
-
-fn glob(pattern: &str) -> Result<Glob> {
-    GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .build()
-        .map_err(|error| Error::Usage(format!("exclude pattern: {error}")))
 }
 
 #[cfg(test)]
@@ -460,8 +494,11 @@ mod tests {
 
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
-        let wanted = Wanted { exclude, links: Links::Keep, own: &Own::default() };
-        let walk = walk(paths, &wanted, &Progress::default())?;
+        let own = &Own::default();
+        let (directory, inputs) = (Path::new(""), &[][..]);
+        let wanted =
+            Wanted { directory, inputs, exclude, ignore_files: false, links: Links::Keep, own };
+        let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }
 

@@ -164,6 +164,15 @@ impl Source {
     }
 }
 
+/// What to take of an archive.
+#[derive(Debug, Clone, Args)]
+pub struct Chosen {
+    /// Only these paths, and what is below them. What is no path and has *, ? or [ is a pattern: with / it is
+    /// compared with whole paths, without with names at any depth
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+}
+
 /// Reads a size in bytes: digits, then optionally k, M, G or T (powers of 1024), then optionally
 /// B or iB.
 pub fn size(text: &str) -> std::result::Result<u64, String> {

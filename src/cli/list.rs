@@ -6,7 +6,7 @@ use llz::{Entry, EntryKind, Error, Result};
 use serde_json::{Value, json};
 
 use super::Status;
-use super::args::Source;
+use super::args::{Chosen, Source};
 use super::report::{self, hex};
 use super::session::Session;
 use super::streams;
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   llz list src.llz                         one path per line
   llz list -v src.llz                      with permissions, size, time and links
+  llz list src.llz src/cli '*.md'          one directory, and what has such a name anywhere
   llz list --json src.llz | jq .path       one JSON object per line
 
 Control characters in names are shown as \\x1b or \\u{202e}; JSON has them as they are. Times are UTC.";
@@ -26,6 +27,8 @@ Control characters in names are shown as \\x1b or \\u{202e}; JSON has them as th
 pub struct Args {
     #[command(flatten)]
     pub source: Source,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Print one JSON object per entry
     #[arg(long)]
     json: bool,
@@ -33,17 +36,22 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let archive = args.source.open(session, None)?;
+    let entries = archive.select(&args.chosen.paths)?;
     let mut out = streams::buffered_output()?;
-    for entry in archive.entries() {
+    for entry in entries {
         if args.json {
             report::print_json(&mut out, &entry_json(entry))?;
             continue;
         }
-        let line = if session.verbose { long(entry) } else { name(entry) };
-        writeln!(out, "{line}").map_err(|e| Error::io("-", e))?;
+        writeln!(out, "{}", line(entry, session)).map_err(|e| Error::io("-", e))?;
     }
     out.flush().map_err(|e| Error::io("-", e))?;
     Ok(Status::Done)
+}
+
+/// An entry as a line of text.
+pub fn line(entry: &Entry, session: &Session) -> String {
+    if session.verbose { long(entry) } else { name(entry) }
 }
 
 fn name(entry: &Entry) -> String {
@@ -87,6 +95,22 @@ fn entry_json(entry: &Entry) -> Value {
         }
     }
     value
+}
+
+/// What a dry run would do, on standard output.
+pub fn dry_run(entries: &[Entry], json: bool, session: &Session) -> Result<()> {
+    let mut out = streams::buffered_output()?;
+    for entry in entries {
+        if json {
+            // No file has been read.
+            let mut value = entry_json(entry);
+            value.as_object_mut().map(|object| object.remove("sha256"));
+            report::print_json(&mut out, &value)?;
+        } else {
+            writeln!(out, "{}", line(entry, session)).map_err(|e| Error::io("-", e))?;
+        }
+    }
+    out.flush().map_err(|e| Error::io("-", e))
 }
 
 /// Nanoseconds since 1970 as `2026-11-21T10:44:53.123456789Z`.

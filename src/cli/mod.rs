@@ -9,6 +9,7 @@ mod exit;
 mod filter;
 mod info;
 mod list;
+mod lists;
 mod losses;
 mod man;
 mod model;

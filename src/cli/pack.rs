@@ -1,7 +1,7 @@
 //! `llz pack`
 
 use std::ffi::OsString;
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -10,6 +10,8 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::list;
+use super::lists;
 use super::models;
 use super::report;
 use super::session::Session;
@@ -21,8 +23,11 @@ Examples:
   llz pack src                             makes src.llz in the current directory
   llz pack a.txt b.txt -o both.llz         several things need a name for the archive
   llz pack -9 -o best.llz src              the best model, slower
-  llz pack --exclude '*.o' --exclude target/debug .
-  git ls-files | llz pack --files-from - -o tree.llz
+  llz pack --exclude '*.o' --exclude ./target/debug .
+  llz pack --ignore --exclude-vcs .        what git would take, and no more
+  find . -newer last -print0 | llz pack -0 --files-from - -o new.llz
+  llz pack -C /home/me photos              stores photos, not home/me/photos
+  mysqldump db | llz pack - --name db.sql -o db.llz
   llz pack -o - src | ssh host 'cat > src.llz'
 
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
@@ -39,7 +44,7 @@ read, which is stored as read. Links are stored as links. The archive is the sam
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, visible_alias = "p")]
 pub struct Args {
-    /// What to pack; directories with all that is in them
+    /// What to pack; directories with all that is in them. - is standard input, stored as --name says
     #[arg(value_name = "PATH", required_unless_present = "files_from")]
     paths: Vec<PathBuf>,
     /// The archive to write; - is standard output [default: NAME.llz for one PATH]
@@ -55,15 +60,37 @@ pub struct Args {
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     chunk_size: Option<usize>,
-    /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path
+    /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path (as it
+    /// is given, as it is stored, or absolute), one with / at its end directories only
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Also leave out the patterns listed in FILE, one per line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    exclude_from: Vec<PathBuf>,
+    /// Leave out what version control systems keep for themselves, such as .git and .svn
+    #[arg(long)]
+    exclude_vcs: bool,
+    /// Leave out what .gitignore and .llzignore say, in each directory and above up to the repository
+    #[arg(long)]
+    ignore: bool,
     /// Also pack the paths listed in FILE, one per line or each ended by a NUL; - is standard input
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
+    /// Paths in the list are ended by a NUL, and lines have no meaning
+    #[arg(short = '0', long, requires = "files_from")]
+    null: bool,
+    /// Paths, listed ones too, are relative to DIR, which is no part of what is stored
+    #[arg(short = 'C', long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// The path under which standard input is stored
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LinksArg::Keep)]
     links: LinksArg,
+    /// Print what would be packed, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
     /// Decode the finished archive and compare before it is put in place
     #[arg(long)]
     verify: bool,
@@ -72,6 +99,13 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+impl Args {
+    /// What relative paths are relative to; empty is the current directory.
+    fn base(&self) -> &Path {
+        self.directory.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
 /// What happens to symbolic links.
@@ -92,27 +126,83 @@ impl From<LinksArg> for Links {
     }
 }
 
+/// What version control systems keep for themselves: the names that GNU tar leaves out for `--exclude-vcs`.
+const VERSION_CONTROL: [&str; 22] = [
+    "CVS",
+    ".cvsignore",
+    "RCS",
+    "SCCS",
+    ".svn",
+    ".git",
+    ".gitignore",
+    ".gitattributes",
+    ".gitmodules",
+    ".arch-ids",
+    "[{]arch[}]",
+    "=RELEASE-ID",
+    "=meta-update",
+    "=update",
+    ".bzr",
+    ".bzrignore",
+    ".bzrtags",
+    ".hg",
+    ".hgignore",
+    ".hgtags",
+    "_darcs",
+    ".jj",
+];
+
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
-    let mut paths = args.paths.clone();
-    if let Some(list) = &args.files_from {
-        paths.extend(read_list(list)?);
-        if paths.is_empty() {
-            return Err(Error::Usage(format!("{} names nothing to pack", list_name(list))));
-        }
+    if let Some(directory) = &args.directory
+        && !directory.metadata().map_err(|e| Error::io(directory, e))?.is_dir()
+    {
+        return Err(Error::Usage(format!("-C {}: it is not a directory", directory.display())));
     }
+    let mut paths = paths(args)?;
+    let reads_input = paths.iter().any(|path| path == Path::new("-"));
     let output = match &args.output {
         Some(output) if llz::is_standard_output(output) => PathBuf::from("-"),
         Some(output) => output.clone(),
-        None => default_output(&paths)?,
+        // Nothing is written, so nothing needs a name.
+        None if args.dry_run => default_output(&paths, args).unwrap_or_else(|_| "-".into()),
+        None => default_output(&paths, args)?,
     };
+    paths.retain(|path| path != Path::new("-"));
+    let mut left_out = Vec::new();
+    if let Some(list) = &args.files_from {
+        let written = written(&output);
+        for path in lists::paths(list, args.null)? {
+            // Whoever makes a list with `find` does not mean the archive that is being made.
+            let place = args.base().join(&path);
+            if written.is_some() && llz::FileId::of_path(&place).ok() == written {
+                left_out.push(place);
+            } else {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() && !reads_input {
+            return Err(Error::Usage(format!("{} names nothing to pack", lists::name(list))));
+        }
+    }
     let limits = args.limits.limits();
     let given = args.model.model.as_deref();
     for read in given.map_or_else(Vec::new, |given| models::files(given, &limits)) {
         check_not_replaced(&read, &output)?;
     }
-    let options = PackOptions {
+    let mut exclude = args.exclude.clone();
+    for list in &args.exclude_from {
+        exclude.extend(lists::patterns(list)?);
+        check_not_replaced(list, &output)?;
+    }
+    if args.exclude_vcs {
+        exclude.extend(VERSION_CONTROL.map(String::from));
+    }
+    let mut options = PackOptions {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
-        exclude: args.exclude.clone(),
+        directory: args.base().into(),
+        inputs: Vec::new(),
+        exclude,
+        ignore_files: args.ignore,
         links: args.links.into(),
         verify: args.verify,
         output: None,
@@ -123,19 +213,27 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if args.json && output != Path::new("-") {
         streams::check_output()?;
     }
+    if let Some(name) = args.name.as_ref().filter(|_| reads_input) {
+        check_not_replaced(Path::new("-"), &output)?;
+        let file = match args.dry_run {
+            true => streams::nothing()?,
+            false => streams::spooled_input(&session.progress)?,
+        };
+        let file = std::sync::Arc::new(file);
+        options.inputs.push(llz::Input { path: name.clone(), file });
+    }
+    if args.dry_run {
+        return dry_run(args, session, (&paths, left_out), &output, options);
+    }
     let start = Instant::now();
-    let summary = if output == Path::new("-") {
+    let mut summary = if output == Path::new("-") {
         to_stdout(args, &paths, &options, session)?
     } else {
         let _watch = session.watch("packing");
         llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
     };
-    report::warn_skipped(session, args.json, &summary.skipped);
-    report::warn_changed(session, args.json, &summary.changed);
-    report::warn_losses(session, args.json, &summary.losses);
-    report::note_left_out(session, &summary.left_out);
-    report::note_leftovers(session, &summary.leftovers);
-    report::note_dropped(session, &summary.notes);
+    summary.left_out.splice(..0, left_out);
+    tell(args, session, &summary);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -172,6 +270,42 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     Ok(if is_whole { Status::Done } else { Status::Skipped })
 }
 
+/// Says what is not in the archive as it was found.
+fn tell(args: &Args, session: &Session, summary: &PackSummary) {
+    report::warn_skipped(session, args.json, &summary.skipped);
+    report::warn_changed(session, args.json, &summary.changed);
+    report::warn_losses(session, args.json, &summary.losses);
+    report::note_left_out(session, &summary.left_out);
+    report::note_leftovers(session, &summary.leftovers);
+    report::note_dropped(session, &summary.notes);
+    report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);
+}
+
+/// Says what would be packed.
+fn dry_run(
+    args: &Args,
+    session: &Session,
+    (paths, left_out): (&[PathBuf], Vec<PathBuf>),
+    output: &Path,
+    mut options: PackOptions,
+) -> Result<Status> {
+    let out = (output != Path::new("-")).then_some(output);
+    if out.is_none() {
+        options.output = streams::output_id();
+    }
+    let (entries, mut summary) = llz::plan_pack(paths, out, &options, &session.progress)?;
+    summary.left_out.splice(..0, left_out);
+    list::dry_run(&entries, args.json, session)?;
+    tell(args, session, &summary);
+    if !session.quiet {
+        let what = report::entries(summary.files, summary.dirs, summary.symlinks);
+        let bytes = report::bytes(summary.raw_bytes);
+        say!("{what}, {bytes}, would be packed; nothing was written");
+    }
+    let is_whole = summary.skipped.is_empty() && summary.losses.is_empty();
+    Ok(if is_whole { Status::Done } else { Status::Skipped })
+}
+
 fn to_stdout(
     args: &Args,
     paths: &[PathBuf],
@@ -193,16 +327,43 @@ fn to_stdout(
     llz::pack(paths, &mut BufWriter::new(out), &options, &session.progress)
 }
 
+/// The paths that are named, if together they make sense.
+fn paths(args: &Args) -> Result<Vec<PathBuf>> {
+    let is_input = |path: &&PathBuf| path.as_path() == Path::new("-");
+    let inputs = args.paths.iter().filter(is_input).count();
+    let lists = args.files_from.iter().chain(&args.exclude_from).filter(is_input).count();
+    if inputs + lists > 1 {
+        return Err(Error::Usage("standard input can be read once only".into()));
+    }
+    match (&args.name, inputs) {
+        (None, 1) => Err(Error::Usage(
+            "- is standard input: say with --name NAME what to store it as; a file called - is ./-"
+                .into(),
+        )),
+        (Some(_), 0) => {
+            Err(Error::Usage("--name is for standard input: also give - as a path".into()))
+        }
+        _ => Ok(args.paths.clone()),
+    }
+}
+
 /// `NAME.llz` in the current directory, for the one path that is packed.
-fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
+fn default_output(paths: &[PathBuf], args: &Args) -> Result<PathBuf> {
+    if args.files_from.is_some() {
+        return Err(Error::Usage("name the archive with -o OUT when packing a list".into()));
+    }
     let [path] = paths else {
         return Err(Error::Usage("name the archive with -o OUT when packing several paths".into()));
+    };
+    let path = match &args.name {
+        Some(name) => PathBuf::from(name),
+        None => args.base().join(path),
     };
     // `.` and `..` have no name of their own; the directory they mean has.
     let name = match path.file_name() {
         Some(name) => name.to_owned(),
         None => {
-            let whole = path.canonicalize().map_err(|e| Error::io(path, e))?;
+            let whole = path.canonicalize().map_err(|e| Error::io(&path, e))?;
             let name = whole.file_name().map(OsString::from);
             name.ok_or_else(|| Error::Usage("name the archive with -o OUT".into()))?
         }
@@ -212,54 +373,24 @@ fn default_output(paths: &[PathBuf]) -> Result<PathBuf> {
     Ok(PathBuf::from(output))
 }
 
-/// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
-fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
-    let written = match output == Path::new("-") {
+/// The file that is there already where the archive is written to.
+fn written(output: &Path) -> Option<llz::FileId> {
+    match output == Path::new("-") {
         true => streams::output_id(),
         false => llz::FileId::of_path(output).ok(),
-    };
+    }
+}
+
+/// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
+fn check_not_replaced(read: &Path, output: &Path) -> Result<()> {
+    let written = written(output);
     if written.is_some() && written == streams::id(read) {
-        let read = list_name(read);
+        let read = lists::name(read);
         return Err(Error::Usage(format!(
             "{read} is to be read and is the output as well: name another output"
         )));
     }
     Ok(())
-}
-
-fn list_name(list: &Path) -> String {
-    if list == Path::new("-") { "standard input".into() } else { list.display().to_string() }
-}
-
-/// The paths listed in a file, one per line, or each ended by a NUL as `find -print0` does; no path holds a NUL, so
-/// the list tells which. Empty lines and a byte order mark mean nothing.
-fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
-    let mut bytes = Vec::new();
-    if list == Path::new("-") {
-        streams::input()?.read_to_end(&mut bytes).map_err(|e| Error::io("-", e))?;
-    } else {
-        bytes = std::fs::read(list).map_err(|e| Error::io(list, e))?;
-    }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let by_nul = bytes.contains(&0);
-    let lines = bytes.split(|&b| b == if by_nul { 0 } else { b'\n' });
-    let lines = lines.map(|line| match by_nul {
-        true => line,
-        false => line.strip_suffix(b"\r").unwrap_or(line),
-    });
-    lines.filter(|line| !line.is_empty()).map(|line| path_from_bytes(list, line)).collect()
-}
-
-#[cfg(unix)]
-fn path_from_bytes(_list: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(std::ffi::OsStr::from_bytes(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn path_from_bytes(list: &Path, bytes: &[u8]) -> Result<PathBuf> {
-    let not_text = |_| Error::Usage(format!("{}: a path is not UTF-8", list.display()));
-    std::str::from_utf8(bytes).map(PathBuf::from).map_err(not_text)
 }
 
 #[cfg(test)]
@@ -268,15 +399,27 @@ mod tests {
 
     #[test]
     fn the_archive_is_named_after_the_only_path() {
-        let output = |path: &str| default_output(&[path.into()]).unwrap();
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let args = |line: &[&str]| Line::parse_from(["pack"].iter().chain(line).chain(&["x"])).args;
+        let plain = args(&[]);
+        let output = |path: &str| default_output(&[path.into()], &plain).unwrap();
         assert_eq!(output("src"), Path::new("src.llz"));
         assert_eq!(output("/usr/share/doc/"), Path::new("doc.llz"));
         assert_eq!(output("notes.txt"), Path::new("notes.txt.llz"));
         let here = std::env::current_dir().unwrap();
         let name = here.file_name().unwrap().to_str().unwrap();
         assert_eq!(output("."), PathBuf::from(format!("{name}.llz")));
-        assert!(default_output(&["/".into()]).is_err());
-        assert!(default_output(&["a".into(), "b".into()]).is_err());
-        assert!(default_output(&[]).is_err());
+        assert!(default_output(&["/".into()], &plain).is_err());
+        assert!(default_output(&["a".into(), "b".into()], &plain).is_err());
+        assert!(default_output(&[], &plain).is_err());
+        let listed = args(&["--files-from", "list"]);
+        assert!(default_output(&["a".into()], &listed).is_err());
+        let named = args(&["--name", "logs/day.txt"]);
+        assert_eq!(default_output(&["-".into()], &named).unwrap(), Path::new("day.txt.llz"));
     }
 }

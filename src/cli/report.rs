@@ -182,6 +182,36 @@ pub fn note_leftovers(session: &Session, leftovers: &[PathBuf]) {
     }
 }
 
+/// Says what was not unpacked because something is there already, and what got another name.
+pub fn note_kept(session: &Session, kept: &[String], renamed: &[(String, String)]) {
+    if session.quiet {
+        return;
+    }
+    if session.verbose {
+        for path in kept {
+            say!("llz: note: kept what is there: {}", escape(path));
+        }
+    } else if !kept.is_empty() {
+        say!(
+            "llz: note: kept what is there in the place of {}",
+            count(kept.len() as u64, "entry", "entries")
+        );
+    }
+    for (from, to) in renamed {
+        say!("llz: note: {} is there already: unpacked as {}", escape(from), escape(to));
+    }
+}
+
+/// Names the patterns that have left out nothing, but those that need not, where more than the usual is to be said.
+pub fn note_unused(session: &Session, expected: &[&str], unused: &[String]) {
+    if !session.verbose {
+        return;
+    }
+    for pattern in unused.iter().filter(|unused| !expected.contains(&&***unused)) {
+        say!("llz: note: the pattern {} has left out nothing", escape(pattern));
+    }
+}
+
 /// Says that the archive was found in what is packed, and is not in itself.
 pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
     if session.quiet {

@@ -65,6 +65,7 @@ impl Session {
             threads: self.threads,
             limits,
             instruction_set: instruction_set()?,
+            ..DecodeOptions::default()
         })
     }
 
@@ -78,7 +79,15 @@ impl Session {
     ) -> Result<EncodeOptions> {
         let model = model.model.as_deref().map(|given| models::open(given, &limits)).transpose()?;
         let (threads, instruction_set) = (self.threads, instruction_set()?);
-        Ok(EncodeOptions { level, model, chunk_size, threads, limits, instruction_set })
+        Ok(EncodeOptions {
+            level,
+            model,
+            chunk_size,
+            threads,
+            limits,
+            instruction_set,
+            ..EncodeOptions::default()
+        })
     }
 
     /// Shows a progress bar until the returned guard is dropped, if the work takes long enough and

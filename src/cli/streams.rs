@@ -9,7 +9,7 @@ use std::fmt::Arguments;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 
-use llz::{Error, FileId, Result};
+use llz::{Error, FileId, Progress, Result};
 
 use crate::early;
 
@@ -52,6 +52,28 @@ pub fn input() -> Result<impl Read> {
     #[cfg(not(unix))]
     let input = io::stdin();
     Ok(BufReader::new(input))
+}
+
+/// An empty file that stands for standard input where that is not to be read.
+pub fn nothing() -> Result<std::fs::File> {
+    tempfile::tempfile().map_err(|error| Error::io(std::env::temp_dir(), error))
+}
+
+/// Standard input, all of it, in a temporary file that has no name and goes away with its last user.
+pub fn spooled_input(progress: &Progress) -> Result<std::fs::File> {
+    let failed = |error| Error::io(std::env::temp_dir(), error);
+    let mut input = input()?;
+    let mut file = nothing()?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        progress.check()?;
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(file),
+            Ok(n) => file.write_all(&buffer[..n]).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("-", error)),
+        }
+    }
 }
 
 /// What `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.

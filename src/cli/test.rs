@@ -2,23 +2,25 @@
 
 use std::time::Instant;
 
-use llz::Result;
+use llz::{EntryKind, Result};
 use serde_json::json;
 
 use super::Status;
-use super::args::{ModelArg, Source};
+use super::args::{Chosen, ModelArg, Source};
 use super::losses::Losses;
 use super::report;
 use super::session::Session;
 use super::streams::{self, say};
 use super::terminal::escape;
 
-/// Decode an archive and check every checksum, writing nothing
+/// Decode an archive, or some files of it, and check every checksum, writing nothing
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "t")]
 pub struct Args {
     #[command(flatten)]
     pub source: Source,
+    #[command(flatten)]
+    chosen: Chosen,
     #[command(flatten)]
     model: ModelArg,
     /// Go on after damage, and name all that is damaged: exit code 4, or 5 if no file is whole
@@ -42,9 +44,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     } else {
         args.source.open(session, Some(&args.model))?
     };
+    let entries = archive.select(&args.chosen.paths)?;
     let watch = session.watch("testing");
-    let tested = if args.keep_going {
-        let (tested, lost) = archive.damaged_files(&session.progress)?;
+    let tested = if args.keep_going || !args.chosen.paths.is_empty() {
+        let (tested, lost) = archive.test_entries(&entries, args.keep_going, &session.progress)?;
         losses.lost = lost;
         tested
     } else {
@@ -73,6 +76,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let verdict = if losses.is_empty() { "ok" } else { "damaged" };
         say!("{name}: {verdict}, {entries}, {size} in {speed}");
     }
-    let files = archive.info().files;
-    Ok(losses.status(files > losses.lost.len() as u64))
+    let is_file = |kind: &EntryKind| matches!(kind, EntryKind::File { .. });
+    let files = entries.iter().filter(|entry| is_file(&entry.kind)).count();
+    Ok(losses.status(files > losses.lost.len()))
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use llz::{Archive, Result, UnpackOptions, UnpackSummary};
+use llz::{Archive, DecodeOptions, Existing, Result, UnpackOptions, UnpackPlan, UnpackSummary};
 use serde_json::json;
 
 use super::Status;
-use super::args::{LimitArgs, ModelArg};
+use super::args::{Chosen, LimitArgs, ModelArg};
+use super::list;
 use super::losses::Losses;
 use super::report;
 use super::session::Session;
@@ -19,14 +20,21 @@ Examples:
   llz unpack src.llz                       into the current directory
   llz unpack src.llz -C /tmp/copy          into another one
   llz unpack src.llz src/main.rs src/cli   only this file and this directory
+  llz unpack src.llz '*.rs'                only files of this name, wherever they are
+  llz unpack src.llz --strip-components 1  without the outermost directory
+  llz unpack src.llz -n                    what would be written where
   ssh host cat src.llz | llz unpack -      from a pipe
   llz unpack --keep-going hurt.llz         what is left of a damaged archive
 
-Nothing appears under its name before all of it has been decoded and checked. What exists is not
-touched without -f. With it, each file is replaced at once: its name shows the old or the whole new
-one. If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
+Nothing appears under its name before all of it has been decoded and checked. Directories are merged
+and never replaced by files. A file that exists is not touched: if one is in the way, nothing is
+unpacked. -f replaces such files, each of them at once: its name shows the old or the whole new one.
+--keep-existing, --keep-newer and --rename leave them. A directory that exists keeps its permissions
+and times, except with -f.
+
+ If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
 killed, or a power failure, can leave some files new and others old; those that were replaced are
-then in a directory .llz-* in the destination. Directories are merged and never replaced by files.";
+then in a directory .llz-* in the destination.";
 
 /// Unpack an archive, all of it or some paths
 #[derive(Debug, clap::Args)]
@@ -35,15 +43,29 @@ pub struct Args {
     /// The archive; - is standard input. Pipes, and what else is no regular file, are read in order
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
-    /// Only these paths, and what is below them
-    #[arg(value_name = "PATH")]
-    paths: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Where to unpack
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
     /// Replace existing files
-    #[arg(short, long)]
+    #[arg(short, long, group = "existing")]
     force: bool,
+    /// Leave existing files as they are, and unpack the others
+    #[arg(long, group = "existing")]
+    keep_existing: bool,
+    /// Leave existing files that are as new as the archive's or newer, and replace older ones
+    #[arg(long, group = "existing")]
+    keep_newer: bool,
+    /// Unpack beside existing files, as NAME (1).EXT or with the next number that is free
+    #[arg(long, group = "existing")]
+    rename: bool,
+    /// Take the first N names off each path; what has no more than N is not unpacked
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    strip_components: usize,
+    /// Print what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
     /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
     #[arg(long)]
     keep_going: bool,
@@ -59,20 +81,72 @@ pub struct Args {
     limits: LimitArgs,
 }
 
+impl Args {
+    fn existing(&self) -> Existing {
+        match self {
+            Args { force: true, .. } => Existing::Replace,
+            Args { keep_existing: true, .. } => Existing::Keep,
+            Args { keep_newer: true, .. } => Existing::KeepNewer,
+            Args { rename: true, .. } => Existing::Rename,
+            _ => Existing::Refuse,
+        }
+    }
+}
+
+/// Says what would be written.
+fn dry_run(
+    args: &Args,
+    session: &Session,
+    decode: DecodeOptions,
+    options: &UnpackOptions,
+) -> Result<Status> {
+    let mut losses = Losses::default();
+    let archive = match (streams::in_order(&args.archive)?, args.keep_going) {
+        (Some(input), false) => Archive::from_reader(input, decode)?,
+        (None, false) => Archive::open(&args.archive, decode)?,
+        (input, true) => {
+            let (archive, damage) = match input {
+                Some(input) => Archive::recover_reader(input, decode)?,
+                None => Archive::recover(&args.archive, decode)?,
+            };
+            losses.damage = damage;
+            archive
+        }
+    };
+    let UnpackPlan { entries, summary } = archive.plan_unpack(&args.directory, options)?;
+    list::dry_run(&entries, args.json, session)?;
+    losses.say(&args.archive);
+    report::warn_losses(session, args.json, &summary.losses);
+    report::note_kept(session, &summary.kept, &summary.renamed);
+    if !session.quiet {
+        let name = escape(&args.directory.display().to_string());
+        let what = report::entries(summary.files, summary.dirs, summary.symlinks);
+        say!("{name}: {what} would be unpacked; nothing was written");
+    }
+    Ok(match losses.status(summary.files > 0) {
+        Status::Done if !summary.losses.is_empty() => Status::Skipped,
+        status => status,
+    })
+}
+
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let limits = args.limits.limits();
     let sources = [Some(args.archive.as_path()), args.model.model.as_deref()];
     let sources = sources.into_iter().flatten();
     let decode = session.decode_options(Some(&args.model), limits)?;
     let options = UnpackOptions {
-        force: args.force,
+        existing: args.existing(),
+        strip: args.strip_components,
         preserve_permissions: args.preserve_permissions,
         sources: sources.into_iter().filter_map(streams::id).collect(),
-        only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
+        only: args.chosen.paths.clone(),
     };
     if args.json {
         streams::check_output()?;
         streams::check_not_output([args.archive.as_path()])?;
+    }
+    if args.dry_run {
+        return dry_run(args, session, decode, &options);
     }
     let start = Instant::now();
     let watch = session.watch("unpacking");
@@ -99,8 +173,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     drop(watch);
     let took = start.elapsed();
     losses.say(&args.archive);
-    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses: not_held } = summary;
+    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses: not_held, kept, renamed } =
+        summary;
     report::warn_losses(session, args.json, &not_held);
+    report::note_kept(session, &kept, &renamed);
     if args.json {
         let value = json!({
             "directory": report::path_json(&args.directory),
@@ -109,6 +185,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "links": symlinks,
             "raw_bytes": raw_bytes,
             "losses": report::losses_json(&not_held),
+            "kept": kept,
+            "renamed": renamed.iter().map(|(from, to)| json!({ "path": from, "as": to })).collect::<Vec<_>>(),
             "seconds": took.as_secs_f64(),
             "damage": losses.damage_json(),
             "lost": losses.lost_json(),

@@ -1,7 +1,7 @@
 //! A token as a walk through the binary decisions of its vocabulary, in step with the mixer.
 
 use crate::mixer::Mixer;
-use crate::vocab::{Child, Node, Vocabulary};
+use crate::vocab::{Child, Decision, Vocabulary};
 
 /// Walks from the first decision to a token and returns the token's rank.
 ///
@@ -11,27 +11,27 @@ use crate::vocab::{Child, Node, Vocabulary};
 pub fn code_token(
     vocabulary: &Vocabulary,
     mixer: &mut Mixer,
-    logit: impl Fn(&Node) -> f32,
-    mut answer: impl FnMut(&Node, u32, &Mixer) -> bool,
+    logit: impl Fn(&Decision) -> f32,
+    mut answer: impl FnMut(&Decision, u32, &Mixer) -> bool,
 ) -> u32 {
     let tree = vocabulary.tree();
-    let mut at = Child::Node(0);
+    let mut at = Child::Decision(0);
     let mut known = 0;
     loop {
         match at {
-            Child::Node(index) => {
-                let node = tree.node(index);
-                for &byte in &vocabulary.token(node.lo)[known..usize::from(node.depth)] {
+            Child::Decision(index) => {
+                let decision = tree.decision(index);
+                for &byte in &vocabulary.token(decision.lo)[known..usize::from(decision.depth)] {
                     mixer.push(byte);
                 }
-                known = usize::from(node.depth);
-                let p = mixer.predict(node, logit(node));
-                let one = answer(node, p, mixer);
-                at = node.child(one);
-                if let Child::Node(next) = at {
-                    mixer.prefetch(tree.node(next));
+                known = usize::from(decision.depth);
+                let p = mixer.predict(decision, logit(decision));
+                let one = answer(decision, p, mixer);
+                at = decision.child(one);
+                if let Child::Decision(next) = at {
+                    mixer.prefetch(tree.decision(next));
                 }
-                mixer.update(one);
+                mixer.learn(one);
             }
             Child::Token(rank) => {
                 for &byte in &vocabulary.token(rank)[known..] {

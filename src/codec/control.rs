@@ -10,12 +10,12 @@ use crate::progress::Progress;
 pub(super) struct Control<'a> {
     progress: &'a Progress,
     /// Set when the run has failed elsewhere, so that its results are not wanted any more.
-    aborted: Option<&'a AtomicBool>,
+    aborted: &'a AtomicBool,
     counts: bool,
 }
 
 impl<'a> Control<'a> {
-    pub fn new(progress: &'a Progress, aborted: Option<&'a AtomicBool>) -> Self {
+    pub fn new(progress: &'a Progress, aborted: &'a AtomicBool) -> Self {
         Control { progress, aborted, counts: true }
     }
 
@@ -26,10 +26,10 @@ impl<'a> Control<'a> {
 
     /// Fails when the work is to stop.
     pub fn check(&self) -> Result<()> {
-        match self.aborted {
-            Some(aborted) if aborted.load(Ordering::Relaxed) => Err(Error::Interrupted),
-            _ => self.progress.check(),
+        if self.aborted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
         }
+        self.progress.check()
     }
 
     /// Counts finished raw bytes.

@@ -222,6 +222,6 @@ impl<J, D> Jobs<J, D> for Worker<'_, '_, J, D> {
     }
 
     fn control(&self) -> Control<'_> {
-        Control::new(self.queue.progress, Some(&self.queue.aborted))
+        Control::new(self.queue.progress, &self.queue.aborted)
     }
 }

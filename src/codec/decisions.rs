@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::CoderId;
 use crate::kernel::Isa;
 use crate::mixer::{Mixer, Prior, Profile};
-use crate::vocab::{Node, Vocabulary};
+use crate::vocab::{Decision, Vocabulary};
 
 use super::binarise::code_token;
 use super::token_coder::{Prediction, TokenCoder, TokenDecoder, TokenEncoder};
@@ -61,9 +61,9 @@ struct Writer<'a> {
 impl TokenEncoder for Writer<'_> {
     fn encode(&mut self, prediction: &Prediction<'_>, token: u32) {
         self.mixer.begin_token(prediction.hidden);
-        let logit = |node: &Node| prediction.frequencies.log_odds(node);
-        code_token(self.vocabulary, &mut self.mixer, logit, |node, p, _| {
-            let one = node.answer(token);
+        let logit = |decision: &Decision| prediction.frequencies.log_odds(decision);
+        code_token(self.vocabulary, &mut self.mixer, logit, |decision, p, _| {
+            let one = decision.answer(token);
             self.encoder.encode(one, p);
             one
         });
@@ -84,7 +84,7 @@ struct Reader<'a> {
 impl TokenDecoder for Reader<'_> {
     fn decode(&mut self, prediction: &Prediction<'_>) -> Result<u32> {
         self.mixer.begin_token(prediction.hidden);
-        let logit = |node: &Node| prediction.frequencies.log_odds(node);
+        let logit = |decision: &Decision| prediction.frequencies.log_odds(decision);
         let decoder = &mut self.decoder;
         Ok(code_token(self.vocabulary, &mut self.mixer, logit, |_, p, _| decoder.decode(p)))
     }

@@ -45,7 +45,11 @@ impl Engine {
                 return mix::decode(&job.coded, raw_len, self.mixer_without_model(raw_len), control);
             }
             CodecId::Neural => {
-                return Err(Error::corrupt("a neural chunk in data that names no model"));
+                return Err(Error::corrupt(match &self.model {
+                    None => "a neural chunk in data that names no model",
+                    Some(_) if raw_len == 0 => "a neural chunk of no bytes",
+                    Some(_) => "a neural chunk under a mixer profile without a model",
+                }));
             }
         };
         if raw.len() != raw_len {

@@ -81,16 +81,18 @@ impl Engine {
     /// # Errors
     /// As [`Engine::encode`].
     pub fn encode_one<'a>(&self, raw: &'a [u8]) -> Result<Coded<'a>> {
-        let (mut source, mut coded) = (Some(Cow::Borrowed(raw)), None);
+        let mut source = Some(Cow::Borrowed(raw));
+        // Replaced by the one result of the one job.
+        let mut coded = Coded { raw: raw.into(), codec: CodecId::Stored, coded: Vec::new() };
         self.encode(
             &mut || Ok(source.take()),
             &mut |result| {
-                coded = Some(result);
+                coded = result;
                 Ok(())
             },
             &Progress::default(),
         )?;
-        coded.ok_or_else(|| Error::corrupt("a chunk without a result"))
+        Ok(coded)
     }
 
     /// The tokens of a chunk.
@@ -266,7 +268,7 @@ impl<'j> Work for EncodeWork<'_, 'j> {
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()> {
         let Some(model) = &self.engine.model else { return self.work_by_chunks(jobs, helpers) };
         match model.schedule() {
-            Schedule::Free => self.work_by_chunks(jobs, helpers),
+            Schedule::Portable => self.work_by_chunks(jobs, helpers),
             Schedule::Fixed { .. } => self.work_by_lanes(model, jobs),
         }
     }

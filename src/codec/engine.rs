@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::format::{CodecId, CoderId, CoderParams, ModelRef};
-use crate::kernel::{Isa, NUMERIC_PROFILE};
+use crate::kernel::Isa;
 use crate::limits::{Bound, Limits};
 use crate::mixer::{self, Mixer, Prior, Profile};
-use crate::model::{LanguageModel, Loaded, Rwkv7, Schedule, hex};
+use crate::model::{LanguageModel, Loaded, Schedule, hex};
 
 use super::decisions::Decisions;
 use super::level::LevelSettings;
@@ -96,11 +96,12 @@ impl Engine {
             (Some(name), None) => Some(Loaded::built_in(name)?),
         };
         let isa = super::isa::chosen(options.instruction_set.as_deref())?;
-        let model = loaded.as_ref().map(|loaded| rwkv7(loaded, isa));
+        let open = |loaded| options.backend.open(loaded, None, isa);
+        let model = loaded.as_ref().map(open).transpose()?;
         let params = CoderParams { mixer: settings.profile.id, table_bits: 24 };
         let mut engine = Self::new(isa, threads(options.threads), *limits, params, model)?;
         engine.loaded = loaded;
-        let most = limits.chunk_bytes.min(u64::from(u32::MAX));
+        let most = limits.chunk();
         engine.chunk_size = match chunk_size {
             Some(size) if *size == 0 || *size as u64 > most => {
                 return Err(Error::Usage(format!(
@@ -126,17 +127,6 @@ impl Engine {
         let isa = super::isa::chosen(options.instruction_set.as_deref())?;
         let model = model.map(|wanted| find(options, wanted, isa)).transpose()?;
         Self::new(isa, threads(options.threads), options.limits, params, model)
-    }
-
-    /// An engine around any language model, for tests of the seam.
-    #[cfg(test)]
-    pub(super) fn around(model: Arc<dyn LanguageModel>, loaded: Loaded, threads: usize) -> Self {
-        let params = CoderParams { mixer: mixer::NEURAL.id, table_bits: 24 };
-        let isa = Isa::detect();
-        let mut engine =
-            Self::new(isa, threads, Limits::default(), params, Some(model)).unwrap();
-        engine.loaded = Some(loaded);
-        engine
     }
 
     /// The parameters to record in an archive.
@@ -202,7 +192,7 @@ impl Engine {
             limit,
             bound: Bound::Memory,
         })?;
-        let fixed_schedule = self.model.as_ref().is_some_and(|m| m.schedule() != Schedule::Free);
+        let fixed_schedule = self.model.as_ref().is_some_and(|m| m.schedule() != Schedule::Portable);
         // An allocator keeps some of what was freed. With an eighth to spare, bench/memory.sh sees no limit passed.
         let memory = left - left / 8;
         // Only one worker can have a device to itself.
@@ -211,13 +201,9 @@ impl Engine {
     }
 }
 
-fn rwkv7(loaded: &Loaded, isa: Isa) -> Arc<dyn LanguageModel> {
-    Arc::new(Rwkv7::new(Arc::clone(loaded.model()), isa))
-}
-
 /// The model that an archive names.
 fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn LanguageModel>> {
-    if wanted.profile != NUMERIC_PROFILE {
+    if !options.backend.has_profile(wanted.profile) {
         return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
     }
     let missing = || {
@@ -225,7 +211,7 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
         Error::Model(format!("the model with SHA-256 {sha256} is needed and not here"))
     };
     let loaded = options.models.find(&wanted.sha256)?.ok_or_else(missing)?;
-    let model = rwkv7(&loaded, isa);
+    let model = options.backend.open(&loaded, Some(wanted.profile), isa)?;
     let here = model.reference();
     if here.sha256 != wanted.sha256 {
         return Err(missing());
@@ -233,7 +219,7 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
     if here.tokenizer != wanted.tokenizer {
         return Err(Error::Model("the archive was made with another vocabulary".into()));
     }
-    if here.fingerprint != wanted.fingerprint {
+    if (here.profile, here.fingerprint) != (wanted.profile, wanted.fingerprint) {
         return Err(Error::Model(
             "this machine's arithmetic does not reproduce the archive's".into(),
         ));

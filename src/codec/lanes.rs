@@ -118,7 +118,7 @@ pub(super) struct Lockstep<L> {
 /// Lanes that a worker of `model` has.
 pub(super) fn lanes_of(model: &dyn LanguageModel, most: usize) -> usize {
     match model.schedule() {
-        Schedule::Free => most,
+        Schedule::Portable => most,
         Schedule::Fixed { lanes } => lanes.max(1),
     }
 }
@@ -140,7 +140,7 @@ impl<L: Lane> Lockstep<L> {
             free: (0..lanes).rev().collect(),
             tokens: Vec::with_capacity(lanes),
             places: Vec::with_capacity(lanes),
-            is_fixed: model.schedule() != Schedule::Free,
+            is_fixed: model.schedule() != Schedule::Portable,
         }
     }
 

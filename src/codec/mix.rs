@@ -26,8 +26,8 @@ pub(super) fn encode(raw: &[u8], mut mixer: Mixer, control: Control<'_>) -> Resu
                 &BYTES,
                 &mut mixer,
                 |_| 0.0,
-                |node, p, _| {
-                    let one = node.answer(u32::from(byte));
+                |decision, p, _| {
+                    let one = decision.answer(u32::from(byte));
                     encoder.encode(one, p);
                     one
                 },

@@ -1,6 +1,6 @@
 //! Codec `neural`: tokens coded by the predictions of a language model.
 //!
-//! Two schedules give the same bits under [`Schedule::Free`]. Packing knows all tokens beforehand and takes many
+//! Two schedules give the same bits under [`Schedule::Portable`]. Packing knows all tokens beforehand and takes many
 //! positions of one chunk through the model at once. Unpacking takes one position of each of several chunks
 //! (lanes) at once. An engine with a fixed schedule takes lanes in both directions.
 
@@ -47,7 +47,7 @@ impl Writer<'_> {
 }
 
 /// Codes the `tokens` of a chunk of `raw_len` bytes, many positions at a time. With `two_threads`, all of the model
-/// but its head has a thread of its own, which takes about half of the time.
+/// but its last product has a thread of its own, which takes about half of the time.
 pub(super) fn encode(
     model: &Arc<dyn LanguageModel>,
     coder: &dyn TokenCoder,
@@ -67,8 +67,8 @@ pub(super) fn encode(
     let first = [first_token(&**model)];
     let inputs = [&first, &tokens[..tokens.len().saturating_sub(1)]].concat();
     #[cfg(feature = "threads")]
-    if two_threads && let Some((trunk, head)) = Arc::clone(model).pipeline(POSITIONS) {
-        pipelined::write(trunk, head, &inputs, tokens, &mut writer)?;
+    if two_threads && let Some((trunk, unembed)) = Arc::clone(model).pipeline(POSITIONS) {
+        pipelined::write(trunk, unembed, &inputs, tokens, &mut writer)?;
         return Ok(writer.encoder.finish());
     }
     let _ = two_threads;
@@ -87,15 +87,15 @@ mod pipelined {
 
     use super::{POSITIONS, Writer};
     use crate::error::{Error, Result};
-    use crate::model::{Head, Trunk};
+    use crate::model::{Trunk, Unembed};
 
     /// Blocks of positions that the model may be ahead of the coder.
     const AHEAD: usize = 2;
 
-    /// Runs the trunk on a thread of its own, the head and the coder on this one.
+    /// Runs the trunk on a thread of its own, the unembedding and the coder on this one.
     pub(super) fn write(
         mut trunk: Box<dyn Trunk>,
-        mut head: Box<dyn Head>,
+        mut unembed: Box<dyn Unembed>,
         inputs: &[u32],
         tokens: &[u32],
         writer: &mut Writer<'_>,
@@ -118,7 +118,7 @@ mod pipelined {
             reader.spawn_scoped(scope, read).map_err(|e| Error::io("-", e))?;
             // The channel ends early only where that thread panics, which the end of the scope passes on.
             for (hidden, targets) in ready.iter().zip(tokens.chunks(POSITIONS)) {
-                writer.write(head.predict(&hidden), targets)?;
+                writer.write(unembed.predict(&hidden), targets)?;
                 _ = back.send(hidden);
             }
             Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::model::{BuiltInModels, Loaded, ModelStore};
+use crate::model::{Backend, BuiltInModels, Cpu, Loaded, ModelStore};
 
 /// How hard to try, 1 (fast, no model) to 9 (best model).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ impl Default for Level {
 }
 
 /// How to code.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EncodeOptions {
     /// Compression level.
     pub level: Level,
@@ -52,6 +52,22 @@ pub struct EncodeOptions {
     pub limits: Limits,
     /// The name of the instruction set to use; `None` is the fastest of this machine. All give the same bits.
     pub instruction_set: Option<String>,
+    /// Where models run; by default on the processor.
+    pub backend: Arc<dyn Backend>,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        EncodeOptions {
+            level: Level::DEFAULT,
+            model: None,
+            chunk_size: None,
+            threads: 0,
+            limits: Limits::default(),
+            instruction_set: None,
+            backend: Arc::new(Cpu),
+        }
+    }
 }
 
 /// How to decode.
@@ -65,6 +81,8 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// The name of the instruction set to use; `None` is the fastest of this machine. All give the same bits.
     pub instruction_set: Option<String>,
+    /// Where models run; by default on the processor.
+    pub backend: Arc<dyn Backend>,
 }
 
 impl Default for DecodeOptions {
@@ -74,6 +92,7 @@ impl Default for DecodeOptions {
             threads: 0,
             limits: Limits::default(),
             instruction_set: None,
+            backend: Arc::new(Cpu),
         }
     }
 }

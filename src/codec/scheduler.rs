@@ -132,7 +132,7 @@ pub(super) struct Flow<'a, W: Work> {
 }
 
 impl<'a, W: Work> Flow<'a, W> {
-    fn new(
+    pub(super) fn new(
         work: &'a W,
         source: &'a mut dyn FnMut() -> Result<Option<W::Job>>,
         sink: &'a mut dyn FnMut(W::Done) -> Result<()>,
@@ -157,7 +157,7 @@ impl<'a, W: Work> Flow<'a, W> {
     }
 
     /// Pulls the first job and divides the memory between workers and jobs by its size.
-    fn admit_first(&mut self, resources: Resources) -> Result<Option<(usize, W::Job)>> {
+    pub(super) fn admit_first(&mut self, resources: Resources) -> Result<Option<(usize, W::Job)>> {
         let Some(job) = self.pull()? else { return Ok(None) };
         let bytes = self.work.job_bytes(&job);
         let each = resources.worker_bytes.saturating_add(bytes).max(1);

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Engine, Job};
-use crate::codec::{DecodeOptions, EncodeOptions};
+use crate::codec::{DecodeOptions, EncodeOptions, Level};
 use crate::error::{Error, Result};
 use crate::format::{CodecId, ModelRef};
 use crate::kernel::Isa;
 use crate::mixer::{self, Prior};
 use crate::model::{
-    self, Head, LanguageModel, Loaded, NANO, Outputs, Rwkv7, Schedule, Session, Trunk,
+    self, Backend, Cpu, LanguageModel, Loaded, Outputs, Schedule, Session, Trunk, Unembed,
 };
 use crate::progress::Progress;
 use crate::vocab::Vocabulary;
@@ -191,16 +191,40 @@ fn unknown_parameters_are_unsupported() {
     }
 }
 
-/// An engine bound to a device, as far as the codec can tell: it insists on the same number of lanes in every call.
+/// The numeric profile of [`Device`].
+const DEVICE_PROFILE: u8 = 200;
+
+/// A backend bound to a device, as far as the codec can tell.
+#[derive(Debug)]
+struct Devices {
+    lanes: usize,
+}
+
+impl Backend for Devices {
+    fn has_profile(&self, numeric_profile: u8) -> bool {
+        numeric_profile == DEVICE_PROFILE
+    }
+    fn open(
+        &self,
+        model: &Loaded,
+        numeric_profile: Option<u8>,
+        isa: Isa,
+    ) -> Result<Arc<dyn LanguageModel>> {
+        assert!(matches!(numeric_profile, None | Some(DEVICE_PROFILE)));
+        Ok(Arc::new(Device { inner: Cpu.open(model, None, isa)?, lanes: self.lanes }))
+    }
+}
+
+/// Its engine: it insists on the same number of lanes in every call.
 #[derive(Debug)]
 struct Device {
-    inner: Arc<Rwkv7>,
+    inner: Arc<dyn LanguageModel>,
     lanes: usize,
 }
 
 impl LanguageModel for Device {
     fn reference(&self) -> ModelRef {
-        self.inner.reference()
+        ModelRef { profile: DEVICE_PROFILE, ..self.inner.reference() }
     }
     fn vocabulary(&self) -> &Vocabulary {
         self.inner.vocabulary()
@@ -231,7 +255,7 @@ impl LanguageModel for Device {
         let inner = Arc::clone(&self.inner).session(lanes, capacity, helpers);
         Box::new(DeviceSession { inner, lanes })
     }
-    fn pipeline(self: Arc<Self>, _: usize) -> Option<(Box<dyn Trunk>, Box<dyn Head>)> {
+    fn pipeline(self: Arc<Self>, _: usize) -> Option<(Box<dyn Trunk>, Box<dyn Unembed>)> {
         None
     }
 }
@@ -254,20 +278,48 @@ impl Session for DeviceSession {
 }
 
 #[test]
-fn an_engine_with_a_fixed_schedule_is_called_alike_in_both_directions() {
-    let loaded = Loaded::built_in(NANO.name).unwrap();
-    let cpu = Arc::new(Rwkv7::new(Arc::clone(loaded.model()), Isa::detect()));
-    let portable = Engine::around(cpu.clone(), loaded.clone(), 2);
+fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
     let noise: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let chunks: Vec<&[u8]> = [&noise[..]]
         .into_iter()
         .chain((0..8).map(|i| &TEXT[i * 100..i * 100 + 50 + i * 40]))
         .collect();
+    let nano = || EncodeOptions { level: Level::new(4).unwrap(), ..EncodeOptions::default() };
+    let portable = Engine::for_encoding(&EncodeOptions { threads: 2, ..nano() }).unwrap();
+    let expected = round_trip(&portable, &portable, &chunks);
     for lanes in [1, 3] {
-        let device = Arc::new(Device { inner: cpu.clone(), lanes });
-        let bound = Engine::around(device, loaded.clone(), 4);
-        let coded = round_trip(&bound, &bound, &chunks);
+        let backend: Arc<dyn Backend> = Arc::new(Devices { lanes });
+        let options = EncodeOptions { threads: 4, backend: backend.clone(), ..nano() };
+        let packer = Engine::for_encoding(&options).unwrap();
+        let named = packer.model_ref().unwrap();
+        assert_eq!(named.profile, DEVICE_PROFILE);
+        let options = DecodeOptions { threads: 4, backend, ..DecodeOptions::default() };
+        let reader = Engine::for_decoding(&options, packer.params(), Some(&named)).unwrap();
         // This device happens to compute what the CPU does.
-        assert!(coded == round_trip(&portable, &portable, &chunks));
+        assert!(round_trip(&packer, &reader, &chunks) == expected);
+        // What it made names it, and no other backend takes it for its own.
+        let cpu = Engine::for_decoding(&DecodeOptions::default(), packer.params(), Some(&named));
+        assert!(matches!(cpu, Err(Error::Unsupported(what)) if what.contains("200")));
+        let theirs = portable.model_ref();
+        let other = Engine::for_decoding(&options, packer.params(), theirs.as_ref());
+        assert!(matches!(other, Err(Error::Unsupported(_))));
+    }
+}
+
+/// What names no model, and what names one under parameters without a model, are told apart.
+#[test]
+fn a_neural_chunk_without_a_model_says_what_is_missing() {
+    let engine = with_threads(1);
+    let named = engine.model_ref();
+    let without = crate::format::CoderParams { mixer: mixer::FULL.id, table_bits: 24 };
+    for (params, model, why) in
+        [(engine.params(), None, "no model"), (without, named.as_ref(), "mixer profile")]
+    {
+        let reader = Engine::for_decoding(&DecodeOptions::default(), params, model).unwrap();
+        let raws = decode(&reader, &[(CodecId::Neural, vec![1])], &[10]).unwrap();
+        match &raws[..] {
+            [Err(Error::Corrupt(found))] => assert!(found.what.contains(why), "{found}"),
+            other => panic!("{other:?}"),
+        }
     }
 }

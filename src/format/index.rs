@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::integer::put_varint;
 use super::packed;
 use super::section::{SectionHeader, SectionType};
-use crate::{Limits, Result};
+use crate::{Bound, Error, Limits, Result};
 
 /// One section as the index lists it. Its place is implied: sections follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,13 @@ pub(crate) fn to_payload(items: &[IndexItem]) -> Result<Vec<u8>> {
     packed::pack(&table)
 }
 
-pub(crate) fn parse(payload: &[u8], limits: &Limits) -> Result<Vec<IndexItem>> {
+/// Reads an index, where lists of sections take `memory` bytes already.
+pub(crate) fn parse(payload: &[u8], memory: u64, limits: &Limits) -> Result<Vec<IndexItem>> {
     let table = packed::unpack(payload, WHAT, limits)?;
     let mut cursor = Cursor::new(&table, WHAT);
     let count = cursor.count(MIN_ITEM)?;
+    let own = (count as u64).saturating_mul(size_of::<IndexItem>() as u64);
+    check_memory(memory.saturating_add(own), limits)?;
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         let kind = SectionType(cursor.array()?).check()?;
@@ -67,6 +70,18 @@ pub(crate) fn parse(payload: &[u8], limits: &Limits) -> Result<Vec<IndexItem>> {
     Ok(items)
 }
 
+/// Fails if a list of sections takes more memory than the limits allow.
+pub(super) fn check_memory(bytes: u64, limits: &Limits) -> Result<()> {
+    if bytes > limits.memory {
+        return Err(Error::Limit {
+            what: "memory for the list of sections".into(),
+            limit: limits.memory,
+            bound: Bound::Memory,
+        });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(payload in proptest::collection::vec(any::<u8>(), 0..99)) {
-            let _ = parse(&payload, &Limits::default());
+            let _ = parse(&payload, 0, &Limits::default());
         }
 
         #[test]
@@ -92,7 +107,7 @@ mod tests {
                 })
                 .collect();
             let payload = to_payload(&items).unwrap();
-            prop_assert_eq!(parse(&payload, &Limits::default()).unwrap(), items);
+            prop_assert_eq!(parse(&payload, 0, &Limits::default()).unwrap(), items);
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Layout {
     raw_len: u64,
     /// Whether a recovery has passed over a section `MODL` that it could not read.
     is_model_lost: bool,
+    /// Memory that `chunks`, `items` and a parsed index take, about.
+    memory: u64,
 }
 
 /// A section's content, as far as [`Layout::add`] needs it.
@@ -72,6 +74,7 @@ impl Layout {
             offset: Header::LEN as u64,
             raw_len: 0,
             is_model_lost: false,
+            memory: 0,
         }
     }
 
@@ -103,8 +106,10 @@ impl Layout {
         {
             return Err(misfit("it does not point to the index"));
         }
-        let index = section.verify(payload).and_then(|()| index::parse(payload, limits));
-        for item in index.at(section.kind, footer.index_offset)? {
+        let index = section.verify(payload).and_then(|()| index::parse(payload, 0, limits));
+        let items = index.at(section.kind, footer.index_offset)?;
+        layout.charge(size_of_val(&items[..]), limits)?;
+        for item in items {
             let content = match item.chunk {
                 Some((codec, raw_len)) => Content::Chunk(codec, raw_len),
                 None => {
@@ -148,6 +153,7 @@ impl Layout {
         limits: &Limits,
     ) -> Result<()> {
         let mut item = IndexItem { kind, len, chunk: None };
+        self.charge(size_of::<IndexItem>(), limits)?;
         if self.params.is_none() && kind != SectionType::PARAMS {
             return Err(Error::corrupt("the first section is not PARM"));
         }
@@ -202,6 +208,7 @@ impl Layout {
         if codec == CodecId::Neural && self.model.is_none() && !self.is_model_lost {
             return Err(Error::corrupt("a neural chunk before section MODL"));
         }
+        self.charge(size_of::<ChunkPlace>(), limits)?;
         self.chunks.push(ChunkPlace {
             codec,
             section: self.offset,
@@ -212,6 +219,12 @@ impl Layout {
         self.raw_len = (self.raw_len.checked_add(u64::from(raw_len)))
             .ok_or_else(|| Error::corrupt("chunks that overflow"))?;
         Ok(())
+    }
+
+    /// Counts memory taken for the list of sections: a pipe of empty sections never ends.
+    pub(super) fn charge(&mut self, bytes: usize, limits: &Limits) -> Result<()> {
+        self.memory = self.memory.saturating_add(bytes as u64);
+        index::check_memory(self.memory, limits)
     }
 
     /// Fails unless nothing is missing: parameters, and an owner for every raw byte.
@@ -227,7 +240,7 @@ impl Layout {
 
     /// Fails unless `payload`, an index, lists exactly the sections seen.
     pub(crate) fn check_index(&self, payload: &[u8], limits: &Limits) -> Result<()> {
-        let agrees = index::parse(payload, limits).map(|items| items == self.items);
+        let agrees = index::parse(payload, self.memory, limits).map(|items| items == self.items);
         let agrees = agrees.and_then(|agrees| agrees.then_some(()).ok_or_else(disagreement));
         agrees.at(SectionType::INDEX, self.offset)
     }

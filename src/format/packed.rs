@@ -36,6 +36,17 @@ pub(crate) fn pack(table: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// How many bytes [`unpack`] of this payload would make; `None` where it would fail before it makes any.
+pub(crate) fn unpacked_len(payload: &[u8], limits: &Limits) -> Option<u64> {
+    let mut cursor = Cursor::new(payload, "");
+    let len = match cursor.u8().ok()? {
+        PLAIN => cursor.len() as u64,
+        ZSTD => cursor.varint().ok()?,
+        _ => return None,
+    };
+    (len <= table_limit(limits)).then_some(len)
+}
+
 /// Unwraps a payload. The unpacked length is checked before memory is taken for it.
 pub(crate) fn unpack(payload: &[u8], what: &'static str, limits: &Limits) -> Result<Vec<u8>> {
     let mut cursor = Cursor::new(payload, what);
@@ -75,6 +86,7 @@ mod tests {
             let payload = pack(&table).unwrap();
             assert_eq!(payload[0], flag);
             assert_eq!(unpack(&payload, "test", &limits).unwrap(), table);
+            assert_eq!(unpacked_len(&payload, &limits), Some(table.len() as u64));
         }
     }
 

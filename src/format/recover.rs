@@ -12,6 +12,7 @@ use super::chunk::Chunk;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::layout::{Content, Layout, disagreement, section_at};
+use super::packed;
 use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
@@ -68,15 +69,27 @@ fn begins_with_params(bytes: &[u8]) -> bool {
     })
 }
 
+/// How many times the archive's own bytes, and the largest table, the search for an index may read.
+const SEARCH: u64 = 4;
+
 /// The last whole index whose sections end where it begins, with its place. That of another archive, in a stored
-/// chunk or behind this archive, does not fit there.
+/// chunk or behind this archive, does not fit there. The search ends where it has read too much: sections made to lie
+/// within each other, or small ones that unpack to large tables, would keep it busy for hours.
 fn find_index(bytes: &[u8], limits: &Limits) -> Option<(u64, Vec<IndexItem>)> {
     let kind = SectionType::INDEX.0;
     let places = (Header::LEN..bytes.len()).rev().filter(|&at| bytes[at..].starts_with(&kind));
-    places.map(|at| at as u64).find_map(|at| {
-        let (section, payload) = section_at(bytes, at).ok()?;
+    let candidates = places.filter_map(|at| {
+        let (section, payload) = section_at(bytes, at as u64).ok()?;
+        Some((at as u64, section, payload, packed::unpacked_len(payload, limits)?))
+    });
+    let mut left = (bytes.len() as u64).saturating_add(packed::table_limit(limits)).saturating_mul(SEARCH);
+    let affordable = candidates.map_while(|candidate @ (_, section, _, unpacked)| {
+        left = left.checked_sub(section.section_len() + unpacked)?;
+        Some(candidate)
+    });
+    { affordable }.find_map(|(at, section, payload, _)| {
         section.verify(payload).ok()?;
-        let items = index::parse(payload, limits).ok()?;
+        let items = index::parse(payload, 0, limits).ok()?;
         let ends = items
             .iter()
             .try_fold(Header::LEN as u64, |end, item| end.checked_add(item.section_len()));
@@ -94,6 +107,7 @@ struct Salvage<'a> {
 impl<'a> Salvage<'a> {
     /// Takes in the sections that the index lists.
     fn by_index(&mut self, items: &[IndexItem]) -> Result<()> {
+        self.layout.charge(items.len() * (size_of::<IndexItem>() + size_of::<&[u8]>()), self.limits)?;
         let mut offset = Header::LEN as u64;
         let mut payloads = Vec::with_capacity(items.len());
         for item in items {
@@ -103,8 +117,8 @@ impl<'a> Salvage<'a> {
         }
         let raw_len = items.iter().filter_map(|item| item.chunk).map(|(_, len)| u64::from(len)).sum();
         let content_len = self.content_len(items, &payloads, raw_len);
-        let tables = self.owned_by_tables(items, &payloads);
-        let mut table = 0;
+        let tables = self.owned_from_tables_on(items, &payloads);
+        let mut tables = tables.into_iter();
         let mut is_lost = false;
         for (item, payload) in items.iter().zip(payloads) {
             if item.kind == SectionType::REPEATS && payload.is_none() {
@@ -113,11 +127,8 @@ impl<'a> Salvage<'a> {
                 return Ok(());
             }
             if item.kind == SectionType::ENTRIES {
-                table += 1;
                 // All content has an owner, so a table's place is also known from the end.
-                let after = tables[table - 1..].iter().copied().try_fold(0u64, |sum, owned| {
-                    sum.checked_add(owned?)
-                });
+                let after = tables.next().flatten();
                 let start = after.and_then(|after| content_len?.checked_sub(after));
                 match (is_lost, start) {
                     (false, _) => {}
@@ -176,17 +187,22 @@ impl<'a> Salvage<'a> {
         list.content_len(raw_len)
     }
 
-    /// How many bytes of content each table of entries owns; `None` for one that is lost. Empty where all are whole.
-    fn owned_by_tables(&self, items: &[IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
+    /// For each table of entries, how many bytes of content it and all after it own; `None` where one of them is lost.
+    fn owned_from_tables_on(&self, items: &[IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
         let tables = items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::ENTRIES);
-        tables
-            .map(|(_, payload)| {
-                let mut list = EntryList::default();
-                list.forget_earlier();
-                list.read_table((*payload)?, self.limits).ok()?;
-                Some(list.owned)
-            })
-            .collect()
+        let owned = tables.map(|(_, payload)| {
+            let mut list = EntryList::default();
+            list.forget_earlier();
+            list.read_table((*payload)?, self.limits).ok()?;
+            Some(list.owned)
+        });
+        let mut sums: Vec<Option<u64>> = owned.collect();
+        let mut after = Some(0u64);
+        for sum in sums.iter_mut().rev() {
+            after = after.zip(*sum).and_then(|(after, own)| after.checked_add(own));
+            *sum = after;
+        }
+        sums
     }
 
     /// Takes in sections one after the other, as far as their places are known.

@@ -102,7 +102,7 @@ impl<R: Read> StreamReader<R> {
     /// Reads a critical section's payload. Memory grows with what arrives, not with the promise.
     fn read_payload(&mut self, section: SectionHeader) -> Result<()> {
         let (most, bound) = match section.kind {
-            SectionType::CHUNK => (self.limits.chunk_bytes + MAX_PREFIX, Bound::ChunkBytes),
+            SectionType::CHUNK => (self.limits.chunk() + MAX_PREFIX, Bound::ChunkBytes),
             SectionType::REPEATS | SectionType::ENTRIES | SectionType::INDEX => {
                 (table_limit(&self.limits) + 1, Bound::Memory)
             }

@@ -174,6 +174,7 @@ impl EntryList {
 
     /// Appends one entry per tag with its path; the rest is still to be filled in.
     fn read_paths(&mut self, cursor: &mut Cursor, tags: &[u8], limits: &Limits) -> Result<()> {
+        self.charge(tags.len().saturating_mul(size_of::<Entry>()), limits)?;
         self.entries.reserve(tags.len());
         let mut path: Vec<u8> = Vec::new();
         for &tag in tags {
@@ -186,7 +187,7 @@ impl EntryList {
             if path.is_empty() {
                 return Err(cursor.corrupt("an empty path"));
             }
-            self.charge(size_of::<Entry>() + path.len(), limits)?;
+            self.charge(path.len(), limits)?;
             let kind = match tag {
                 // Filled in by read_kinds and read_copies.
                 TAG_FILE | TAG_COPY => EntryKind::File { size: 0, offset: 0, sha256: [0; 32] },
@@ -259,7 +260,7 @@ impl EntryList {
     /// Counts memory taken for entries. Front coding makes long paths of few bytes, so the input's
     /// length is no bound.
     fn charge(&mut self, bytes: usize, limits: &Limits) -> Result<()> {
-        self.memory += bytes as u64;
+        self.memory = self.memory.saturating_add(bytes as u64);
         if self.memory > limits.memory {
             return Err(Error::Limit {
                 what: "memory for the list of entries".into(),
@@ -308,6 +309,20 @@ mod tests {
                 _ => Entry { path, kind, mode, mtime },
             }
         })
+    }
+
+    /// Ten bytes of a table stand for an entry of a hundred, so the room for all is counted first.
+    #[test]
+    fn the_room_for_all_entries_is_counted_before_it_is_taken() {
+        let limits = Limits { memory: 8000, ..Limits::default() };
+        // 200 tags, and paths that are no paths: they are not looked at.
+        let mut table = vec![200, 1];
+        table.extend([TAG_FILE; 200]);
+        table.extend([0xFF; 700]);
+        let mut list = EntryList::default();
+        let result = list.parse_table(&table, &limits);
+        assert!(matches!(result, Err(Error::Limit { bound: Bound::Memory, .. })), "{result:?}");
+        assert_eq!(list.entries.capacity(), 0);
     }
 
     /// Gives files their places in the raw stream, and some of them an earlier one's content.

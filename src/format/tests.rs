@@ -143,6 +143,41 @@ fn memory_follows_what_arrives_and_not_what_is_promised() {
     assert!(matches!(stream(&bytes, limits), Err(Error::Corrupt(_))));
 }
 
+/// Empty sections cost a pipe 16 bytes each, and there may be any number of them.
+#[test]
+fn the_list_of_sections_counts_against_the_memory() {
+    let limits = Limits { memory: 64 << 10, ..Limits::default() };
+    let too_many = |result: Result<Layout>| match result {
+        Err(Error::Limit { what, bound: Bound::Memory, .. }) => {
+            assert_eq!(what, "memory for the list of sections");
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut sections = vec![(*b"PARM", PARAMS.to_payload())];
+    sections.resize(5000, (*b"xTRA", Vec::new()));
+    too_many(stream(&sealed(&sections), limits));
+    // An index whose table is small enough, but not the lists that it makes.
+    let (mut bytes, count) = (Vec::new(), 1100);
+    let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
+    for _ in 0..count {
+        let raw_crc = crc32fast::hash(b"x");
+        writer.chunk(Chunk { codec: CodecId::Stored, raw_len: 1, raw_crc, coded: b"x" }).unwrap();
+    }
+    writer.entry(&entry("file".into(), count, 0), None).unwrap();
+    writer.finish().unwrap();
+    let twice = Limits { memory: 128 << 10, ..limits };
+    for (limits, fits) in [(limits, false), (twice, true)] {
+        let ways = [Layout::open(&bytes, &limits), stream(&bytes, limits)];
+        for layout in ways.into_iter().chain([recover(&bytes, &limits).map(|(layout, _)| layout)]) {
+            if fits {
+                assert_eq!(layout.unwrap().chunks().len() as u64, count);
+            } else {
+                too_many(layout);
+            }
+        }
+    }
+}
+
 /// One flipped bit in the middle of any section is reported with that section and its place, by
 /// the way that reads it.
 #[test]
@@ -173,5 +208,27 @@ fn damage_is_placed() {
     for result in [Layout::open(&damaged, &limits), stream(&damaged, limits)] {
         let place = format!("footer at byte {offset}: ");
         assert!(result.unwrap_err().to_string().contains(&place));
+    }
+}
+
+/// Sections that lie within each other are not all read to their ends to find the index among them.
+#[test]
+fn the_search_for_an_index_is_bounded() {
+    let (mut whole, entries) = archive(&[10, 20, 30]);
+    // A damaged chunk: what comes after it has no place without the index.
+    let params = SectionHeader::LEN + PARAMS.to_payload().len();
+    whole[Header::LEN + params + SectionHeader::LEN] = 0xFF;
+    let limits = Limits { memory: 16 << 20, ..Limits::default() };
+    for (count, found) in [(10, 3), (4000, 0)] {
+        let mut bytes = whole.clone();
+        // Behind the archive, headers of plain indexes that all reach to the end.
+        for left in (0..count).rev() {
+            let len = 1 + left * (SectionHeader::LEN as u32 + 1);
+            let header = SectionHeader { kind: SectionType::INDEX, len, crc: 0 };
+            bytes.extend(header.to_bytes());
+            bytes.push(0);
+        }
+        let (layout, _) = recover(&bytes, &limits).unwrap();
+        assert_eq!(layout.entries(), &entries[..found], "{count} sections");
     }
 }

@@ -1,7 +1,7 @@
 //! Which instructions the kernels use, decided at run time.
 //!
-//! Kernels of two kinds are chosen apart, because processors offer them apart: lanes of binary32
-//! values, and exact products of 8-bit integers. A new instruction set adds a variant to one of
+//! Kernels of two kinds are chosen apart, because processors offer them apart: arithmetic on
+//! binary32 values, and exact products of 8-bit integers. A new instruction set adds a variant to one of
 //! the two enums here, and the compiler then names every `match` that must treat it.
 
 /// A set of instructions that this machine was found to have.
@@ -23,11 +23,21 @@ pub(super) enum Floats {
     Portable,
     /// AVX2 and the bit-manipulation extensions BMI1, BMI2, LZCNT and POPCNT.
     #[cfg(target_arch = "x86_64")]
-    Avx2,
+    Avx2(HasAvx2),
     /// All of [`Floats::Avx2`] and AVX-512 F, BW, VL and DQ.
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512(HasAvx512),
 }
+
+/// Proves what [`Floats::Avx2`] needs. Only this file makes one, after it has looked.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HasAvx2(());
+
+/// Proves what [`Floats::Avx512`] needs. Only this file makes one, after it has looked.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HasAvx512(());
 
 /// The instructions that multiply 8-bit integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +73,15 @@ impl Isa {
             found.push(Isa { name: "neon", floats: Floats::Portable, products });
         }
         #[cfg(target_arch = "x86_64")]
-        if has_avx2() {
-            let (avx2, products) = (Floats::Avx2, Products::Avx2);
-            found.push(Isa { name: "avx2", floats: avx2, products });
-            if has_avx512() {
-                found.push(Isa { name: "avx512f", floats: Floats::Avx512, products });
+        if let Some(proof) = HasAvx2::detect() {
+            let (floats, products) = (Floats::Avx2(proof), Products::Avx2);
+            found.push(Isa { name: "avx2", floats, products });
+            if let Some(proof) = HasAvx512::detect(proof) {
+                let floats = Floats::Avx512(proof);
+                found.push(Isa { name: "avx512f", floats, products });
                 if is_x86_feature_detected!("avx512vnni") {
                     let products = Products::Avx512Vnni;
-                    found.push(Isa { name: "avx512", floats: Floats::Avx512, products });
+                    found.push(Isa { name: "avx512", floats, products });
                 }
             }
         }
@@ -83,7 +94,7 @@ impl Isa {
     }
 
     /// The one with this name, if this machine can run it. Names are `portable`, `neon`, `avx2`,
-    /// `avx512f` (lanes of AVX-512 and products of AVX2, for processors without VNNI) and `avx512`.
+    /// `avx512f` (floats of AVX-512 and products of AVX2, for processors without VNNI) and `avx512`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::available().into_iter().find(|isa| isa.name == name)
     }
@@ -106,23 +117,29 @@ impl Isa {
     }
 }
 
-/// Whether the processor has what [`Floats::Avx2`] and [`Products::Avx2`] need.
 #[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
-        && is_x86_feature_detected!("popcnt")
+impl HasAvx2 {
+    /// Looks at the processor. [`Products::Avx2`] needs no more than this either.
+    fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        found.then_some(HasAvx2(()))
+    }
 }
 
-/// Whether a processor with AVX2 also has the rest of what [`Floats::Avx512`] needs.
 #[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512dq")
+impl HasAvx512 {
+    /// Looks at a processor that has AVX2.
+    fn detect(_: HasAvx2) -> Option<Self> {
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq");
+        found.then_some(HasAvx512(()))
+    }
 }
 
 #[cfg(test)]

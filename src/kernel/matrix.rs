@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::isa::Products;
 use super::scalar::{recip, round_to_i32};
-use super::{Isa, dispatched_lanes};
+use super::{Isa, dispatched_sixteen};
 
 /// Rows of a block.
 pub const ROWS: usize = 16;
@@ -276,6 +276,17 @@ impl Quantised {
         Quantised { cols, data: vec![BIAS as u8; n * cols], scales: vec![0.0; n] }
     }
 
+    /// Bytes that [`Quantised::new`] takes.
+    pub fn bytes_for(n: usize, cols: usize) -> usize {
+        n * (cols.next_multiple_of(QUAD) + size_of::<f32>())
+    }
+
+    /// Bytes held in memory.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + size_of_val(&self.scales[..])
+    }
+
     /// Changes the length of the vectors within the memory it has; contents are lost.
     ///
     /// # Panics
@@ -307,13 +318,13 @@ impl Quantised {
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// Quantises a vector to bytes with 64 added and returns its scale.
-    pub(super) fn quantise<L>(x: &[f32], q: &mut [u8]) -> f32 {
-        let mut most = L::splat(0.0);
+    pub(super) fn quantise<S>(proof, x: &[f32], q: &mut [u8]) -> f32 {
+        let mut most = S::splat(proof, 0.0);
         let (chunks, rest) = x.as_chunks::<16>();
         for c in chunks {
-            most = L::load(c).magnitude().greater(most);
+            most = S::load(proof, c).magnitude().greater(most);
         }
         let mut max = most.greatest();
         for x in rest {

@@ -19,7 +19,11 @@ pub fn products(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     }
 }
 
-/// `acc[r] = Σ (x + 64) · w[r]`: the sum fits 7 bits, so it is a signed byte as it is.
+/// `acc[r] = Σ (x + 64) · w[r]`. The activations, with 64 added, have 7 bits, so they are the same
+/// as signed bytes.
+///
+/// # Safety
+/// `x` must have [`QUAD`] bytes for each block.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn sixteen(blocks: &[Block], x: &[u8], acc: &mut [i32; ROWS]) {
     // SAFETY: a block is 64 bytes, `acc` sixteen i32, and the caller checked `x`.

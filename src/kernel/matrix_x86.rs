@@ -44,6 +44,10 @@ pub fn avx2(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     }
 }
 
+/// All vectors for all block rows. `NARROW` is that of the matrix.
+///
+/// # Safety
+/// The lengths must be those that [`check`] asks for.
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_rows<const NARROW: bool>(
     rows: &Rows<'_>,
@@ -51,7 +55,7 @@ unsafe fn avx2_rows<const NARROW: bool>(
     y: &mut [f32],
     stride: usize,
 ) {
-    // SAFETY: the caller checked the lengths.
+    // SAFETY: the caller checked the lengths, and each block row is within them.
     unsafe {
         for (at, row) in rows.each() {
             tiles!(avx2_tile, NARROW; &row, at, x, y, stride);
@@ -59,6 +63,11 @@ unsafe fn avx2_rows<const NARROW: bool>(
     }
 }
 
+/// One block row times `N` vectors; `y` begins with its outputs.
+///
+/// # Safety
+/// Each of the `N` vectors must have [`QUAD`] bytes for each block of the row, and `y` room for
+/// `(N − 1) · stride` values and [`ROWS`] more.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn avx2_tile<const N: usize, const NARROW: bool>(
@@ -131,9 +140,13 @@ pub fn avx512(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
     unsafe { avx512_rows(rows, x, y, stride) }
 }
 
+/// All vectors for all block rows.
+///
+/// # Safety
+/// The lengths must be those that [`check`] asks for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_rows(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: usize) {
-    // SAFETY: the caller checked the lengths.
+    // SAFETY: the caller checked the lengths, and each block row is within them.
     unsafe {
         let mut each = rows.each();
         while let Some((at, row)) = each.next() {
@@ -146,6 +159,9 @@ unsafe fn avx512_rows(rows: &Rows<'_>, x: Vectors<'_>, y: &mut [f32], stride: us
 }
 
 /// All vectors for these block rows, whose outputs begin at `at`.
+///
+/// # Safety
+/// The lengths must be those that [`check`] asks for, for a matrix that has these rows at `at`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_some<const H: usize>(
@@ -161,6 +177,10 @@ unsafe fn avx512_some<const H: usize>(
 
 /// `H` block rows times `N` vectors. Each load of a vector serves all the rows, and each load of a
 /// row serves all the vectors.
+///
+/// # Safety
+/// All rows must have the same number of blocks. Each of the `N` vectors must have [`QUAD`] bytes
+/// for each of these, and `y` room for `(N − 1) · stride` values and `H` · [`ROWS`] more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn avx512_tile<const N: usize, const H: usize>(

@@ -1,33 +1,33 @@
 //! Dot products and updates of the mixing network.
 
 use super::scalar::{clamp, exp, recip};
-use super::{dispatched, dispatched_lanes};
+use super::{dispatched, dispatched_sixteen};
 
 /// Most weight sets a network may have.
 pub const MAX_SETS: usize = 8;
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// For each set `s`, `out[s] = Σ_i w[at[s] + i] · x[i]`, over sixteen strided partial sums.
     /// Outputs beyond `at.len()` keep their values.
-    pub fn dot_sets<L>(w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
+    pub fn dot_sets<S>(proof, w: &[f32], at: &[usize], x: &[f32], out: &mut [f32; MAX_SETS]) {
         for (out, &at) in out.iter_mut().zip(at) {
             let w = &w[at..at + x.len()];
-            let mut sum = L::splat(0.0);
+            let mut sum = S::splat(proof, 0.0);
             for (w, x) in w.as_chunks::<16>().0.iter().zip(x.as_chunks::<16>().0) {
-                sum = sum.plus(L::load(w).times(L::load(x)));
+                sum = sum.plus(S::load(proof, w).times(S::load(proof, x)));
             }
             *out = sum.fold();
         }
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// For each set `s`, `w[at[s] + i] += error[s] · x[i]`.
-    pub fn train_sets<L>(w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
+    pub fn train_sets<S>(proof, w: &mut [f32], at: &[usize], x: &[f32], error: &[f32; MAX_SETS]) {
         for (&error, &at) in error.iter().zip(at) {
-            let (w, error) = (&mut w[at..at + x.len()], L::splat(error));
+            let (w, error) = (&mut w[at..at + x.len()], S::splat(proof, error));
             for (w, x) in w.as_chunks_mut::<16>().0.iter_mut().zip(x.as_chunks::<16>().0) {
-                L::load(w).plus(error.times(L::load(x))).store(w);
+                S::load(proof, w).plus(error.times(S::load(proof, x))).store(w);
             }
         }
     }

@@ -26,11 +26,11 @@ mod sparse_neon;
 mod sparse_x86;
 
 mod isa;
-mod lanes;
 pub mod matrix;
 pub mod mixing;
 mod prefetch;
 pub mod scalar;
+mod sixteen;
 pub mod sparse;
 pub mod vector;
 pub mod wkv;
@@ -38,6 +38,6 @@ pub mod wkv;
 /// The number of this profile in archives.
 pub const NUMERIC_PROFILE: u8 = 3;
 
-use dispatch::{dispatched, dispatched_lanes};
+use dispatch::{dispatched, dispatched_sixteen};
 pub use isa::Isa;
 pub use prefetch::{prefetch, prefetch_all};

@@ -3,7 +3,7 @@
 //! After squared ReLU and quantisation, 3 to 9 % of the channel mix's inner values are not zero, so
 //! most terms of a dense product are zero. Here a vector is the list of its quads of columns that
 //! are not all zero (about a fifth of all quads). A matrix is packed by quads of columns, so one
-//! entry of the list uses one run of memory. Leaving out zeros does not change an exact sum: the
+//! quad of the list uses one run of memory. Leaving out zeros does not change an exact sum: the
 //! result is that of [`matrix`](super::matrix), to the bit.
 
 use super::Isa;
@@ -81,10 +81,10 @@ impl Columns {
         self.scales.len() / ROWS
     }
 
-    /// The blocks of one entry of a vector.
+    /// The blocks of one quad of a vector.
     #[inline(always)]
-    pub(super) fn blocks_of(&self, entry: &Entry) -> &[Block] {
-        &self.blocks[entry.quad as usize * self.tall()..][..self.tall()]
+    pub(super) fn blocks_of(&self, quad: &NonZeroQuad) -> &[Block] {
+        &self.blocks[quad.index as usize * self.tall()..][..self.tall()]
     }
 
     /// The scales of a block's rows.
@@ -96,9 +96,9 @@ impl Columns {
 
 /// Four neighbouring values, at least one of them not zero.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct NonZeroQuad {
     /// Index of the quad of columns.
-    pub quad: u32,
+    pub index: u32,
     /// The values, 0 to 63 each.
     pub values: [u8; QUAD],
 }
@@ -107,7 +107,7 @@ pub(super) struct Entry {
 #[derive(Debug, Clone)]
 pub struct Sparse {
     dense: Vec<u8>,
-    entries: Vec<Entry>,
+    quads: Vec<NonZeroQuad>,
     used: usize,
     scale: f32,
 }
@@ -116,8 +116,20 @@ impl Sparse {
     /// Room for a vector of `cols` values.
     pub fn new(cols: usize) -> Self {
         let cols = cols.next_multiple_of(QUAD);
-        let entries = vec![Entry { quad: 0, values: [0; QUAD] }; cols / QUAD];
-        Sparse { dense: vec![BIAS as u8; cols], entries, used: 0, scale: 0.0 }
+        let quads = vec![NonZeroQuad { index: 0, values: [0; QUAD] }; cols / QUAD];
+        Sparse { dense: vec![BIAS as u8; cols], quads, used: 0, scale: 0.0 }
+    }
+
+    /// Bytes that [`Sparse::new`] takes.
+    pub fn bytes_for(cols: usize) -> usize {
+        let quads = cols.div_ceil(QUAD);
+        quads * (QUAD + size_of::<NonZeroQuad>())
+    }
+
+    /// Bytes held in memory.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.dense.len() + size_of_val(&self.quads[..])
     }
 
     /// Quantises `x`, which is nowhere negative, by the rule of
@@ -129,18 +141,18 @@ impl Sparse {
         self.scale = quantise(isa, x, &mut self.dense[..x.len()]);
         self.dense[x.len()..].fill(BIAS as u8);
         self.used = 0;
-        for (quad, dense) in self.dense.as_chunks::<QUAD>().0.iter().enumerate() {
+        for (index, dense) in self.dense.as_chunks::<QUAD>().0.iter().enumerate() {
             // Every quad is written without a branch; the next one overwrites a quad of zeros.
             let values = dense.map(|b| b ^ BIAS as u8);
-            self.entries[self.used] = Entry { quad: quad as u32, values };
+            self.quads[self.used] = NonZeroQuad { index: index as u32, values };
             self.used += usize::from(values != [0; QUAD]);
         }
     }
 
     /// The quads that are not all zero.
     #[inline(always)]
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries[..self.used]
+    pub(super) fn quads(&self) -> &[NonZeroQuad] {
+        &self.quads[..self.used]
     }
 
     #[inline(always)]
@@ -153,10 +165,10 @@ impl Sparse {
 fn portable(columns: &Columns, x: &Sparse, y: &mut [f32]) {
     for (block, y) in y.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
         let mut acc = [0i32; ROWS];
-        for entry in x.entries() {
-            let weights = &columns.blocks_of(entry)[block].0;
+        for quad in x.quads() {
+            let weights = &columns.blocks_of(quad)[block].0;
             for (acc, w) in acc.iter_mut().zip(weights.as_chunks::<QUAD>().0) {
-                for (&x, &w) in entry.values.iter().zip(w) {
+                for (&x, &w) in quad.values.iter().zip(w) {
                     *acc += i32::from(x) * i32::from(w);
                 }
             }

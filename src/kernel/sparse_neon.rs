@@ -20,9 +20,9 @@ pub fn products(columns: &Columns, x: &Sparse, y: &mut [f32]) {
 #[target_feature(enable = "neon,dotprod")]
 fn sixteen(columns: &Columns, block: usize, x: &Sparse, acc: &mut [i32; ROWS]) {
     let mut sum = [vdupq_n_s32(0); 4];
-    for entry in x.entries() {
-        let values = vreinterpretq_s8_u32(vdupq_n_u32(u32::from_le_bytes(entry.values)));
-        let weights = &columns.blocks_of(entry)[block].0;
+    for quad in x.quads() {
+        let values = vreinterpretq_s8_u32(vdupq_n_u32(u32::from_le_bytes(quad.values)));
+        let weights = &columns.blocks_of(quad)[block].0;
         for (r, sum) in sum.iter_mut().enumerate() {
             // SAFETY: a block is 64 bytes.
             let w = unsafe { vld1q_s8(weights.as_ptr().add(r * 16)) };

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::matrix::{Block, ROWS};
-use super::sparse::{Columns, Entry, Sparse};
+use super::sparse::{Columns, NonZeroQuad, Sparse};
 
 /// Runs a tile function over all blocks of rows, at each step for the first of these numbers of blocks that are left.
 macro_rules! tiles {
@@ -20,10 +20,10 @@ macro_rules! tiles {
     };
 }
 
-/// The four values of an entry in every place of a register.
+/// The four values of an quad in every place of a register.
 #[inline(always)]
-fn splat(entry: &Entry) -> i32 {
-    i32::from_le_bytes(entry.values)
+fn splat(quad: &NonZeroQuad) -> i32 {
+    i32::from_le_bytes(quad.values)
 }
 
 /// AVX2: `maddubs` multiplies and adds pairs, two of which fit 16 bits (4 · 63 · 127 < 2¹⁵); `madd`
@@ -40,12 +40,12 @@ pub fn avx2(columns: &Columns, x: &Sparse, y: &mut [f32]) {
 fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); 2]; B];
-    let blocks = |entry: &Entry| columns.blocks_of(entry)[first..][..B].as_ptr();
+    let blocks = |quad: &NonZeroQuad| columns.blocks_of(quad)[first..][..B].as_ptr();
     // SAFETY: `blocks` checked that there are B; a block is 64 aligned bytes.
     let load = |block: *const Block, b: usize, half: usize| unsafe {
         _mm256_load_si256(block.add(b).cast::<__m256i>().add(half))
     };
-    let (twos, last) = x.entries().as_chunks::<2>();
+    let (twos, last) = x.quads().as_chunks::<2>();
     for [e0, e1] in twos {
         let (x0, x1) = (_mm256_set1_epi32(splat(e0)), _mm256_set1_epi32(splat(e1)));
         let (b0, b1) = (blocks(e0), blocks(e1));
@@ -58,8 +58,8 @@ fn avx2_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mu
             }
         }
     }
-    for entry in last {
-        let (x, at) = (_mm256_set1_epi32(splat(entry)), blocks(entry));
+    for quad in last {
+        let (x, at) = (_mm256_set1_epi32(splat(quad)), blocks(quad));
         for (b, sums) in sums.iter_mut().enumerate() {
             for (half, sum) in sums.iter_mut().enumerate() {
                 let p = _mm256_maddubs_epi16(x, load(at, b, half));
@@ -91,24 +91,24 @@ pub fn avx512(columns: &Columns, x: &Sparse, y: &mut [f32]) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn avx512_tile<const B: usize>(columns: &Columns, first: usize, x: &Sparse, y: &mut [f32]) {
-    // Two sums per block, for even and odd entries, hide the latency of the accumulation.
+    // Two sums per block, for even and odd quads, hide the latency of the accumulation.
     let mut even = [_mm512_setzero_si512(); B];
     let mut odd = even;
-    let add = |sums: &mut [__m512i; B], entry: &Entry| {
-        let values = _mm512_set1_epi32(splat(entry));
-        for (sum, block) in sums.iter_mut().zip(&columns.blocks_of(entry)[first..][..B]) {
+    let add = |sums: &mut [__m512i; B], quad: &NonZeroQuad| {
+        let values = _mm512_set1_epi32(splat(quad));
+        for (sum, block) in sums.iter_mut().zip(&columns.blocks_of(quad)[first..][..B]) {
             // SAFETY: a block is 64 aligned bytes.
             let w = unsafe { _mm512_load_si512(block.0.as_ptr().cast()) };
             *sum = _mm512_dpbusd_epi32(*sum, values, w);
         }
     };
-    let (twos, last) = x.entries().as_chunks::<2>();
+    let (twos, last) = x.quads().as_chunks::<2>();
     for [e0, e1] in twos {
         add(&mut even, e0);
         add(&mut odd, e1);
     }
-    for entry in last {
-        add(&mut even, entry);
+    for quad in last {
+        add(&mut even, quad);
     }
     let scale = _mm512_set1_ps(x.scale());
     for (b, y) in y.as_chunks_mut::<ROWS>().0.iter_mut().take(B).enumerate() {

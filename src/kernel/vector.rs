@@ -5,23 +5,24 @@
 
 use std::f32::consts::LOG2_E;
 
-use super::lanes::Lanes;
+use super::sixteen::Sixteen;
 use super::scalar::{exp2, logistic, rsqrt, tanh};
-use super::{dispatched, dispatched_lanes};
+use super::{dispatched, dispatched_sixteen};
 
 /// Σ x_j over sixteen strided partial sums. The length is a multiple of 16.
 #[inline(always)]
-fn sum<L: Lanes>(x: &[f32]) -> f32 {
-    let mut s = L::splat(0.0);
+fn sum<S: Sixteen>(proof: S::Proof, x: &[f32]) -> f32 {
+    let mut s = S::splat(proof, 0.0);
     for c in x.as_chunks().0 {
-        s = s.plus(L::load(c));
+        s = s.plus(S::load(proof, c));
     }
     s.fold()
 }
 
 /// Normalises `x` to mean 0 and variance 1 and writes it, scaled and shifted, to `y`.
 #[inline(always)]
-fn normalise<L: Lanes>(
+fn normalise<S: Sixteen>(
+    proof: S::Proof,
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
@@ -29,10 +30,10 @@ fn normalise<L: Lanes>(
     inverse_len: f32,
     y: &mut [f32],
 ) {
-    let mean = L::splat(sum::<L>(x) * inverse_len);
-    let mut s = L::splat(0.0);
+    let mean = S::splat(proof, sum::<S>(proof, x) * inverse_len);
+    let mut s = S::splat(proof, 0.0);
     for (x, y) in x.as_chunks().0.iter().zip(y.as_chunks_mut().0) {
-        let d = L::load(x).minus(mean);
+        let d = S::load(proof, x).minus(mean);
         d.store(y);
         s = s.plus(d.times(d));
     }
@@ -42,19 +43,19 @@ fn normalise<L: Lanes>(
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// Layer norm with epsilon 10⁻⁵; `inverse_len` is 1/len rounded to binary32.
-    pub fn layer_norm<L>(x: &[f32], weight: &[f32], bias: &[f32], inverse_len: f32, y: &mut [f32]) {
-        normalise::<L>(x, weight, bias, 1e-5, inverse_len, y);
+    pub fn layer_norm<S>(proof, x: &[f32], weight: &[f32], bias: &[f32], inverse_len: f32, y: &mut [f32]) {
+        normalise::<S>(proof, x, weight, bias, 1e-5, inverse_len, y);
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// `y = x/‖x‖`, or zero where ‖x‖² is not between 10⁻²⁴ and 10²⁴.
-    pub fn unit<L>(x: &[f32], y: &mut [f32]) {
-        let mut s = L::splat(0.0);
+    pub fn unit<S>(proof, x: &[f32], y: &mut [f32]) {
+        let mut s = S::splat(proof, 0.0);
         for x in x.as_chunks().0 {
-            let x = L::load(x);
+            let x = S::load(proof, x);
             s = s.plus(x.times(x));
         }
         let total = s.fold();
@@ -75,19 +76,18 @@ fn part(x: &[f32; 64], c: usize) -> &[f32; 16] {
     &x.as_chunks().0[c]
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// Group norm over one head of 64 with epsilon 64·10⁻⁵, then the bonus term
     /// `(Σ r·k·r_k) · v`, then the gate.
-    pub fn head_output<L>(
-        y: &mut [f32; 64], weight: &[f32; 64], bias: &[f32; 64],
+    pub fn head_output<S>(proof, y: &mut [f32; 64], weight: &[f32; 64], bias: &[f32; 64],
         r: &[f32; 64], k: &[f32; 64], r_k: &[f32; 64], v: &[f32; 64], g: &[f32; 64],
     ) {
         let x = *y;
-        normalise::<L>(&x, weight, bias, 64e-5, 1.0 / 64.0, y);
-        let mut s = L::splat(0.0);
+        normalise::<S>(proof, &x, weight, bias, 64e-5, 1.0 / 64.0, y);
+        let mut s = S::splat(proof, 0.0);
         for c in 0..4 {
             let [r, k, r_k] = [part(r, c), part(k, c), part(r_k, c)];
-            s = s.plus(L::load(r).times(L::load(k)).times(L::load(r_k)));
+            s = s.plus(S::load(proof, r).times(S::load(proof, k)).times(S::load(proof, r_k)));
         }
         let bonus = s.fold();
         for i in 0..64 {
@@ -169,16 +169,15 @@ dispatched! {
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// One head's keys. From key `k` and learning rate `a`: the removal key
     /// `kk = normalise(k · k_k)`, `minus = −kk`, `scaled = kk · a`, and `k = k · (1 + (a − 1) · k_a)`.
-    pub fn keys<L>(
-        k: &mut [f32; 64], a: &[f32; 64], k_k: &[f32; 64], k_a: &[f32; 64],
+    pub fn keys<S>(proof, k: &mut [f32; 64], a: &[f32; 64], k_k: &[f32; 64], k_a: &[f32; 64],
         minus: &mut [f32; 64], scaled: &mut [f32; 64],
     ) {
-        let mut s = L::splat(0.0);
+        let mut s = S::splat(proof, 0.0);
         for c in 0..4 {
-            let kk = L::load(part(k, c)).times(L::load(part(k_k, c)));
+            let kk = S::load(proof, part(k, c)).times(S::load(proof, part(k_k, c)));
             kk.store(&mut minus.as_chunks_mut().0[c]);
             s = s.plus(kk.times(kk));
         }
@@ -195,34 +194,38 @@ dispatched_lanes! {
 }
 
 /// `1 + ⌊eˣ · 2²⁸⌋` for x ≤ 0.
+///
+/// # Safety
+/// `x` must not be greater than 0; it may be NaN.
 #[inline(always)]
-fn frequency(x: f32) -> u32 {
+unsafe fn frequency(x: f32) -> u32 {
     let x = x * LOG2_E;
     // A model of absurd weights may give a NaN. It gets the least frequency.
     let x = if x > -126.0 { x } else { -126.0 };
-    // SAFETY: `frequencies` subtracts the maximum, so x is in [−126, 0] and `exp2` gives at most 1.
-    // The product is in [0, 2²⁸], which `i32` holds.
+    // SAFETY: x is in [−126, 0], so `exp2` gives at most 1 and the product is in [0, 2²⁸], which
+    // `i32` holds.
     1 + unsafe { (exp2(x) * 268_435_456.0).to_int_unchecked::<i32>() } as u32
 }
 
 /// Tokens between two stored sums of frequencies.
 pub const SPAN: usize = 8;
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// Logits to integer frequencies `f_i = 1 + ⌊exp(l_i − max l) · 2²⁸⌋` and the sums
     /// `sums[b] = Σ_{i<8b} f_i`, as many as there are whole spans and one more.
-    pub fn frequencies<L>(logits: &[f32], f: &mut [u32], sums: &mut [u64]) {
-        let mut most = L::splat(f32::MIN);
+    pub fn frequencies<S>(proof, logits: &[f32], f: &mut [u32], sums: &mut [u64]) {
+        let mut most = S::splat(proof, f32::MIN);
         let (chunks, rest) = logits.as_chunks::<16>();
         for c in chunks {
-            most = L::load(c).greater(most);
+            most = S::load(proof, c).greater(most);
         }
         let mut max = most.greatest();
         for &l in rest {
             max = if l > max { l } else { max };
         }
         for (f, &l) in f.iter_mut().zip(logits) {
-            *f = frequency(l - max);
+            // SAFETY: `max` is no NaN, and no number among the logits is greater.
+            *f = unsafe { frequency(l - max) };
         }
         let mut total = 0u64;
         for (sum, f) in sums.iter_mut().zip(f.as_chunks::<SPAN>().0) {

@@ -14,8 +14,8 @@
 // Several arrays are walked by one index; naming it keeps the formulas readable.
 #![allow(clippy::needless_range_loop)]
 
-use super::dispatched_lanes;
-use super::lanes::Lanes;
+use super::dispatched_sixteen;
+use super::sixteen::Sixteen;
 use super::scalar::recip;
 
 /// Width of a head.
@@ -65,11 +65,11 @@ const PARTS: usize = HEAD / 16;
 
 /// Multiplies the decays into the columns.
 #[inline(always)]
-fn fold_decays<L: Lanes>(state: &mut WkvState) {
+fn fold_decays<S: Sixteen>(proof: S::Proof, state: &mut WkvState) {
     for (column, decay) in state.columns.as_chunks_mut::<HEAD>().0.iter_mut().zip(&state.decays) {
-        let decay = L::splat(*decay);
+        let decay = S::splat(proof, *decay);
         for part in column.as_chunks_mut().0 {
-            L::load(part).times(decay).flushed().store(part);
+            S::load(proof, part).times(decay).flushed().store(part);
         }
     }
     state.decays = [1.0; HEAD];
@@ -101,12 +101,16 @@ fn scale(decays: &mut [f32; HEAD], h: HeadVectors<'_>) -> Scaled {
 
 /// Reads the state with the scaled removal key: `sa_i = Σ_j C_ij a_j`.
 #[inline(always)]
-fn read_removal_key<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> [L; PARTS] {
-    let mut sa = [L::splat(0.0); PARTS];
+fn read_removal_key<S: Sixteen>(
+    proof: S::Proof,
+    columns: &[f32; HEAD * HEAD],
+    a: &[f32; HEAD],
+) -> [S; PARTS] {
+    let mut sa = [S::splat(proof, 0.0); PARTS];
     for (column, &a) in columns.as_chunks::<HEAD>().0.iter().zip(a) {
-        let a = L::splat(a);
+        let a = S::splat(proof, a);
         for (sa, part) in sa.iter_mut().zip(column.as_chunks().0) {
-            *sa = sa.plus(L::load(part).times(a));
+            *sa = sa.plus(S::load(proof, part).times(a));
         }
     }
     sa
@@ -114,26 +118,27 @@ fn read_removal_key<L: Lanes>(columns: &[f32; HEAD * HEAD], a: &[f32; HEAD]) -> 
 
 /// Updates `N` groups of sixteen value indices, from group `first` on, and reads their outputs.
 #[inline(always)]
-fn update_and_read<L: Lanes, const N: usize>(
+fn update_and_read<S: Sixteen, const N: usize>(
+    proof: S::Proof,
     columns: &mut [f32; HEAD * HEAD],
     s: &Scaled,
     v: &[f32; HEAD],
-    sa: &[L; PARTS],
+    sa: &[S; PARTS],
     y: &mut [f32; HEAD],
     first: usize,
 ) {
     // Plain loops: closures here are not inlined into code of another instruction set.
-    let mut value = [L::splat(0.0); N];
+    let mut value = [S::splat(proof, 0.0); N];
     for (c, value) in value.iter_mut().enumerate() {
-        *value = L::load(&v.as_chunks().0[first + c]);
+        *value = S::load(proof, &v.as_chunks().0[first + c]);
     }
-    let mut sum = [L::splat(0.0); N];
+    let mut sum = [S::splat(proof, 0.0); N];
     for (j, column) in columns.as_chunks_mut::<HEAD>().0.iter_mut().enumerate() {
         let column = column.as_chunks_mut().0;
-        let (b, k, r) = (L::splat(s.b[j]), L::splat(s.k[j]), L::splat(s.r[j]));
+        let (b, k, r) = (S::splat(proof, s.b[j]), S::splat(proof, s.k[j]), S::splat(proof, s.r[j]));
         for c in 0..N {
             let part = &mut column[first + c];
-            let next = L::load(part).plus(sa[first + c].times(b)).plus(value[c].times(k));
+            let next = S::load(proof, part).plus(sa[first + c].times(b)).plus(value[c].times(k));
             next.store(part);
             sum[c] = sum[c].plus(next.times(r));
         }
@@ -143,22 +148,22 @@ fn update_and_read<L: Lanes, const N: usize>(
     }
 }
 
-dispatched_lanes! {
+dispatched_sixteen! {
     /// Updates the state by one position and writes the head's output to `y`.
-    pub fn step<L>(state: &mut WkvState, h: HeadVectors<'_>, y: &mut [f32; HEAD]) {
+    pub fn step<S>(proof, state: &mut WkvState, h: HeadVectors<'_>, y: &mut [f32; HEAD]) {
         if state.since_fold == FOLD_INTERVAL {
-            fold_decays::<L>(state);
+            fold_decays::<S>(proof, state);
         }
         state.since_fold += 1;
         let scaled = scale(&mut state.decays, h);
         let columns = &mut state.columns;
-        let sa = read_removal_key::<L>(columns, &scaled.a);
+        let sa = read_removal_key::<S>(proof, columns, &scaled.a);
         // As many groups at a time as the registers hold sums for.
-        if L::MANY {
-            update_and_read::<L, PARTS>(columns, &scaled, h.v, &sa, y, 0);
+        if S::MANY {
+            update_and_read::<S, PARTS>(proof, columns, &scaled, h.v, &sa, y, 0);
         } else {
             for first in (0..PARTS).step_by(2) {
-                update_and_read::<L, 2>(columns, &scaled, h.v, &sa, y, first);
+                update_and_read::<S, 2>(proof, columns, &scaled, h.v, &sa, y, first);
             }
         }
     }

@@ -50,7 +50,7 @@ impl Apm {
 
     /// Learns the answer to the decision last refined.
     #[inline]
-    pub fn update(&mut self, one: bool, rates: &Rates) {
+    pub fn learn(&mut self, one: bool, rates: &Rates) {
         self.cells[self.used].update(one, self.limit, rates);
     }
 

@@ -14,7 +14,7 @@
 use crate::coder::ONE;
 use crate::kernel::prefetch;
 use crate::kernel::scalar::{rsqrt, sigmoid};
-use crate::vocab::Question;
+use crate::vocab::DecisionKind;
 
 use super::contexts::combine;
 use super::maps::{Cell, Rates};
@@ -90,7 +90,7 @@ impl ConfidenceBypass {
     #[inline]
     pub fn predict(
         &mut self,
-        question: Question,
+        kind: DecisionKind,
         logit: f32,
         expected: Option<Expectation>,
         last: u32,
@@ -104,12 +104,12 @@ impl ConfidenceBypass {
         let one = logit > 0.0;
         let agreement =
             expected.map_or(0, |e| 1 + e.bucket + if e.one == one { 0 } else { BUCKETS });
-        let (kind, half, slot) = match question {
-            Question::Bit(partial) => {
+        let (kind, half, slot) = match kind {
+            DecisionKind::Bit(partial) => {
                 let (half, slot) = nibble_and_slot(partial);
                 (0, half, slot)
             }
-            Question::End => (1, 0, 0),
+            DecisionKind::End => (1, 0, 0),
         };
         let step = (((strength - MIN_LOGIT) * 2.0) as usize).min(STRENGTHS - 1);
         let strength = (kind * MATCHES + agreement) * STRENGTHS + step;
@@ -129,7 +129,7 @@ impl ConfidenceBypass {
 
     /// Learns the answer to the decision last predicted, and returns whether it bypassed the network.
     #[inline]
-    pub fn update(&mut self, one: bool, rates: &Rates) -> bool {
+    pub fn learn(&mut self, one: bool, rates: &Rates) -> bool {
         let Some(claim) = self.claim else { return false };
         let wrong = one != claim.one;
         self.by_strength[claim.strength].update(wrong, COUNT_LIMIT, rates);
@@ -165,7 +165,7 @@ fn line(last: u32, half: u32) -> usize {
 mod tests {
     use super::*;
 
-    const BIT: Question = Question::Bit(1);
+    const BIT: DecisionKind = DecisionKind::Bit(1);
     const LAST: u32 = 0x61_62_63;
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
         let mut bypass = ConfidenceBypass::new();
         let tell = |bypass: &mut ConfidenceBypass, one| {
             let p = bypass.predict(BIT, 6.0, None, LAST);
-            assert_eq!(bypass.update(one, &rates), p.is_some());
+            assert_eq!(bypass.learn(one, &rates), p.is_some());
             p
         };
         assert_eq!(tell(&mut bypass, true), None, "nothing is known yet");
@@ -194,10 +194,10 @@ mod tests {
         let rates = Rates::new();
         let mut bypass = ConfidenceBypass::new();
         for _ in 0..2000 {
-            bypass.predict(Question::End, -9.0, None, LAST);
-            bypass.update(false, &rates);
+            bypass.predict(DecisionKind::End, -9.0, None, LAST);
+            bypass.learn(false, &rates);
         }
-        let p = bypass.predict(Question::End, -9.0, None, LAST).expect("it was always right");
+        let p = bypass.predict(DecisionKind::End, -9.0, None, LAST).expect("it was always right");
         assert!((1..ONE / 1024).contains(&p));
     }
 
@@ -207,7 +207,7 @@ mod tests {
         let mut bypass = ConfidenceBypass::new();
         for logit in [0.0, 4.0, -4.0, f32::NAN] {
             assert_eq!(bypass.predict(BIT, logit, None, LAST), None);
-            assert!(!bypass.update(true, &rates));
+            assert!(!bypass.learn(true, &rates));
         }
         let fresh = ConfidenceBypass::new();
         assert!(bypass.by_strength.iter().zip(&fresh.by_strength).all(|(a, b)| a.p22() == b.p22()));

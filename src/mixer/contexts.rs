@@ -43,7 +43,8 @@ pub struct ContextState {
     after_one: Vec<u16>,
     after_two: Vec<u16>,
     key: u32,
-    head: u32,
+    /// The first word of the line.
+    line_word: u32,
     fields: u32,
     indent: u32,
     in_indent: bool,
@@ -79,7 +80,7 @@ impl Default for ContextState {
             after_one: vec![0; 1 << 8],
             after_two: vec![0; 1 << 16],
             key: 0,
-            head: 0,
+            line_word: 0,
             fields: 0,
             indent: 0,
             in_indent: false,
@@ -146,8 +147,8 @@ impl ContextState {
                 self.key = if self.word != 0 { self.word } else { self.word_before };
             }
             if self.word != 0 {
-                if self.head == 0 {
-                    self.head = self.word;
+                if self.line_word == 0 {
+                    self.line_word = self.word;
                 }
                 self.word_before_that = self.word_before;
                 self.word_before = self.word;
@@ -162,7 +163,7 @@ impl ContextState {
             self.first_before = self.bytes.get(self.line).copied().unwrap_or(0);
             self.line_before = self.line;
             self.line = self.bytes.len();
-            (self.head, self.fields, self.indent, self.in_indent) = (0, 0, 0, true);
+            (self.line_word, self.fields, self.indent, self.in_indent) = (0, 0, 0, true);
         } else if self.in_indent {
             if byte == b' ' || byte == b'\t' {
                 self.indent += 1;
@@ -210,7 +211,7 @@ impl ContextState {
                     | u32::from(self.byte(1)),
             ),
             Context::Field => {
-                combine(combine(h, self.head), self.fields << 8 | u32::from(self.byte(1)))
+                combine(combine(h, self.line_word), self.fields << 8 | u32::from(self.byte(1)))
             }
             Context::Key => combine(combine(h, self.key), self.word ^ u32::from(self.byte(1))),
             Context::Expected => match self.expected {

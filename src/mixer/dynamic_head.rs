@@ -97,7 +97,7 @@ impl DynamicHead {
 
     /// Learns the answer to the decision last corrected.
     #[inline]
-    pub fn update(&mut self, one: bool, squash: &Squash) {
+    pub fn learn(&mut self, one: bool, squash: &Squash) {
         let target = if one { 1.0 } else { 0.0 };
         let count = &mut self.counts[self.slot];
         // The rate falls from 1.5 to 0.5 of its value with the number of answers. Chosen by trial;
@@ -141,7 +141,7 @@ mod tests {
                 head.begin_token(&hidden);
                 let [slow, fast] = head.correct(7, 0.0);
                 right += usize::from(i >= 2000 && (slow + fast > 0.0) == one);
-                head.update(one, &squash);
+                head.learn(one, &squash);
             }
             assert!(right > 850, "{isa:?}: {right} of 1000");
             // A decision without answers is not corrected.
@@ -157,7 +157,7 @@ mod tests {
             for (i, (hidden, one)) in lesson(500).enumerate() {
                 head.begin_token(&hidden);
                 head.correct(i % 3, 0.5);
-                head.update(one, &squash);
+                head.learn(one, &squash);
             }
             head.weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>()
         };
@@ -174,7 +174,7 @@ mod tests {
         for odd in [0.0, f32::NAN, f32::INFINITY, 1e30] {
             head.begin_token(&[odd; WIDTH]);
             assert_eq!(head.correct(0, 2.0), [0.0; SPEEDS]);
-            head.update(true, &squash);
+            head.learn(true, &squash);
         }
     }
 }

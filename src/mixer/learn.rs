@@ -6,10 +6,10 @@ use super::{CELL_LIMIT, KIND_BIT, LAST_RATE, Mixer, SHARED};
 
 impl Mixer {
     /// Learns the answer to the decision last predicted.
-    pub fn update(&mut self, one: bool) {
+    pub fn learn(&mut self, one: bool) {
         let shared = &*SHARED;
         if let Some(bypass) = &mut self.bypass
-            && bypass.update(one, &shared.rates)
+            && bypass.learn(one, &shared.rates)
         {
             return;
         }
@@ -24,15 +24,15 @@ impl Mixer {
             let error = [(target - self.mixed) * LAST_RATE; MAX_SETS];
             train_sets(self.isa, &mut self.last_weights, &[self.last_at], &self.outputs, &error);
         }
-        self.apm_by_node.update(one, &shared.rates);
+        self.apm_by_node.learn(one, &shared.rates);
         if self.profile.apm_stages > 1 {
-            self.apm_by_order.update(one, &shared.rates);
+            self.apm_by_order.learn(one, &shared.rates);
         }
         if let Some(dynamic_head) = &mut self.dynamic_head {
-            dynamic_head.update(one, &shared.squash);
+            dynamic_head.learn(one, &shared.squash);
         }
         if let Some(e) = self.expected {
-            self.match_model.update(e, self.kind, one, &shared.rates);
+            self.match_model.learn(e, self.kind, one, &shared.rates);
         }
         let cells = &mut self.cells[self.kind * n..][..n];
         for (i, cells) in cells.iter_mut().enumerate() {

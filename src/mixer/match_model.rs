@@ -130,7 +130,7 @@ impl MatchModel {
 
     /// Learns whether the expectation held.
     #[inline]
-    pub fn update(&mut self, e: Expectation, kind: usize, one: bool, rates: &Rates) {
+    pub fn learn(&mut self, e: Expectation, kind: usize, one: bool, rates: &Rates) {
         self.cells[kind * BUCKETS + e.bucket].update(one == e.one, 400, rates);
     }
 }

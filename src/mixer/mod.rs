@@ -9,7 +9,7 @@
 //!    language model gives its own, corrected by a head that learns in the chunk
 //!    ([`dynamic_head`]). All are inputs of a network, as log odds.
 //! 3. The first layer of the network has several weight sets. Each selector chooses one, by a small
-//!    context. A final layer mixes the outputs of the chosen sets.
+//!    context. A last layer mixes the outputs of the chosen sets.
 //! 4. Up to two APM stages correct the result ([`apm`]).
 //!
 //! After the answer, everything that took part learns from it. Every chunk starts afresh, from a
@@ -35,7 +35,7 @@ use std::sync::LazyLock;
 
 use crate::kernel::Isa;
 use crate::kernel::mixing::MAX_SETS;
-use crate::vocab::Node;
+use crate::vocab::Decision;
 
 use apm::Apm;
 use bypass::ConfidenceBypass;
@@ -72,15 +72,15 @@ const KIND_END: usize = 1;
 pub const MAX_CONTEXTS: usize = 24;
 /// The first decision about a token's end; below are the 256 nodes of a byte.
 const END: usize = 256;
-/// Weight sets of the final layer: one per node of a byte, and one per depth at which a token may
+/// Weight sets of the last layer: one per node of a byte, and one per depth at which a token may
 /// end. Depths of 15 and more share one.
 const NODES: usize = END + 16;
-/// Weights of a final set: one per first-layer set, padded to a register.
-const FINAL_WIDTH: usize = 16;
+/// Weights of a last set: one per first-layer set, padded to a register.
+const LAST_WIDTH: usize = 16;
 /// The greatest count of a history's probability, so its slowest rate is 1/(400 + 1.5). Chosen by
 /// measured coded size.
 const CELL_LIMIT: u32 = 400;
-/// Learning rate of the final layer. Chosen by trial; not tuned further.
+/// Learning rate of the last layer. Chosen by trial; not tuned further.
 const LAST_RATE: f32 = 0.002;
 /// Contexts of the second APM stage, as a power of two. Chosen by trial; not tuned further.
 const HASHED_BITS: u32 = 12;
@@ -93,7 +93,7 @@ pub struct Mixer {
     context_state: ContextState,
     match_model: MatchModel,
     table: Table,
-    /// Histories of the question whether a token ends.
+    /// Histories of the decisions whether a token ends.
     end_histories: Vec<u8>,
     /// Whether a byte was pushed since the contexts were hashed.
     hashes_stale: bool,
@@ -112,7 +112,7 @@ pub struct Mixer {
     last_weights: Vec<f32>,
     at: [usize; MAX_SETS],
     last_at: usize,
-    outputs: [f32; FINAL_WIDTH],
+    outputs: [f32; LAST_WIDTH],
     probabilities: [f32; MAX_SETS],
     mixed: f32,
     apm_by_node: Apm,
@@ -159,10 +159,10 @@ impl Mixer {
             cells: vec![[Cell::new(32_768, 0); 256]; n * 2],
             inputs: vec![0.0; profile.inputs()],
             weights: vec![0.0; weights * profile.inputs()],
-            last_weights: vec![0.0; NODES * FINAL_WIDTH],
+            last_weights: vec![0.0; NODES * LAST_WIDTH],
             at: [0; MAX_SETS],
             last_at: 0,
-            outputs: [0.0; FINAL_WIDTH],
+            outputs: [0.0; LAST_WIDTH],
             probabilities: [0.0; MAX_SETS],
             mixed: 0.0,
             apm_by_node: Apm::new(NODES, 255),
@@ -251,7 +251,7 @@ impl Mixer {
 
     /// Starts loading the weights that the next decision will need.
     #[inline]
-    pub fn prefetch(&self, decision: &Node) {
+    pub fn prefetch(&self, decision: &Decision) {
         if let Some(dynamic_head) = &self.dynamic_head {
             dynamic_head.prefetch(decision.mid as usize);
         }
@@ -261,8 +261,9 @@ impl Mixer {
 /// Size of the context table for a chunk, as a power of two: about 32 bytes per byte of the chunk,
 /// within bounds. Chosen by trial; not tuned further.
 fn table_bits_for(len: usize, most: u8) -> u32 {
-    let wanted = (len.max(1) as u64 * 32).next_power_of_two().ilog2();
-    wanted.clamp(16, u32::from(most.clamp(16, 28)))
+    let most = u32::from(most.clamp(16, 28));
+    let wanted = (len.max(1) as u64).saturating_mul(32).min(1 << most);
+    wanted.next_power_of_two().ilog2().max(16)
 }
 
 #[cfg(test)]
@@ -271,15 +272,26 @@ mod tests {
     use crate::vocab::Vocabulary;
 
     #[test]
+    fn the_table_has_32_bytes_per_byte_within_bounds() {
+        for (len, most, bits) in
+            [(0, 24, 16), (2048, 24, 16), (2049, 24, 17), (1 << 19, 24, 24), (1 << 20, 24, 24)]
+        {
+            assert_eq!(table_bits_for(len, most), bits, "{len} bytes, 2^{most} at most");
+        }
+        assert_eq!(table_bits_for(usize::MAX, 28), 28);
+        assert_eq!((table_bits_for(9999, 3), table_bits_for(usize::MAX, 99)), (16, 28));
+    }
+
+    #[test]
     fn the_gradient_is_the_derivative_by_the_model() {
         let vocabulary = Vocabulary::of_bytes();
-        let first = vocabulary.tree().node(0);
+        let first = vocabulary.tree().decision(0);
         // Two mixers with equal pasts predict with slightly different log odds of the model.
         let said = |step: f32| {
             let mut mixer = Mixer::new(Isa::portable(), &NEURAL, &Prior::plain(&NEURAL), 100, 24);
             for i in 0..100 {
                 mixer.predict(first, if i % 3 == 0 { 0.7 } else { -0.4 });
-                mixer.update(i % 3 == 0);
+                mixer.learn(i % 3 == 0);
             }
             mixer.predict(first, 0.7 + step);
             mixer.gradient().unwrap()

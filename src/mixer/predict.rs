@@ -3,38 +3,38 @@
 use crate::coder::ONE;
 use crate::kernel::mixing::{MAX_SETS, dot_sets, squash8};
 use crate::kernel::scalar::clamp;
-use crate::vocab::{Node, Question};
+use crate::vocab::{Decision, DecisionKind};
 
 use super::bypass::ConfidenceBypass;
 use super::contexts::combine;
 use super::dynamic_head::SPEEDS;
 use super::profile::Selector;
 use super::table::{half_hash, nibble_and_slot};
-use super::{END, FINAL_WIDTH, HASHED_BITS, KIND_BIT, KIND_END, Mixer, SHARED, Shared};
+use super::{END, LAST_WIDTH, HASHED_BITS, KIND_BIT, KIND_END, Mixer, SHARED, Shared};
 
 impl Mixer {
     /// The probability (of [`ONE`]) that the answer at `decision` is one. `logit` is the language
     /// model's log odds of a one, or 0 without a model.
-    pub fn predict(&mut self, decision: &Node, logit: f32) -> u32 {
+    pub fn predict(&mut self, decision: &Decision, logit: f32) -> u32 {
         let shared = &*SHARED;
         let (bytes, depth) = (self.context_state.bytes(), decision.depth);
-        let (node, expected) = match decision.question {
-            Question::Bit(partial) => {
+        let (node, expected) = match decision.kind {
+            DecisionKind::Bit(partial) => {
                 (usize::from(partial), self.match_model.expect_bit(bytes, partial))
             }
-            Question::End => (END + usize::from(depth.min(15)), self.match_model.expect_end()),
+            DecisionKind::End => (END + usize::from(depth.min(15)), self.match_model.expect_end()),
         };
         self.expected = expected;
         if let Some(bypass) = &mut self.bypass
             && let Some(p) =
-                bypass.predict(decision.question, logit, expected, self.context_state.last_three())
+                bypass.predict(decision.kind, logit, expected, self.context_state.last_three())
         {
             return p;
         }
         self.rehash();
-        match decision.question {
-            Question::Bit(partial) => self.find_bit_histories(partial),
-            Question::End => self.find_end_histories(depth),
+        match decision.kind {
+            DecisionKind::Bit(partial) => self.find_bit_histories(partial),
+            DecisionKind::End => self.find_end_histories(depth),
         }
         let order_2 = combine(self.hashes[1], node as u32) >> (32 - HASHED_BITS);
         if self.profile.apm_stages > 1 {
@@ -52,7 +52,7 @@ impl Mixer {
         let mut sums = [0.0; MAX_SETS];
         dot_sets(self.isa, &self.weights, &self.at[..sets], &self.inputs, &mut sums);
         let x = if sets == 1 {
-            // A single set needs no final layer.
+            // A single set needs no last layer.
             let x = clamp(sums[0], -14.0, 14.0);
             self.mixed = shared.squash.get(x);
             self.probabilities[0] = self.mixed;
@@ -62,7 +62,7 @@ impl Mixer {
             for (output, sum) in self.outputs.iter_mut().zip(&sums[..sets]) {
                 *output = clamp(*sum, -14.0, 14.0);
             }
-            self.last_at = node * FINAL_WIDTH;
+            self.last_at = node * LAST_WIDTH;
             let mut last = [0.0; MAX_SETS];
             dot_sets(self.isa, &self.last_weights, &[self.last_at], &self.outputs, &mut last);
             let x = clamp(last[0], -14.0, 14.0);
@@ -174,14 +174,14 @@ impl Mixer {
                 Selector::Last => usize::from(self.context_state.byte(1)) + 256 * self.kind,
                 // The offset 60 has no meaning of its own; the shipped prior of profile 3 has its
                 // weight sets there.
-                Selector::SeenCount => {
+                Selector::Seen => {
                     60 + (seen_mask >> 2 & 7).count_ones() as usize + 128 * self.kind
                 }
                 Selector::Age => {
                     let position = self.context_state.bytes().len() as u32 + 1;
                     position.ilog2() as usize + 32 * self.kind
                 }
-                Selector::SeenSet => {
+                Selector::Known => {
                     ((seen_mask >> 1 & 63) << 1 | u32::from(expected > 0)) as usize
                         + 128 * self.kind
                 }
@@ -210,7 +210,7 @@ impl Mixer {
         }
     }
 
-    /// Finds every context's history of the question whether a token of this many bytes ends here.
+    /// Finds every context's history of the decision whether a token of this many bytes ends here.
     fn find_end_histories(&mut self, depth: u8) {
         self.kind = KIND_END;
         self.half = u32::MAX;

@@ -12,7 +12,7 @@ use super::bypass::ConfidenceBypass;
 use super::maps::Cell;
 use super::match_model::MatchModel;
 use super::profile::Profile;
-use super::{FINAL_WIDTH, Mixer, NODES};
+use super::{LAST_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
 const UNIT: f32 = 4096.0;
@@ -48,7 +48,7 @@ impl Prior {
         if with_model {
             set[profile.model_at()] = 0.8;
         }
-        let mut last = [0.0; FINAL_WIDTH];
+        let mut last = [0.0; LAST_WIDTH];
         last[..sets].fill(1.0 / sets as f32);
         Prior(Arc::new(Tables {
             weights: set.repeat(profile.sets.iter().map(|s| s.size()).sum()),
@@ -96,8 +96,8 @@ impl Prior {
             f32::from(i16::from_le_bytes(*two)) * (1.0 / UNIT)
         };
         let weights = weights.iter().map(|_| weight()).collect();
-        let mut last_weights = vec![0.0; NODES * FINAL_WIDTH];
-        for set in last_weights.chunks_exact_mut(FINAL_WIDTH) {
+        let mut last_weights = vec![0.0; NODES * LAST_WIDTH];
+        for set in last_weights.chunks_exact_mut(LAST_WIDTH) {
             set[..sets].iter_mut().for_each(|w| *w = weight());
         }
         let mut cell = || {
@@ -145,7 +145,7 @@ impl Prior {
     /// The stored form, for [`Prior::from_bytes`].
     pub fn to_bytes(&self, profile: &Profile) -> Vec<u8> {
         let mut bytes = vec![profile.id];
-        let last = self.0.last_weights.chunks_exact(FINAL_WIDTH);
+        let last = self.0.last_weights.chunks_exact(LAST_WIDTH);
         let last = last.flat_map(|set| &set[..profile.sets.len()]);
         for w in self.0.weights.iter().chain(last) {
             let q = (w * UNIT).round().clamp(-32_767.0, 32_767.0) as i16;

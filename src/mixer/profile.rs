@@ -12,11 +12,11 @@ pub enum Selector {
     /// The last byte.
     Last,
     /// How many of the third to fifth contexts have a history.
-    SeenCount,
+    Seen,
     /// The logarithm of the position in the chunk.
     Age,
     /// Which of the second to seventh contexts have a history, and whether there is a match.
-    SeenSet,
+    Known,
 }
 
 impl Selector {
@@ -26,9 +26,9 @@ impl Selector {
             Selector::Node => 272,
             Selector::Match => 64,
             Selector::Last => 512,
-            Selector::SeenCount => 256,
+            Selector::Seen => 256,
             Selector::Age => 64,
-            Selector::SeenSet => 256,
+            Selector::Known => 256,
         }
     }
 }
@@ -104,7 +104,7 @@ pub static NEURAL: Profile = Profile {
         Context::Indirect(2),
         Context::SkipWord,
     ],
-    sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::SeenSet],
+    sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
     linear_inputs: false,
     apm_stages: 2,
     bypass: true,
@@ -143,9 +143,9 @@ pub static FULL: Profile = Profile {
         Selector::Node,
         Selector::Match,
         Selector::Last,
-        Selector::SeenCount,
+        Selector::Seen,
         Selector::Age,
-        Selector::SeenSet,
+        Selector::Known,
     ],
     linear_inputs: true,
     apm_stages: 2,

@@ -35,7 +35,13 @@ impl Unembedding {
         Unembedding { quantised, logits: vec![0.0; capacity * vocabulary] }
     }
 
-    /// What follows from the hidden vectors that [`Pass::read`] gave.
+    /// Bytes that [`Unembedding::new`] takes.
+    pub(super) fn bytes(model: &Model, capacity: usize) -> usize {
+        let Shape { width, vocabulary, .. } = model.shape;
+        Quantised::bytes_for(capacity, width) + size_of::<f32>() * capacity * vocabulary
+    }
+
+    /// Makes logits of the hidden vectors that [`TrunkPass::read`] gave.
     ///
     /// # Panics
     /// If there are more of them than the capacity.
@@ -45,14 +51,45 @@ impl Unembedding {
         for (i, hidden) in hidden.chunks_exact(width).enumerate() {
             self.quantised[0].set(team.isa, i, hidden);
         }
-        team.multiply(Stage::Head, &self.quantised, n, [&mut self.logits]);
+        team.multiply(Stage::Unembed, &self.quantised, n, [&mut self.logits]);
         Outputs::new(hidden, &self.logits[..n * vocabulary], n)
     }
 }
 
-/// A model and the working memory of its forward pass over up to `capacity` items; allocated once.
+/// A whole forward pass over up to `capacity` items, with its working memory.
 #[derive(Debug)]
 pub struct Pass {
+    trunk: TrunkPass,
+    unembedding: Unembedding,
+}
+
+impl Pass {
+    /// A forward pass on the thread of `team`, with its helpers if it has any.
+    pub fn new(team: Team, capacity: usize) -> Self {
+        let unembedding = Unembedding::new(&team.model, capacity);
+        Pass { trunk: TrunkPass::new(team, capacity), unembedding }
+    }
+
+    /// Bytes that [`Pass::new`] takes.
+    pub(super) fn bytes(model: &Model, capacity: usize) -> usize {
+        TrunkPass::bytes(model, capacity) + Unembedding::bytes(model, capacity)
+    }
+
+    /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order, and predicts what follows each.
+    ///
+    /// # Panics
+    /// If there are more items than the capacity, or a token or slot does not exist.
+    pub fn run(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> Outputs<'_> {
+        self.trunk.read(tokens, slots, states);
+        let TrunkPass { team, hidden, .. } = &mut self.trunk;
+        let used = tokens.len() * team.model.shape.width;
+        self.unembedding.run(team, &hidden[..used])
+    }
+}
+
+/// A model and the working memory for all of a forward pass but its last product; allocated once.
+#[derive(Debug)]
+pub struct TrunkPass {
     team: Team,
     capacity: usize,
     /// Residual stream, items × width.
@@ -75,16 +112,15 @@ pub struct Pass {
     low_wide: Quantised,
     deep: Sparse,
     hidden: Vec<f32>,
-    head: Unembedding,
 }
 
-impl Pass {
-    /// A forward pass on the thread of `team`, with its helpers if it has any.
+impl TrunkPass {
+    /// A pass on the thread of `team`, with its helpers if it has any.
     pub fn new(team: Team, capacity: usize) -> Self {
         let model = Arc::clone(&team.model);
         let Shape { width, inner, .. } = model.shape;
         let row = || vec![0.0; capacity * width];
-        Pass {
+        TrunkPass {
             team,
             capacity,
             x: row(),
@@ -103,28 +139,18 @@ impl Pass {
             low_wide: Quantised::new(capacity, model.max_rank()),
             deep: Sparse::new(inner),
             hidden: vec![0.0; capacity * width],
-            head: Unembedding::new(&model, capacity),
         }
     }
 
-    /// Bytes that [`Pass::new`] takes.
+    /// Bytes that [`TrunkPass::new`] takes.
     pub(super) fn bytes(model: &Model, capacity: usize) -> usize {
-        let Shape { width, inner, vocabulary, .. } = model.shape;
-        let ranks = 4 * model.max_rank();
-        // Nine rows of floats and six of bytes, the inner vector twice, the ranks, the head's input and output.
-        let floats = 9 * width + ranks + inner + vocabulary;
-        let quantised = 7 * width + ranks;
-        capacity * (size_of::<f32>() * floats + quantised) + 8 * inner
-    }
-
-    /// [`read`](Self::read), and what follows from it.
-    ///
-    /// # Panics
-    /// As `read`.
-    pub fn run(&mut self, tokens: &[u32], slots: &[usize], states: &mut [State]) -> Outputs<'_> {
-        self.read(tokens, slots, states);
-        let hidden = &self.hidden[..tokens.len() * self.team.model.shape.width];
-        self.head.run(&mut self.team, hidden)
+        let Shape { width, inner, .. } = model.shape;
+        let rank = model.max_rank();
+        // Nine rows, four ranks and the inner vector of each item, and two rows that all items share.
+        let floats = capacity * (9 * width + 4 * rank + inner) + 2 * width;
+        let quantised =
+            INPUTS * Quantised::bytes_for(capacity, width) + Quantised::bytes_for(capacity, rank);
+        size_of::<f32>() * floats + quantised + Sparse::bytes_for(inner)
     }
 
     /// Reads `tokens[i]` (a rank) into `states[slots[i]]` for every `i`, in order. Gives the hidden vectors, items ×
@@ -337,6 +363,28 @@ impl Model {
                 square + low + residual + size(&l.channel.key) + value
             })
             .sum();
-        layers + size(&self.head)
+        layers + size(&self.unembedding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BUILT_IN, built_in};
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_pass_are_those_of_its_vectors() {
+        for (built, capacity) in BUILT_IN.iter().zip([1, 16]) {
+            let model = Arc::clone(built_in(built.name).unwrap().model());
+            let team = Team::alone(Arc::clone(&model), Isa::portable());
+            let Pass { trunk: t, unembedding: u } = Pass::new(team, capacity);
+            let rows = [&t.x, &t.r, &t.w, &t.k, &t.v, &t.a, &t.g, &t.first, &t.hidden];
+            let others = [&t.normed, &t.shifted, &t.inner, &u.logits];
+            let floats = rows.into_iter().chain(others).chain(&t.low).map(Vec::len).sum::<usize>();
+            let quantised = t.wide.iter().chain([&t.low_wide]).chain(&u.quantised);
+            let quantised = quantised.map(Quantised::bytes).sum::<usize>();
+            let held = size_of::<f32>() * floats + quantised + t.deep.bytes();
+            assert_eq!(Pass::bytes(&model, capacity), held, "{}", built.name);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::kernel::scalar::ln;
 use crate::kernel::{Isa, vector};
-use crate::vocab::Node;
+use crate::vocab::Decision;
 
 /// Integer frequencies of all tokens at one position, by rank.
 ///
@@ -39,10 +39,10 @@ impl Frequencies {
 
     /// The log odds of a one at a decision.
     #[inline]
-    pub fn log_odds(&self, node: &Node) -> f32 {
-        let [lo, mid, hi] = [node.lo, node.mid, node.hi].map(|rank| self.below(rank));
+    pub fn log_odds(&self, decision: &Decision) -> f32 {
+        let [lo, mid, hi] = [decision.lo, decision.mid, decision.hi].map(|rank| self.below(rank));
         let odds = ln((hi - mid) as f32) - ln((mid - lo) as f32);
-        if node.one_is_upper() { odds } else { -odds }
+        if decision.one_is_upper() { odds } else { -odds }
     }
 }
 

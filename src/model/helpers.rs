@@ -226,7 +226,7 @@ impl Helpers {
             isa,
             turn: AtomicU64::new(0),
             task: RwLock::new(Task {
-                stage: Stage::Head,
+                stage: Stage::Unembed,
                 inputs: std::array::from_fn(|_| Quantised::new(capacity, width)),
                 n: 0,
             }),

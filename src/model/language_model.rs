@@ -13,9 +13,10 @@ use crate::vocab::Vocabulary;
 /// How a model must be called so that packing and unpacking compute the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
-    /// Any number of lanes, and of positions of one lane, gives the same bits on every machine.
-    Free,
-    /// Bound to a device: every call, in both directions, takes one token of each of exactly so many lanes.
+    /// The same bits on every machine, for any number of lanes and of positions of one lane in a call.
+    Portable,
+    /// The same bits for the same calls alone: in both directions, every call takes one token of each of exactly so
+    /// many lanes.
     #[cfg_attr(not(test), allow(dead_code, reason = "for engines in member crates"))]
     Fixed {
         /// Lanes of every call.
@@ -72,7 +73,7 @@ pub trait LanguageModel: Debug + Send + Sync {
     /// Bytes of one lane's state.
     fn lane_bytes(&self) -> u64;
 
-    /// Bytes of a session for up to `capacity` items a step, without its lanes.
+    /// Bytes of a session for up to `capacity` items a step, without its lanes and what its helpers share.
     fn session_bytes(&self, capacity: usize) -> u64;
 
     /// Whether helper threads make a session faster.
@@ -82,7 +83,7 @@ pub trait LanguageModel: Debug + Send + Sync {
     fn session(self: Arc<Self>, lanes: usize, capacity: usize, helpers: usize) -> Box<dyn Session>;
 
     /// The same split in two, for two threads at one sequence; `None` where the engine cannot.
-    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Head>)>;
+    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Unembed>)>;
 }
 
 /// A model's memory of several sequences, one per lane.
@@ -91,7 +92,7 @@ pub trait Session {
     fn reset(&mut self, lane: usize);
 
     /// Reads `tokens[i]` into lane `lanes[i]` for every i, in order, and predicts what follows each. A lane may
-    /// occur several times under [`Schedule::Free`] alone.
+    /// occur several times under [`Schedule::Portable`] alone.
     ///
     /// # Errors
     /// Those of a device; the CPU has none.
@@ -108,7 +109,7 @@ pub trait Trunk: Send {
 }
 
 /// The second part of a model: from hidden vectors to logits.
-pub trait Head {
+pub trait Unembed {
     /// The outputs for some hidden vectors.
     fn predict<'a>(&'a mut self, hidden: &'a [f32]) -> Outputs<'a>;
 }

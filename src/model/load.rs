@@ -234,7 +234,7 @@ impl Model {
                 .collect(),
             scales: order.iter().map(|&id| emb.scales[id as usize]).collect(),
         };
-        let head = tensors.int8("head.weight", shape.vocabulary, width)?;
+        let unembedding = tensors.int8("head.weight", shape.vocabulary, width)?;
         let layers =
             (0..shape.layers).map(|i| tensors.layer(i, &shape)).collect::<Result<Vec<_>>>()?;
         let prior = match tensors.view("llz.prior") {
@@ -249,7 +249,7 @@ impl Model {
             input_norm: tensors.norm("blocks.0.ln0", width)?,
             layers,
             output_norm: tensors.norm("ln_out", width)?,
-            head: Matrix::pack(width, &head.weights, &head.scales, Some(&order)),
+            unembedding: Matrix::pack(width, &unembedding.weights, &unembedding.scales, Some(&order)),
             vocabulary,
             name: metadata.get("name").cloned().unwrap_or_else(|| "unnamed".into()),
             sha256,

@@ -6,7 +6,11 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+#[cfg(feature = "encode")]
+use crate::error::Error;
+use crate::error::Result;
+#[cfg(feature = "encode")]
+use crate::once::get_or_try_init;
 #[cfg(feature = "encode")]
 use crate::vocab::Tokenizer;
 
@@ -77,12 +81,7 @@ impl Loaded {
     #[cfg(feature = "encode")]
     pub(crate) fn tokenizer(&self) -> Result<&Tokenizer> {
         let Inner { tokenizer, tokenizer_json, .. } = &*self.0;
-        if tokenizer.get().is_none() {
-            let new = Tokenizer::from_json(tokenizer_json).map_err(Error::Model)?;
-            // Another thread may have been faster; both made the same.
-            _ = tokenizer.set(new);
-        }
-        tokenizer.get().ok_or_else(|| Error::Model("the tokenizer is gone".into()))
+        get_or_try_init(tokenizer, || Tokenizer::from_json(tokenizer_json).map_err(Error::Model))
     }
 
     /// The name in the file's metadata. It is for people and proves nothing.

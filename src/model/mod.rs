@@ -1,6 +1,7 @@
 //! RWKV-7 language models: loading, quantisation, state and the forward pass; and the seam behind which other
 //! engines fit.
 
+mod backend;
 mod fingerprint;
 #[cfg(feature = "fs")]
 mod folder;
@@ -21,9 +22,10 @@ mod weights;
 
 #[cfg(feature = "fs")]
 pub use folder::{Installed, ModelFolder};
+pub use backend::{Backend, Cpu};
 pub use forward::Pass;
 pub use frequencies::Frequencies;
-pub use language_model::{Head, LanguageModel, Outputs, Schedule, Session, Trunk};
+pub use language_model::{LanguageModel, Outputs, Schedule, Session, Trunk, Unembed};
 pub use loaded::Loaded;
 #[cfg(all(feature = "internals", feature = "encode"))]
 pub use loaded::parts;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::error::{Error, Result};
 use crate::format::ModelRef;
 use crate::kernel::NUMERIC_PROFILE;
+use crate::once::get_or_try_init;
 
 use super::loaded::Loaded;
 
@@ -79,12 +80,8 @@ pub fn built_in(name: &str) -> Result<Loaded> {
         .iter()
         .position(|b| b.name == name)
         .ok_or_else(|| Error::Model(format!("there is no built-in model {name:?}")))?;
-    if let Some(loaded) = LOADED[index].get() {
-        return Ok(loaded.clone());
-    }
     let model = &BUILT_IN[index];
-    let loaded = Loaded::read(model.bytes, model.sha256())?;
-    Ok(LOADED[index].get_or_init(|| loaded).clone())
+    get_or_try_init(&LOADED[index], || Loaded::read(model.bytes, model.sha256())).cloned()
 }
 
 /// Whether a built-in model is called so.

@@ -7,8 +7,8 @@ use crate::format::ModelRef;
 use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::vocab::Vocabulary;
 
-use super::forward::{Pass, Unembedding};
-use super::language_model::{Head, LanguageModel, Outputs, Schedule, Session, Trunk};
+use super::forward::{Pass, TrunkPass, Unembedding};
+use super::language_model::{LanguageModel, Outputs, Schedule, Session, Trunk, Unembed};
 use super::state::State;
 use super::team::Team;
 use super::weights::Model;
@@ -48,7 +48,7 @@ impl LanguageModel for Rwkv7 {
     }
 
     fn schedule(&self) -> Schedule {
-        Schedule::Free
+        Schedule::Portable
     }
 
     fn hidden_width(&self) -> usize {
@@ -81,15 +81,15 @@ impl LanguageModel for Rwkv7 {
         Box::new(Lanes { pass: Pass::new(team, capacity), states })
     }
 
-    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Head>)> {
+    fn pipeline(self: Arc<Self>, capacity: usize) -> Option<(Box<dyn Trunk>, Box<dyn Unembed>)> {
         let team = || Team::alone(Arc::clone(&self.model), self.isa);
         let trunk = OneLane {
-            pass: Pass::new(team(), capacity),
+            pass: TrunkPass::new(team(), capacity),
             state: [State::new(&self.model.shape())],
             lanes: vec![0; capacity],
         };
-        let head = Logits { team: team(), unembedding: Unembedding::new(&self.model, capacity) };
-        Some((Box::new(trunk), Box::new(head)))
+        let unembed = Logits { team: team(), unembedding: Unembedding::new(&self.model, capacity) };
+        Some((Box::new(trunk), Box::new(unembed)))
     }
 }
 
@@ -109,7 +109,7 @@ impl Session for Lanes {
 }
 
 struct OneLane {
-    pass: Pass,
+    pass: TrunkPass,
     state: [State; 1],
     /// As many zeros as a call may have tokens: they all belong to one lane.
     lanes: Vec<usize>,
@@ -126,7 +126,7 @@ struct Logits {
     unembedding: Unembedding,
 }
 
-impl Head for Logits {
+impl Unembed for Logits {
     fn predict<'a>(&'a mut self, hidden: &'a [f32]) -> Outputs<'a> {
         self.unembedding.run(&mut self.team, hidden)
     }

@@ -23,7 +23,7 @@ pub(super) enum Stage {
     /// The inner vector of a layer's channel mix.
     ChannelIn(usize),
     /// The logits.
-    Head,
+    Unembed,
 }
 
 /// One product of a stage, or some rows of it.
@@ -75,7 +75,7 @@ impl Model {
             }
             Stage::TimeOut(index) => all[0] = Some((&layer(index).time.output, 0)),
             Stage::ChannelIn(index) => all[0] = Some((&layer(index).channel.key, 0)),
-            Stage::Head => all[0] = Some((&self.head, 0)),
+            Stage::Unembed => all[0] = Some((&self.unembedding, 0)),
         }
         all
     }
@@ -115,7 +115,7 @@ mod tests {
             Stage::TimeIn(1),
             Stage::TimeOut(1),
             Stage::ChannelIn(0),
-            Stage::Head,
+            Stage::Unembed,
         ];
         for (stage, parts) in
             stages.iter().flat_map(|&stage| (1..12).map(move |parts| (stage, parts)))

@@ -94,7 +94,7 @@ pub struct Model {
     pub(super) input_norm: Norm,
     pub(super) layers: Vec<Layer>,
     pub(super) output_norm: Norm,
-    pub(super) head: Matrix,
+    pub(super) unembedding: Matrix,
     pub(super) vocabulary: Vocabulary,
     pub(super) name: String,
     pub(super) sha256: [u8; 32],
@@ -136,7 +136,7 @@ impl Model {
         });
         layers.sum::<usize>()
             + self.embedding.rows.len()
-            + self.head.bytes()
+            + self.unembedding.bytes()
             + self.vocabulary.bytes()
             + self.prior.as_ref().map_or(0, Vec::len)
     }

@@ -12,6 +12,9 @@ const CODEC: u8 = 0x0F;
 const LAST: u8 = 0x10;
 const REST: u8 = 0x20;
 const RESERVED: u8 = 0xC0;
+/// No frame has so many raw bytes. The match model keeps places as 32 bits, and the last token of a damaged frame may
+/// be longer than what is left of it by up to 255 bytes.
+const TOO_LONG: u64 = (1 << 32) - 256;
 
 /// Everything before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Head {
     /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.
     pub fn read_payload(&self, input: &mut impl Read) -> Result<Vec<u8>> {
         // Without a length, one byte more than allowed is asked for: its presence is the error.
-        let most = self.coded_len.unwrap_or(self.raw_len + 1);
+        let most = self.coded_len.unwrap_or(self.raw_len.saturating_add(1));
         let mut payload = Vec::new();
         input
             .by_ref()
@@ -97,6 +100,9 @@ impl Lead {
     pub fn read(self, input: &mut impl Read, limits: &Limits) -> Result<(Head, u64)> {
         let Lead { codec, first, last, rest } = self;
         let (raw_len, raw_size) = read_varint(input)?;
+        if raw_len >= TOO_LONG {
+            return Err(Error::corrupt(format!("a frame of {raw_len} bytes: none is so long")));
+        }
         if raw_len > limits.chunk_bytes {
             return Err(Error::Limit {
                 what: format!("a frame of {raw_len} bytes"),
@@ -192,7 +198,13 @@ mod tests {
         corrupt(&[LAST, 5], true); // cut
         assert!(matches!(read(&[0x40, 1, 1], true), Err(Error::Unsupported(_))));
         assert!(matches!(read(&[0x0F, 1, 1], true), Err(Error::Unsupported(_))));
-        let huge = [LAST, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 1];
+        let huge = [LAST, 0xFF, 0xFD, 0xFF, 0xFF, 0x0F, 1]; // 2^32 - 257
         assert!(matches!(read(&huge, true), Err(Error::Limit { bound: Bound::ChunkBytes, .. })));
+        corrupt(&[LAST, 0x80, 0xFE, 0xFF, 0xFF, 0x0F, 1], true); // 2^32 - 256
+        let without = Limits { chunk_bytes: u64::MAX, ..Limits::default() };
+        let read = |mut bytes: &[u8]| Head::read(&mut bytes, true, &without);
+        assert!(matches!(read(&[LAST, 0x80, 0xFE, 0xFF, 0xFF, 0x0F, 1]), Err(Error::Corrupt(_))));
+        let longest = [LAST | REST, 0xFF, 0xFD, 0xFF, 0xFF, 0x0F, 0, 0, 0, 0];
+        assert_eq!(read(&longest).unwrap().0.raw_len, usize::try_from(TOO_LONG - 1).unwrap());
     }
 }

@@ -16,9 +16,9 @@ impl Map {
     /// Maps `file` from its first to its last byte. An empty file gives an empty slice.
     pub fn open(file: &File) -> io::Result<Self> {
         // SAFETY: the map is read-only and private to this value, and it is only ever handed out
-        // as `&[u8]`. The bytes may change underneath if another process writes the file; every
-        // reader here copies what it checks before using it as a length or an offset, so a change
-        // leads to a failed checksum and not to an out-of-bounds access.
+        // as `&[u8]`. The bytes may change underneath if another process writes the file. Every
+        // length read from the map is used through a bounds-checked slice; a change between check
+        // and use gives other bytes, never an access outside.
         let map = unsafe { memmap2::Mmap::map(file)? };
         Ok(Map(map))
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 #[cfg(feature = "encode")]
 pub use tokenizer::Tokenizer;
-pub use tree::{Child, Node, Question, Tree};
+pub use tree::{Child, Decision, DecisionKind, Tree};
 
 /// Most tokens a vocabulary may have (RWKV World has 65,536).
 pub const MAX_TOKENS: usize = 1 << 17;
@@ -103,7 +103,7 @@ impl Vocabulary {
 
     /// Bytes it takes in memory, about.
     pub fn bytes(&self) -> usize {
-        self.bytes.len() + self.len() * (size_of::<u32>() + size_of::<Node>())
+        self.bytes.len() + self.len() * (size_of::<u32>() + size_of::<Decision>())
     }
 
     /// The binary decisions that spell a token.

@@ -9,7 +9,7 @@ use super::Vocabulary;
 
 /// What a decision asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
+pub enum DecisionKind {
     /// The next bit of the byte being spelled: a leading 1 and the bits known so far (1 to 255).
     Bit(u8),
     /// Whether the token ends after its bytes so far (1 = it does).
@@ -20,19 +20,19 @@ pub enum Question {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Child {
     /// The next decision.
-    Node(u32),
+    Decision(u32),
     /// The token is known.
     Token(u32),
 }
 
 /// One decision.
 #[derive(Debug, Clone, Copy)]
-pub struct Node {
+pub struct Decision {
     /// What is asked.
-    pub question: Question,
+    pub kind: DecisionKind,
     /// How many bytes of the token are known.
     pub depth: u8,
-    /// First rank in question.
+    /// First rank of its range.
     pub lo: u32,
     /// First rank of the upper part.
     pub mid: u32,
@@ -44,12 +44,12 @@ pub struct Node {
     pub upper: Child,
 }
 
-impl Node {
+impl Decision {
     /// Whether the answer 1 means the upper part. A set bit is the upper part; "the token ends"
     /// is the single lowest rank, so there 1 means the lower part.
     #[inline]
     pub fn one_is_upper(&self) -> bool {
-        self.question != Question::End
+        self.kind != DecisionKind::End
     }
 
     /// Where this answer leads.
@@ -68,20 +68,20 @@ impl Node {
 /// All decisions of a vocabulary; the first is at index 0.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    nodes: Vec<Node>,
+    decisions: Vec<Decision>,
 }
 
 impl Tree {
     pub(super) fn new(vocabulary: &Vocabulary) -> Self {
-        let mut tree = Tree { nodes: Vec::with_capacity(vocabulary.len()) };
+        let mut tree = Tree { decisions: Vec::with_capacity(vocabulary.len()) };
         tree.grow(vocabulary, 0, vocabulary.len() as u32, 0, 1);
         tree
     }
 
     /// The decision at this index.
     #[inline]
-    pub fn node(&self, index: u32) -> &Node {
-        &self.nodes[index as usize]
+    pub fn decision(&self, index: u32) -> &Decision {
+        &self.decisions[index as usize]
     }
 
     /// The decisions among the ranks `lo..hi`, which share `depth` bytes and the bits of
@@ -90,7 +90,12 @@ impl Tree {
         if hi - lo == 1 {
             return Child::Token(lo);
         }
-        let index = self.nodes.len();
+        // Depth and known bits after one bit more.
+        let step = |bit: u32| match (partial << 1) | bit {
+            full if full >= 256 => (depth + 1, 1),
+            more => (depth, more),
+        };
+        let index = self.decisions.len();
         let ends = depth > 0 && partial == 1 && v.token(lo).len() == depth;
         let mid = if ends {
             lo + 1
@@ -103,36 +108,28 @@ impl Tree {
                 let m = a.midpoint(b);
                 if v.token(m)[depth] < threshold { a = m + 1 } else { b = m }
             }
-            let next = |bit: u32| match (partial << 1) | bit {
-                full if full >= 256 => (depth + 1, 1),
-                more => (depth, more),
-            };
             if a == lo || a == hi {
-                let (depth, partial) = next(u32::from(a == lo));
+                let (depth, partial) = step(u32::from(a == lo));
                 return self.grow(v, lo, hi, depth, partial);
             }
             a
         };
-        let question = if ends { Question::End } else { Question::Bit(partial as u8) };
+        let kind = if ends { DecisionKind::End } else { DecisionKind::Bit(partial as u8) };
         let nowhere = Child::Token(0);
-        let node =
-            Node { question, depth: depth as u8, lo, mid, hi, lower: nowhere, upper: nowhere };
-        self.nodes.push(node);
+        let decision =
+            Decision { kind, depth: depth as u8, lo, mid, hi, lower: nowhere, upper: nowhere };
+        self.decisions.push(decision);
         let (lower, upper) = if ends {
             // One token is left below; above, the next byte begins. `partial` stays 1, and no
             // token above has just `depth` bytes, so this does not ask again.
             (Child::Token(lo), self.grow(v, mid, hi, depth, 1))
         } else {
-            let step = |bit: u32| match (partial << 1) | bit {
-                full if full >= 256 => (depth + 1, 1),
-                more => (depth, more),
-            };
             let ((d0, p0), (d1, p1)) = (step(0), step(1));
             (self.grow(v, lo, mid, d0, p0), self.grow(v, mid, hi, d1, p1))
         };
-        self.nodes[index].lower = lower;
-        self.nodes[index].upper = upper;
-        Child::Node(index as u32)
+        self.decisions[index].lower = lower;
+        self.decisions[index].upper = upper;
+        Child::Decision(index as u32)
     }
 }
 
@@ -151,16 +148,16 @@ mod tests {
     #[test]
     fn every_token_is_reached_by_its_answers() {
         let v = vocabulary();
-        assert_eq!(v.tree().nodes.len(), v.len() - 1);
+        assert_eq!(v.tree().decisions.len(), v.len() - 1);
         for rank in 0..v.len() as u32 {
-            let mut at = Child::Node(0);
-            while let Child::Node(i) = at {
-                let node = v.tree().node(i);
-                assert!(node.lo < node.mid && node.mid < node.hi);
-                assert!((node.lo..node.hi).contains(&rank));
-                let known = usize::from(node.depth);
-                assert_eq!(v.token(node.lo)[..known], v.token(rank)[..known]);
-                at = node.child(node.answer(rank));
+            let mut at = Child::Decision(0);
+            while let Child::Decision(i) = at {
+                let decision = v.tree().decision(i);
+                assert!(decision.lo < decision.mid && decision.mid < decision.hi);
+                assert!((decision.lo..decision.hi).contains(&rank));
+                let known = usize::from(decision.depth);
+                assert_eq!(v.token(decision.lo)[..known], v.token(rank)[..known]);
+                at = decision.child(decision.answer(rank));
             }
             assert_eq!(at, Child::Token(rank));
             assert_eq!(v.rank(v.token(rank)), Some(rank));
@@ -170,9 +167,9 @@ mod tests {
     #[test]
     fn bytes_are_eight_decisions() {
         let v = Vocabulary::of_bytes();
-        let (mut at, mut count) = (Child::Node(0), 0);
-        while let Child::Node(i) = at {
-            at = v.tree().node(i).child(true);
+        let (mut at, mut count) = (Child::Decision(0), 0);
+        while let Child::Decision(i) = at {
+            at = v.tree().decision(i).child(true);
             count += 1;
         }
         assert_eq!((at, count), (Child::Token(255), 8));

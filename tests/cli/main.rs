@@ -1,8 +1,10 @@
 //! The program as its users run it.
 
+mod beside;
 mod contents;
 mod errors;
 mod filter;
+mod inputs;
 mod interrupt;
 mod models;
 mod names;
@@ -14,6 +16,7 @@ mod poor;
 mod publish;
 mod restore;
 mod salvage;
+mod select;
 mod self_output;
 mod streams;
 mod vectors;

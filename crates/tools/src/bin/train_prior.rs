@@ -24,7 +24,7 @@ use llz::codec::binarise::code_token;
 use llz::kernel::Isa;
 use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
 use llz::model::{Frequencies, Loaded, Model, Pass, State, Team, built_in, parts};
-use llz::vocab::{Child, Node, Vocabulary};
+use llz::vocab::{Child, Decision, Vocabulary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -69,13 +69,13 @@ fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
 }
 
 /// Visits the decisions that lead to a token, each with its answer.
-fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Node, bool)) {
-    let mut at = Child::Node(0);
-    while let Child::Node(i) = at {
-        let node = v.tree().node(i);
-        let one = node.answer(token);
-        visit(node, one);
-        at = node.child(one);
+fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Decision, bool)) {
+    let mut at = Child::Decision(0);
+    while let Child::Decision(i) = at {
+        let decision = v.tree().decision(i);
+        let one = decision.answer(token);
+        visit(decision, one);
+        at = decision.child(one);
     }
 }
 
@@ -124,7 +124,7 @@ fn collect(model: &str, cache: &str, limit: usize, files: &[String]) -> Result<(
         let (mut odds, mut vectors) = (Vec::new(), Vec::new());
         read_along(model, first, &tokens, |token, hidden, frequencies| {
             vectors.extend_from_slice(hidden);
-            decisions(vocabulary, token, |node, _| odds.push(frequencies.log_odds(node)));
+            decisions(vocabulary, token, |decision, _| odds.push(frequencies.log_odds(decision)));
         });
         let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned();
         eprintln!("{name}: {} bytes, {} tokens, {} decisions", raw.len(), tokens.len(), odds.len());
@@ -208,9 +208,9 @@ fn neural(
     for (&token, hidden) in item.tokens.iter().zip(vectors) {
         let logit = |_: &_| item.logits[at.get()];
         mixer.begin_token(hidden);
-        code_token(v, &mut mixer, logit, |node, p, _| {
+        code_token(v, &mut mixer, logit, |decision, p, _| {
             at.set(at.get() + 1);
-            let one = node.answer(token);
+            let one = decision.answer(token);
             bits += cost(p, one);
             one
         });
@@ -228,8 +228,8 @@ fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer)
             &v,
             &mut mixer,
             |_| 0.0,
-            |node, p, _| {
-                let one = node.answer(u32::from(byte));
+            |decision, p, _| {
+                let one = decision.answer(u32::from(byte));
                 bits += cost(p, one);
                 one
             },
@@ -273,13 +273,13 @@ fn odds_of(model: &Arc<Model>, prior: &Prior, first: u32, ranks: &[u32]) -> Vec<
     let mut said = Vec::with_capacity(32 * ranks.len());
     read_along(model, first, ranks, |token, hidden, frequencies| {
         mixer.begin_token(hidden);
-        let logit = |node: &Node| frequencies.log_odds(node);
-        code_token(v, &mut mixer, logit, |node, _, mixer| {
+        let logit = |decision: &Decision| frequencies.log_odds(decision);
+        code_token(v, &mut mixer, logit, |decision, _, mixer| {
             // A sure decision follows the model alone.
-            let by_itself = logit(node);
+            let by_itself = logit(decision);
             let (x, by_model) = mixer.gradient().unwrap_or((by_itself, 1.0));
             let rest = x - by_model * by_itself.clamp(-CLIP, CLIP);
-            let one = node.answer(token);
+            let one = decision.answer(token);
             let right = if one { rest } else { -rest };
             let byte = |x: f32| x.round().clamp(-127.0, 127.0) as i8 as u8;
             said.extend([byte(right * UNITS[0]), byte(by_model * UNITS[1])]);

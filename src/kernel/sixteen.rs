@@ -1,19 +1,24 @@
 //! Sixteen binary32 values side by side, whatever the register width.
 //!
 //! Compilers do not vectorise every loop well. Kernels with such loops are written once over
-//! [`Lanes`] and instantiated per instruction set. Every operation is IEEE arithmetic on each
+//! [`Sixteen`] and instantiated per instruction set. Every operation is IEEE arithmetic on each
 //! element, correctly rounded, so the instances give the same bits.
+//!
+//! Whoever makes values hands over a proof that the machine has their instructions. From then on
+//! the values prove it themselves.
 
 use super::scalar::{flush, fold16, greatest};
 
 /// Sixteen `f32`.
-pub trait Lanes: Copy {
+pub trait Sixteen: Copy {
+    /// Proves that the machine has the instructions. It takes no room.
+    type Proof: Copy;
     /// Whether the instruction set has 32 registers, enough for a dozen values of this type.
     const MANY: bool = false;
     /// All elements the same.
-    fn splat(x: f32) -> Self;
+    fn splat(proof: Self::Proof, x: f32) -> Self;
     /// Reads sixteen values.
-    fn load(x: &[f32; 16]) -> Self;
+    fn load(proof: Self::Proof, x: &[f32; 16]) -> Self;
     /// Writes sixteen values.
     fn store(self, x: &mut [f32; 16]);
     /// Element-wise sum.
@@ -48,13 +53,14 @@ pub trait Lanes: Copy {
 #[derive(Clone, Copy)]
 pub struct Portable([f32; 16]);
 
-impl Lanes for Portable {
+impl Sixteen for Portable {
+    type Proof = ();
     #[inline(always)]
-    fn splat(x: f32) -> Self {
+    fn splat((): (), x: f32) -> Self {
         Portable([x; 16])
     }
     #[inline(always)]
-    fn load(x: &[f32; 16]) -> Self {
+    fn load((): (), x: &[f32; 16]) -> Self {
         Portable(*x)
     }
     #[inline(always)]
@@ -91,31 +97,33 @@ impl Lanes for Portable {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    //! Registers of x86-64. Only `dispatched_lanes!` names these types, inside functions that are
-    //! compiled for their features and entered with an `Isa` that proves them.
+    //! Registers of x86-64. A value can be made only with the proof of its instructions, so to have
+    //! one is a proof, too.
 
     use std::arch::x86_64::*;
 
-    use super::Lanes;
+    use super::super::isa::{HasAvx2, HasAvx512};
+    use super::Sixteen;
 
     /// Two AVX2 registers.
     #[derive(Clone, Copy)]
     pub struct Avx2(__m256, __m256);
 
-    impl Lanes for Avx2 {
+    impl Sixteen for Avx2 {
+        type Proof = HasAvx2;
         #[inline(always)]
-        fn splat(x: f32) -> Self {
-            // SAFETY: the type is used only where AVX2 was detected (module documentation).
+        fn splat(_: HasAvx2, x: f32) -> Self {
+            // SAFETY: the proof says that the machine has AVX2.
             unsafe { Avx2(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
         }
         #[inline(always)]
-        fn load(x: &[f32; 16]) -> Self {
-            // SAFETY: as above; `x` holds sixteen values.
+        fn load(_: HasAvx2, x: &[f32; 16]) -> Self {
+            // SAFETY: as above, and `x` holds sixteen values.
             unsafe { Avx2(_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))) }
         }
         #[inline(always)]
         fn store(self, x: &mut [f32; 16]) {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions, and `x` holds sixteen values.
             unsafe {
                 _mm256_storeu_ps(x.as_mut_ptr(), self.0);
                 _mm256_storeu_ps(x.as_mut_ptr().add(8), self.1);
@@ -123,22 +131,22 @@ pub(super) mod x86 {
         }
         #[inline(always)]
         fn plus(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx2(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
         }
         #[inline(always)]
         fn minus(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx2(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)) }
         }
         #[inline(always)]
         fn times(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx2(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
         }
         #[inline(always)]
         fn magnitude(self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let sign = _mm256_set1_ps(-0.0);
                 Avx2(_mm256_andnot_ps(sign, self.0), _mm256_andnot_ps(sign, self.1))
@@ -146,12 +154,12 @@ pub(super) mod x86 {
         }
         #[inline(always)]
         fn greater(self, other: Self) -> Self {
-            // SAFETY: as above. `max` takes its second operand where the first is not greater.
+            // SAFETY: a value proves its instructions. `max` takes its second operand where the first is not greater.
             unsafe { Avx2(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
         }
         #[inline(always)]
         fn flushed(self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let sign = _mm256_set1_ps(-0.0);
                 let least = _mm256_set1_ps(f32::from_bits((127 - 60) << 23));
@@ -164,7 +172,7 @@ pub(super) mod x86 {
         }
         #[inline(always)]
         fn fold(self) -> f32 {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let eight = _mm256_add_ps(self.0, self.1);
                 let four =
@@ -175,7 +183,7 @@ pub(super) mod x86 {
         }
         #[inline(always)]
         fn greatest(self) -> f32 {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let eight = _mm256_max_ps(self.0, self.1);
                 let four =
@@ -190,51 +198,52 @@ pub(super) mod x86 {
     #[derive(Clone, Copy)]
     pub struct Avx512(__m512);
 
-    impl Lanes for Avx512 {
+    impl Sixteen for Avx512 {
+        type Proof = HasAvx512;
         const MANY: bool = true;
         #[inline(always)]
-        fn splat(x: f32) -> Self {
-            // SAFETY: the type is used only where AVX-512 was detected (module documentation).
+        fn splat(_: HasAvx512, x: f32) -> Self {
+            // SAFETY: the proof says that the machine has AVX-512 F and DQ.
             unsafe { Avx512(_mm512_set1_ps(x)) }
         }
         #[inline(always)]
-        fn load(x: &[f32; 16]) -> Self {
-            // SAFETY: as above; `x` holds sixteen values.
+        fn load(_: HasAvx512, x: &[f32; 16]) -> Self {
+            // SAFETY: as above, and `x` holds sixteen values.
             unsafe { Avx512(_mm512_loadu_ps(x.as_ptr())) }
         }
         #[inline(always)]
         fn store(self, x: &mut [f32; 16]) {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions, and `x` holds sixteen values.
             unsafe { _mm512_storeu_ps(x.as_mut_ptr(), self.0) }
         }
         #[inline(always)]
         fn plus(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
         }
         #[inline(always)]
         fn minus(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx512(_mm512_sub_ps(self.0, other.0)) }
         }
         #[inline(always)]
         fn times(self, other: Self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx512(_mm512_mul_ps(self.0, other.0)) }
         }
         #[inline(always)]
         fn magnitude(self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe { Avx512(_mm512_abs_ps(self.0)) }
         }
         #[inline(always)]
         fn greater(self, other: Self) -> Self {
-            // SAFETY: as above. `max` takes its second operand where the first is not greater.
+            // SAFETY: a value proves its instructions. `max` takes its second operand where the first is not greater.
             unsafe { Avx512(_mm512_max_ps(self.0, other.0)) }
         }
         #[inline(always)]
         fn flushed(self) -> Self {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let least = _mm512_set1_ps(f32::from_bits((127 - 60) << 23));
                 let large = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(_mm512_abs_ps(self.0), least);
@@ -255,7 +264,7 @@ pub(super) mod x86 {
         /// The same values in two registers.
         #[inline(always)]
         fn halves(self) -> Avx2 {
-            // SAFETY: as above.
+            // SAFETY: a value proves its instructions.
             unsafe {
                 let upper = _mm512_extractf32x8_ps::<1>(self.0);
                 Avx2(_mm512_castps512_ps256(self.0), upper)
@@ -266,17 +275,17 @@ pub(super) mod x86 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Isa, dispatched_lanes};
+    use super::super::{Isa, dispatched_sixteen};
     use proptest::prelude::*;
 
-    dispatched_lanes! {
+    dispatched_sixteen! {
         /// The bits that every operation gives for two vectors; `odd` may hold NaN.
-        fn all<L>(a: &[f32; 16], b: &[f32; 16], odd: &[f32; 16]) -> Vec<u32> {
-            let (x, y, odd) = (L::load(a), L::load(b), L::load(odd));
+        fn all<S>(proof, a: &[f32; 16], b: &[f32; 16], odd: &[f32; 16]) -> Vec<u32> {
+            let (x, y, odd) = (S::load(proof, a), S::load(proof, b), S::load(proof, odd));
             let greater = odd.magnitude().greater(x.magnitude());
             let vectors = [
                 x.plus(y), x.minus(y), x.times(y), x.flushed(), x.magnitude(), x.greater(y), greater,
-                L::splat(a[0]),
+                S::splat(proof, a[0]),
             ];
             let numbers = [x.fold(), x.greatest(), greater.greatest()];
             let mut bits: Vec<u32> = numbers.map(f32::to_bits).to_vec();
