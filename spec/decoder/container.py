@@ -11,7 +11,7 @@ from model import check_model
 
 MAGIC = b"\x89LLZ\r\n\x1a\n"
 FILE, DIRECTORY, LINK, COPY = 0, 1, 2, 4
-KNOWN = (b"PARM", b"MODL", b"CHNK", b"ENTS", b"INDX")
+KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"INDX")
 TABLE_LIMIT = 64 << 20
 
 
@@ -23,31 +23,34 @@ class Entry:
     mtime: int = 0  # nanoseconds
     target: str = ""
     size: int = 0
-    start: int = 0  # in the raw stream
+    start: int = 0  # in the content stream
     sha256: bytes = b""
 
 
 class Archive:
-    """Everything in an archive: `entries` and the `raw` stream."""
+    """Everything in an archive: `entries` and the `stream` of their content."""
 
     def __init__(self, data, model_file=None):
         self.model_file, self.codec, self.model = model_file, None, None
-        self.entries, self.raw, self.owned, self.sections = [], bytearray(), 0, []
+        self.entries, self.owned, self.sections = [], 0, []
+        # The content stream up to the last repeat, the raw stream, and how much of that is in the former.
+        self.stream, self.raw, self.used = bytearray(), bytearray(), 0
         self.tree = paths.Tree()
         self.reader = Reader(data)
         features = self.header()
         while not self.section():
             pass
         self.footer(features)
-        if self.owned != len(self.raw):
-            raise Corrupt("raw bytes belong to no file")
+        self.stream += self.raw[self.used:]
+        if self.owned != len(self.stream):
+            raise Corrupt("content belongs to no file")
         for entry in self.entries:
             if entry.tag in (FILE, COPY) and \
                     hashlib.sha256(self.content(entry)).digest() != entry.sha256:
                 raise Corrupt(f"{entry.path} has another SHA-256")
 
     def content(self, entry):
-        return bytes(self.raw[entry.start:entry.start + entry.size])
+        return bytes(self.stream[entry.start:entry.start + entry.size])
 
     def header(self):
         data = self.reader.take(24)
@@ -85,6 +88,8 @@ class Archive:
             self.modl(reader)
         elif kind == b"CHNK":
             chunk = self.chunk(reader)
+        elif kind == b"REPS":
+            self.repeats(Reader(unpack_table(reader)))
         elif kind == b"ENTS":
             self.table(Reader(unpack_table(reader)))
         elif kind == b"INDX":
@@ -96,6 +101,7 @@ class Archive:
 
     def params(self, reader):
         _level, self.chunk_size, _grouping = reader.integer(1), reader.varint(), reader.integer(1)
+        self.reach = reader.varint()
         coder, profile, table_bits = (reader.integer(1) for _ in range(3))
         reader.finish()
         if not 1 <= self.chunk_size < 1 << 32:
@@ -126,6 +132,22 @@ class Archive:
             raise Corrupt("a chunk decodes to other bytes")
         self.raw += raw
         return codec, length
+
+    def repeats(self, reader):
+        """Long repeats: content that stands earlier in the raw stream."""
+        count = reader.count(3)
+        skips, backs, lengths = ([reader.varint() for _ in range(count)] for _ in range(3))
+        reader.finish()
+        for skip, back, length in zip(skips, backs, lengths):
+            place = self.used + skip
+            if not 1 <= length <= back <= min(place, self.reach):
+                raise Corrupt("a repeat of bytes that are not there")
+            if len(self.stream) + skip < self.owned:
+                raise Corrupt("a repeat in a file that is complete")
+            if place > len(self.raw):
+                raise Corrupt("a repeat whose place comes only later")
+            self.stream += self.raw[self.used:place] + self.raw[place - back:place - back + length]
+            self.used = place
 
     def table(self, reader):
         """The entries of one section, column by column."""
@@ -171,7 +193,7 @@ class Archive:
                 entry.size, entry.start = original.size, original.start
                 entry.sha256 = original.sha256
         reader.finish()
-        if self.owned > len(self.raw):
+        if self.used > len(self.raw) or self.owned > len(self.stream) + len(self.raw) - self.used:
             raise Corrupt("a file's content comes only later")
         for entry in new:
             self.tree.add(entry.path, entry.tag == LINK, entry.tag == DIRECTORY, entry.target)

@@ -177,6 +177,9 @@ impl Layout {
             (SectionType::REPEATS, Content::Payload(payload)) => {
                 let reach = self.params.map_or(0, |params| params.reach);
                 self.repeats.read(payload, reach, self.list.owned, limits)?;
+                if self.content_len().is_none() {
+                    return Err(Error::corrupt("a repeat whose place is not there yet"));
+                }
             }
             (SectionType::ENTRIES, Content::Payload(payload)) => {
                 self.list.read_table(payload, limits)?;
