@@ -7,12 +7,13 @@ import paths
 from bytesreader import Reader, crc
 from codec import NEURAL, Codec, unzstd
 from errors import Corrupt, Unsupported
-from model import check_model
+from model import find_model, read_name
 
 MAGIC = b"\x89LLZ\r\n\x1a\n"
 FILE, DIRECTORY, LINK, COPY = 0, 1, 2, 4
 KNOWN = (b"PARM", b"MODL", b"CHNK", b"ENTS", b"INDX")
 TABLE_LIMIT = 64 << 20
+LONGEST = {b"PARM": 4 << 10, b"MODL": 64 << 10}
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Archive:
             raise Corrupt("a section's checksum")
         if (kind == b"PARM") != (not self.sections):
             raise Corrupt("section PARM is not the first, or not the only one")
+        if length > LONGEST.get(kind, length):
+            raise Corrupt("a section is longer than its type allows")
         chunk = None
         reader = Reader(payload)
         if kind == b"PARM":
@@ -95,9 +98,13 @@ class Archive:
         return False
 
     def params(self, reader):
-        _level, self.chunk_size, _grouping = reader.integer(1), reader.varint(), reader.integer(1)
-        coder, profile, table_bits = (reader.integer(1) for _ in range(3))
-        reader.finish()
+        fields = reader.fields((0, 1, 2, 3, 4), (0, 2, 4))
+        self.chunk_size = fields[0].all(Reader.varint)
+        profile, table_bits = fields[2].all(lambda field: field.take(2))
+        byte = lambda field: field.integer(1)
+        coder = fields[4].all(byte)
+        for number in {1, 3} & fields.keys():  # level and grouping
+            fields[number].all(byte)
         if not 1 <= self.chunk_size < 1 << 32:
             raise Corrupt("a chunk size of 0 or beyond 32 bits")
         if coder != 1:
@@ -107,8 +114,7 @@ class Archive:
     def modl(self, reader):
         if self.model:
             raise Corrupt("a second section MODL")
-        self.model = reader.take(32), reader.take(8), reader.integer(1), reader.integer(8)
-        reader.finish()
+        self.model = read_name(reader)
 
     def chunk(self, reader):
         codec, length, raw_crc = reader.integer(1), reader.varint(), reader.integer(4)
@@ -120,7 +126,7 @@ class Archive:
         if codec == NEURAL and not self.model:
             raise Corrupt("a neural chunk before section MODL")
         if codec == NEURAL and not self.codec.model:  # nothing else needs the model
-            self.codec.model = check_model(self.model_file, *self.model)
+            self.codec.model = find_model(self.model, self.model_file)
         raw = self.codec.decode(codec, coded, length)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::Bound;
 use crate::codec::Level;
 use crate::format::{
-    Chunk, CodecId, CoderId, CoderParams, Entry, EntryKind, GROUPING_BY_KIND, ModelRef, Params,
-    Writer, recover,
+    Chunk, CodecId, CoderId, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
+    Params, Writer, recover,
 };
 use crate::{
     Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
@@ -32,11 +32,11 @@ fn link(path: &str, target: &str) -> Entry {
 }
 
 const PARAMS: Params = Params {
-    level: 1,
     chunk_size: 1 << 20,
-    grouping: GROUPING_BY_KIND,
-    coder: CoderId::Binary,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
+    coder: CoderId::Binary,
+    level: Some(1),
+    grouping: Some(GROUPING_BY_KIND),
 };
 
 /// An archive of one stored chunk and these entries.
@@ -195,7 +195,8 @@ fn limits_are_enforced() {
 fn a_missing_model_is_named_before_anything_is_written() {
     let raw = b"coded with a model that nobody has";
     let sha256 = [0xab; 32];
-    let model = ModelRef { sha256, tokenizer: [1; 8], profile: 1, fingerprint: 1 };
+    let engine = EngineRef::Portable { profile: crate::kernel::NUMERIC_PROFILE, fingerprint: 1 };
+    let model = NamedModel::new("nobody's", ModelRef { sha256, tokenizer: [1; 8], engine });
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     writer.model(&model).unwrap();
@@ -205,9 +206,10 @@ fn a_missing_model_is_named_before_anything_is_written() {
     writer.entry(&file("a", raw), None).unwrap();
     writer.finish().unwrap();
     let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
-    assert_eq!(archive.info().model, Some(model));
+    assert_eq!(archive.info().models, [model]);
     for error in refusal(&bytes, Limits::default()) {
-        assert!(matches!(error, Error::Model(_) | Error::Unsupported(_)), "{error}");
+        let needed = format!("\"nobody's\" with SHA-256 {}", "ab".repeat(32));
+        assert!(matches!(&error, Error::Model(what) if what.contains(&needed)), "{error}");
     }
 }
 

@@ -12,7 +12,7 @@ use super::walk::{Found, Walk};
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
-    Chunk, CodecId, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params, Writer,
+    Chunk, CodecId, GROUPING_BY_KIND, Params, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
 
@@ -31,11 +31,11 @@ pub(super) fn pack_found<W: Write>(
     let plan = plan(&walk.found, u64::from(size), progress)?;
     progress.set_total(plan.raw_len());
     let params = Params {
-        level: options.encode.level.get(),
         chunk_size: size,
-        grouping: GROUPING_BY_KIND,
-        coder: engine.coder(),
         mixer: engine.params(),
+        coder: engine.coder(),
+        level: Some(options.encode.level.get()),
+        grouping: Some(GROUPING_BY_KIND),
     };
     let summary = PackSummary {
         skipped: walk.skipped,
@@ -100,12 +100,12 @@ impl<W: Write> Output<'_, W> {
         if coded.codec == CodecId::Neural && !self.writer.has_model() {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
-            if coded.raw.len() - coded.bytes().len() <= MODEL_SECTION_LEN {
+            let model = self.engine.named_model().ok_or_else(|| {
+                Error::Model("the engine used a model that it cannot name".into())
+            })?;
+            if coded.raw.len() - coded.bytes().len() <= model.section_len() {
                 coded.store();
             } else {
-                let model = self.engine.model_ref().ok_or_else(|| {
-                    Error::Model("the engine used a model that it cannot name".into())
-                })?;
                 self.writer.model(&model)?;
             }
         }

@@ -183,7 +183,7 @@ impl Archive {
         let mut info = Info {
             version: (header.major, header.minor),
             params: self.params(),
-            model: self.layout.model().copied(),
+            models: self.layout.model().cloned().into_iter().collect(),
             files: 0,
             dirs: 0,
             symlinks: 0,

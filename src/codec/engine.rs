@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{CodecId, CoderId, CoderParams, ModelRef};
+use crate::format::{CodecId, CoderId, CoderParams, DeviceRef, EngineRef, NamedModel};
 use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::limits::{Bound, Limits};
 use crate::mixer::{self, Mixer, Prior, Profile};
@@ -118,7 +118,7 @@ impl Engine {
     pub fn for_decoding(
         options: &DecodeOptions,
         params: CoderParams,
-        model: Option<&ModelRef>,
+        model: Option<&NamedModel>,
     ) -> Result<Self> {
         let isa = super::isa::chosen(options.instruction_set.as_deref())?;
         let model = model.map(|wanted| find(options, wanted, isa)).transpose()?;
@@ -142,8 +142,8 @@ impl Engine {
     }
 
     /// The model to record before the first neural chunk; `None` when the level uses none.
-    pub fn model_ref(&self) -> Option<ModelRef> {
-        self.model.as_ref().map(|model| model.reference())
+    pub fn named_model(&self) -> Option<NamedModel> {
+        self.model.as_ref().map(|model| NamedModel::new(model.name(), model.reference()))
     }
 
     /// The entropy coder to record in an archive.
@@ -208,13 +208,19 @@ fn rwkv7(loaded: &Loaded, isa: Isa) -> Arc<dyn LanguageModel> {
 }
 
 /// The model that an archive names.
-fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn LanguageModel>> {
-    if wanted.profile != NUMERIC_PROFILE {
-        return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
+fn find(options: &DecodeOptions, wanted: &NamedModel, isa: Isa) -> Result<Arc<dyn LanguageModel>> {
+    let NamedModel { name, reference: wanted } = wanted;
+    match &wanted.engine {
+        EngineRef::Portable { profile, .. } if *profile != NUMERIC_PROFILE => {
+            return Err(Error::Unsupported(format!("numeric profile {profile}")));
+        }
+        EngineRef::Portable { .. } => {}
+        EngineRef::Device(device) => return Err(needs_device(device)),
     }
     let missing = || {
         let sha256 = hex(&wanted.sha256);
-        Error::Model(format!("the model with SHA-256 {sha256} is needed and not here"))
+        let name = name.as_ref().map_or(String::new(), |name| format!(" {name:?}"));
+        Error::Model(format!("the model{name} with SHA-256 {sha256} is needed and not here"))
     };
     let loaded = options.models.find(&wanted.sha256)?.ok_or_else(missing)?;
     let model = rwkv7(&loaded, isa);
@@ -225,12 +231,21 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
     if here.tokenizer != wanted.tokenizer {
         return Err(Error::Model("the archive was made with another vocabulary".into()));
     }
-    if here.fingerprint != wanted.fingerprint {
+    if here.engine != wanted.engine {
         return Err(Error::Model(
             "this machine's arithmetic does not reproduce the archive's".into(),
         ));
     }
     Ok(model)
+}
+
+/// Data that was coded by a device is decoded by the same device alone.
+fn needs_device(device: &DeviceRef) -> Error {
+    let DeviceRef { adapter, driver, backend, lanes, .. } = device;
+    Error::Unsupported(format!(
+        "the model was run by a device, and only the same one can decode this: {adapter:?} with driver {driver:?} \
+         through {backend:?}, {lanes} chunks at a time"
+    ))
 }
 
 /// A chunk to decode.

@@ -202,6 +202,9 @@ impl LanguageModel for Device {
     fn reference(&self) -> ModelRef {
         self.inner.reference()
     }
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
     fn vocabulary(&self) -> &Vocabulary {
         self.inner.vocabulary()
     }

@@ -7,8 +7,8 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
-use super::model_ref::ModelRef;
-use super::params::{Params, parse_model};
+use super::model_ref::{MAX_MODEL, NamedModel};
+use super::params::{MAX_PARAMS, Params};
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use crate::error::{Container, Found, Place};
@@ -34,7 +34,7 @@ pub struct ChunkPlace {
 pub struct Layout {
     header: Header,
     params: Option<Params>,
-    model: Option<ModelRef>,
+    model: Option<NamedModel>,
     chunks: Vec<ChunkPlace>,
     list: EntryList,
     /// Sections seen so far, in order.
@@ -146,6 +146,7 @@ impl Layout {
         if self.params.is_none() && kind != SectionType::PARAMS {
             return Err(Error::corrupt("the first section is not PARM"));
         }
+        check_len(kind, len)?;
         match (kind, content) {
             (SectionType::CHUNK, Content::Chunk(codec, raw_len)) => {
                 item.chunk = Some((codec, raw_len));
@@ -161,7 +162,7 @@ impl Layout {
                 if self.model.is_some() {
                     return Err(Error::corrupt("a second one"));
                 }
-                self.model = Some(parse_model(payload)?);
+                self.model = Some(NamedModel::parse(payload)?);
             }
             (SectionType::ENTRIES, Content::Payload(payload)) => {
                 self.list.read_table(payload, limits)?;
@@ -273,7 +274,7 @@ impl Layout {
     }
 
     /// The model that neural chunks need.
-    pub fn model(&self) -> Option<&ModelRef> {
+    pub fn model(&self) -> Option<&NamedModel> {
         self.model.as_ref()
     }
 
@@ -301,6 +302,19 @@ impl Layout {
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
+}
+
+/// Fails for a section that is longer than its type allows.
+pub(crate) fn check_len(kind: SectionType, len: u32) -> Result<()> {
+    let most = match kind {
+        SectionType::PARAMS => MAX_PARAMS,
+        SectionType::MODEL => MAX_MODEL,
+        _ => return Ok(()),
+    };
+    if len > most {
+        return Err(Error::corrupt(format!("it is longer than {most} bytes")));
+    }
+    Ok(())
 }
 
 pub(crate) fn disagreement() -> Error {

@@ -9,11 +9,11 @@ use super::*;
 use crate::{Bound, Error, Limits, Result};
 
 const PARAMS: Params = Params {
-    level: 6,
     chunk_size: 1000,
-    grouping: GROUPING_BY_KIND,
-    coder: CoderId::Binary,
     mixer: CoderParams { mixer: 1, table_bits: 22 },
+    coder: CoderId::Binary,
+    level: Some(6),
+    grouping: Some(GROUPING_BY_KIND),
 };
 
 fn entry(path: String, size: u64, offset: u64) -> Entry {
@@ -25,7 +25,9 @@ fn entry(path: String, size: u64, offset: u64) -> Entry {
 fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
     let (mut bytes, mut entries, mut offset) = (Vec::new(), Vec::new(), 0);
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
-    let model = ModelRef { sha256: [1; 32], tokenizer: [2; 8], profile: 1, fingerprint: 3 };
+    let engine = EngineRef::Portable { profile: 1, fingerprint: 3 };
+    let reference = ModelRef { sha256: [1; 32], tokenizer: [2; 8], engine };
+    let model = NamedModel::new("some", reference);
     for (index, len) in lens.iter().enumerate() {
         let raw = vec![index as u8; usize::from(*len % 1000)];
         if !raw.is_empty() {

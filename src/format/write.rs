@@ -8,8 +8,8 @@ use super::codec_id::CodecId;
 use super::entry::Entry;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
-use super::model_ref::ModelRef;
-use super::params::{Params, model_to_payload};
+use super::model_ref::NamedModel;
+use super::params::Params;
 use super::section::{SectionHeader, SectionType};
 use super::table::TableBuilder;
 use crate::{Error, Result};
@@ -56,9 +56,9 @@ impl<W: Write> Writer<W> {
     }
 
     /// Names the model; needed once, before the first neural chunk.
-    pub fn model(&mut self, model: &ModelRef) -> Result<()> {
+    pub fn model(&mut self, model: &NamedModel) -> Result<()> {
         self.has_model = true;
-        self.section(SectionType::MODEL, &model_to_payload(model), None)
+        self.section(SectionType::MODEL, &model.to_payload(), None)
     }
 
     /// Whether [`Writer::model`] has been called.

@@ -70,11 +70,12 @@ impl Decoder {
                     (profile, Some((head, 1 + size)))
                 }
             };
+            let has_model = profile.model.is_some();
             let engine = self.engine(profile)?;
             let mut frames = Frames {
                 input: &mut input,
                 head,
-                has_model: profile.model.is_some(),
+                has_model,
                 limits: &limits,
                 first: true,
                 ended: false,
@@ -94,7 +95,8 @@ impl Decoder {
             Some(ready) => ready,
             None => {
                 let model = profile.model.as_ref();
-                (profile, Engine::for_decoding(&self.options, profile.params, model)?)
+                let engine = Engine::for_decoding(&self.options, profile.params, model)?;
+                (profile, engine)
             }
         };
         Ok(&self.ready.insert(ready).1)

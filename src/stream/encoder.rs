@@ -82,7 +82,7 @@ impl Encoder {
     }
 
     fn profile(&self) -> Profile {
-        Profile { params: self.engine.params(), model: self.engine.model_ref() }
+        Profile::of(&self.engine)
     }
 
     fn run(

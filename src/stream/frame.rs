@@ -150,7 +150,7 @@ pub(super) fn read_exact<const N: usize>(input: &mut impl Read) -> Result<[u8; N
 }
 
 /// Reads a varint. Also returns how many bytes it took.
-fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
+pub(super) fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
     let mut size = 0;
     let value = integer::read_varint(integer::STREAM_BYTES, || {
         let [byte] = read_exact(input)?;

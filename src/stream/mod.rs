@@ -21,9 +21,8 @@
 //! stream  = magic profile frame+          exactly the final frame has LAST set
 //! magic   = 8D 6C 7A
 //! profile = id:u8                         1–255: a built-in set of parameters (profile.rs)
-//!         | 00 length:u8 block crc:u32    crc: CRC-32 of everything from the magic to the block
-//! block   = mixer:u8 table_bits:u8        length 2: no model
-//!           [ sha256:32 tokenizer:8 numeric:u8 fingerprint:u64 ]      length 51: this model
+//!         | 00 length:varint block crc:u32    crc: CRC-32 of everything from the magic to the block
+//! block   = a list of fields: the parameters, and the model if there is one
 //! frame   = head:u8 raw_len:varint [ coded_len:varint ] crc:u32 payload
 //! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5); bits 6 and 7 are zero
 //! message = 84 raw_len:varint crc:u32 payload                       stored

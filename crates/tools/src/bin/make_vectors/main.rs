@@ -13,7 +13,10 @@ use std::time::{Duration, SystemTime};
 use llz::format::Header;
 use llz::{EncodeOptions, Level, PackOptions, Progress};
 
-use sections::{CHUNK_SIZE, Item, Sections, copy, dir, file, item, link, table, varint};
+use sections::{
+    CHUNK_SIZE, Item, Sections, copy, dir, fields, file, item, link, nobody, portable, table,
+    varint,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -300,7 +303,10 @@ fn container(vectors: &mut Vectors) {
     vectors.bad(
         "payload-bit",
         "a flipped bit in a chunk's coded bytes",
-        with(good.clone(), |b| b[24 + 16 + 7 + 16 + 10] ^= 1),
+        with(good.clone(), |b| {
+            let raw = b.windows(RAW.len()).position(|bytes| bytes == RAW).expect("a stored chunk");
+            b[raw + 4] ^= 1;
+        }),
     );
     vectors.bad(
         "section-type-bit",
@@ -342,6 +348,23 @@ fn container(vectors: &mut Vectors) {
     vectors.bad("late-params", "section PARM is not the first", late.archive());
     vectors.bad("two-params", "a second section PARM", plain().params(1).archive());
     vectors.bad("two-models", "a second section MODL", plain().model().model().archive());
+    let content = |sections: Sections| sections.chunk(RAW).entries(&[file("f", RAW)]).archive();
+    let only = |payload: &[u8]| content(Sections::default().other(b"PARM", payload));
+    vectors.bad("params-missing", "no chunk size in PARM", only(&fields(&[(2, &[2, 16])])));
+    let twice = Sections::default().params_with(1, &[(5, b"?"), (5, b"?")]);
+    vectors.bad("field-twice", "a field twice in PARM", content(twice));
+    let order = Sections::default().params_with(1, &[(7, b"?"), (5, b"?")]);
+    vectors.bad("field-order", "fields of PARM in another order", content(order));
+    let long = Sections::default().params_with(1, &[(5, &[0; 4097])]);
+    vectors.bad("params-long", "a section PARM of more than 4 KiB", content(long));
+    let named = |name: &[u8]| {
+        let engine = portable(llz::kernel::NUMERIC_PROFILE);
+        let model = fields(&[(0, &[0xab; 32]), (1, name), (2, &[0xab; 8]), (4, &engine)]);
+        content(Sections::new().other(b"MODL", &model))
+    };
+    vectors.bad("model-name", "a model's name that is not UTF-8", named(b"\xff"));
+    let engine = content(Sections::new().other(b"MODL", &nobody(&[0, 3])));
+    vectors.bad("model-engine", "a model's engine that is cut short", engine);
     vectors.bad(
         "inner-index",
         "a section INDX that is not the last",
@@ -507,13 +530,23 @@ fn future(vectors: &mut Vectors) {
         "a table packed in way 9",
         plain().other(b"ENTS", &[9, 0]).archive(),
     );
-    let neural = |model: &[u8; 49]| {
+    let critical = Sections::default().params_with(1, &[(6, b"")]);
+    let content = |sections: Sections| sections.chunk(RAW).entries(&[file("f", RAW)]).archive();
+    vectors.unsupported("params-field", "an unknown critical field of PARM", content(critical));
+    let engine = portable(llz::kernel::NUMERIC_PROFILE);
+    let critical = [nobody(&engine), fields(&[(6, b"")])].concat();
+    let critical = content(Sections::new().other(b"MODL", &critical));
+    vectors.unsupported("model-field", "an unknown critical field of MODL", critical);
+    let unknown = content(Sections::new().other(b"MODL", &nobody(&[9, 1])));
+    vectors.unsupported("engine", "a model's engine of kind 9", unknown);
+    let neural = |model: &[u8]| {
         let sections = Sections::new().other(b"MODL", model);
         sections.coded(3, RAW.len() as u64, crc, b"?").entries(&[file("f", RAW)]).archive()
     };
-    let profile = neural(&[0xab; 49]);
-    vectors.unsupported("profile", "numeric profile 171", profile);
-    let mut model = [0xab; 49];
-    model[40] = llz::kernel::NUMERIC_PROFILE;
-    vectors.add("unsupported-model", Expect::Model, "a model that does not exist", neural(&model));
+    vectors.unsupported("profile", "numeric profile 171", neural(&nobody(&portable(0xab))));
+    let device = [&[1][..], b"\x07adapter", b"\x0adriver 1.0", b"\x07backend", &[64], &[0xab; 8]];
+    let device = neural(&nobody(&device.concat()));
+    vectors.unsupported("device", "a chunk that only a certain device can decode", device);
+    let model = neural(&nobody(&engine));
+    vectors.add("unsupported-model", Expect::Model, "a model that does not exist", model);
 }

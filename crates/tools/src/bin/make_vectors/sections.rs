@@ -11,6 +11,27 @@ pub fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// A list of fields.
+pub fn fields(fields: &[(u64, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (number, bytes) in fields {
+        varint(&mut out, *number);
+        varint(&mut out, bytes.len() as u64);
+        out.extend(*bytes);
+    }
+    out
+}
+
+/// The payload of a section MODL: a model that does not exist, run by this engine.
+pub fn nobody(engine: &[u8]) -> Vec<u8> {
+    fields(&[(0, &[0xab; 32]), (1, b"nobody"), (2, &[0xab; 8]), (4, engine)])
+}
+
+/// A portable engine with a fingerprint that no model has.
+pub fn portable(profile: u8) -> Vec<u8> {
+    [&[0, profile][..], &[0xab; 8]].concat()
+}
+
 /// An entry of a table built by hand.
 #[derive(Clone)]
 pub struct Item {
@@ -86,10 +107,17 @@ impl Sections {
     }
 
     pub fn params(self, coder: u8) -> Self {
-        let mut payload = vec![LEVEL];
-        varint(&mut payload, CHUNK_SIZE);
-        payload.extend([1, coder, llz::mixer::FAST.id, 16]);
-        self.other(b"PARM", &payload)
+        self.params_with(coder, &[])
+    }
+
+    /// A section PARM that ends with these fields.
+    pub fn params_with(self, coder: u8, more: &[(u64, &[u8])]) -> Self {
+        let mut size = Vec::new();
+        varint(&mut size, CHUNK_SIZE);
+        let mixer = [llz::mixer::FAST.id, 16];
+        let known: [(u64, &[u8]); 5] =
+            [(0, &size), (1, &[LEVEL]), (2, &mixer), (3, &[1]), (4, &[coder])];
+        self.other(b"PARM", &fields(&[&known, more].concat()))
     }
 
     pub fn other(mut self, kind: &[u8; 4], payload: &[u8]) -> Self {
@@ -117,7 +145,7 @@ impl Sections {
     }
 
     pub fn model(self) -> Self {
-        self.other(b"MODL", &[0xab; 49])
+        self.other(b"MODL", &nobody(&portable(llz::kernel::NUMERIC_PROFILE)))
     }
 
     pub fn index(&self) -> Vec<u8> {
