@@ -1,7 +1,7 @@
 """Streams and messages (FORMAT.md, chapter 13)."""
 
 from bytesreader import Reader, crc
-from codec import NEURAL, STORED, Codec
+from codec import CODER, NEURAL, STORED, Codec
 from errors import Corrupt, Unsupported
 from model import built_in, find_model, read_name
 
@@ -10,7 +10,7 @@ MAGIC = b"\x8dlz"
 STORED_MESSAGE = 0x84
 # Mixer profile, table bits, model.
 BUILT_IN = {1: (7, 24, "small"), 2: (7, 24, "nano"), 4: (4, 24, None), 5: (3, 24, None)}
-LAST, REST, RESERVED = 0x10, 0x20, 0xC0
+LAST, REST, NAMED, RESERVED = 0x10, 0x20, 0x40, 0x80
 
 
 def begins(data):
@@ -65,6 +65,11 @@ def stream(reader, model_file):
         kind, last, rest = head & 15, bool(head & LAST), bool(head & REST)
         if head & RESERVED or kind > NEURAL:
             raise Unsupported("a frame of an unknown kind")
+        if head & NAMED:
+            coder = reader.integer(1)
+            if coder != CODER:
+                raise Unsupported(f"entropy coder {coder}")
+            raise Corrupt("a frame names a coder for nothing")
         if rest and not last:
             raise Corrupt("a frame without a length is not the last")
         before = out

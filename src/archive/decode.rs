@@ -7,16 +7,10 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::codec::{DecodeOptions, Engine, Job};
-use crate::format::{ChunkPlace, Entry, EntryKind, Layout};
+use crate::codec::{Engines, Job};
+use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
-
-/// The engine for what `layout` says of itself.
-pub(crate) fn engine(layout: &Layout, options: &DecodeOptions) -> Result<Engine> {
-    let params = layout.params().ok_or_else(|| Error::corrupt("no section PARM"))?;
-    Engine::for_decoding(options, params.mixer, layout.model())
-}
 
 /// A part of a file's content.
 #[derive(Debug)]
@@ -45,7 +39,7 @@ type InWork<'a> = (&'a ChunkPlace, Result<u32>);
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
-    engine: impl FnOnce() -> Result<&'e Engine>,
+    engines: &Engines,
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     read_up_to: impl Fn(u64),
@@ -58,7 +52,7 @@ pub(crate) fn decode_files<'e>(
     if places.is_empty() {
         return delivery.finish();
     }
-    let mut next_place = places.iter();
+    let mut next_place = places.iter().peekable();
     // What is known of the chunks in work.
     let in_work: RefCell<VecDeque<InWork<'_>>> = RefCell::default();
     let delivery = RefCell::new(delivery);
@@ -81,9 +75,11 @@ pub(crate) fn decode_files<'e>(
             }
         }
     };
-    engine()?.decode(
-        &mut || {
-            for place in next_place.by_ref() {
+    // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
+    while let Some(run) = next_run(next_place.clone()) {
+        let model = layout.model_of(run);
+        let mut source = || {
+            while let Some(place) = next_place.next_if(|place| fits_run(place.coding, run)) {
                 let chunk = match layout.chunk(bytes, place) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
@@ -95,20 +91,46 @@ pub(crate) fn decode_files<'e>(
                 in_work.borrow_mut().push_back((place, Ok(chunk.raw_crc)));
                 let coded = Cow::Borrowed(chunk.coded);
                 let raw_len = chunk.raw_len as usize;
-                return Ok(Some(Job { codec: chunk.codec, coded, raw_len }));
+                return Ok(Some(Job { coding: chunk.coding, coded, raw_len }));
             }
             Ok(None)
-        },
-        &mut |raw| {
+        };
+        let mut sink = |raw| {
             deliver_lost()?;
             let next = in_work.borrow_mut().pop_front();
             let Some((place, Ok(raw_crc))) = next else { return Ok(()) };
             deliver(place, check(raw, raw_crc))
-        },
-        progress,
-    )?;
-    deliver_lost()?;
+        };
+        engines.decode(model, &mut source, &mut sink, progress)?;
+        deliver_lost()?;
+    }
     delivery.into_inner().finish()
+}
+
+/// What the first chunk with a model is coded by, or else the first of all; `None` where no chunk is left.
+fn next_run<'c>(mut places: impl Iterator<Item = &'c ChunkPlace>) -> Option<Coding> {
+    let first = places.next()?.coding;
+    let with_model = |coding: &Coding| coding.model().is_some();
+    let of_model = Some(first).into_iter().chain(places.map(|place| place.coding)).find(with_model);
+    Some(of_model.unwrap_or(first))
+}
+
+/// Whether a chunk can be decoded with those of `run`: any that has no model, or the same.
+pub(crate) fn fits_run(coding: Coding, run: Coding) -> bool {
+    coding.model().is_none() || coding.model() == run.model()
+}
+
+/// How the chunks that `files` lie in are coded, as far as it matters which engine they need: one of each kind.
+#[cfg(feature = "fs")]
+pub(crate) fn codings(layout: &Layout, files: &[&Entry]) -> Vec<Coding> {
+    let spans: Vec<_> = files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
+    let mut codings: Vec<Coding> = Vec::new();
+    for place in needed(layout.chunks(), &spans) {
+        if codings.iter().all(|known| known.model() != place.coding.model()) {
+            codings.push(place.coding);
+        }
+    }
+    codings
 }
 
 /// Hands on the files' content, out of chunks that come in order.

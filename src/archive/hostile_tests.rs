@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::Bound;
 use crate::codec::Level;
 use crate::format::{
-    Chunk, CodecId, CoderId, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
+    Chunk, CoderId, Coding, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
     Params, Writer, recover,
 };
 use crate::{
@@ -34,7 +34,6 @@ fn link(path: &str, target: &str) -> Entry {
 const PARAMS: Params = Params {
     chunk_size: 1 << 20,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
-    coder: CoderId::Binary,
     level: Some(1),
     grouping: Some(GROUPING_BY_KIND),
 };
@@ -45,7 +44,7 @@ fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     if !raw.is_empty() {
         let chunk = Chunk {
-            codec: CodecId::Stored,
+            coding: Coding::Stored,
             raw_len: raw.len() as u32,
             raw_crc: crc32fast::hash(raw),
             coded: raw,
@@ -180,7 +179,7 @@ fn limits_are_enforced() {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     let raw_crc = crc32fast::hash(&raw);
-    writer.chunk(Chunk { codec: CodecId::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
+    writer.chunk(Chunk { coding: Coding::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
     writer.entry(&file("0", &raw), None).unwrap();
     (1..1000).for_each(|index| writer.entry(&file(&index.to_string(), &raw), Some(1)).unwrap());
     writer.finish().unwrap();
@@ -202,7 +201,8 @@ fn a_missing_model_is_named_before_anything_is_written() {
     writer.model(&model).unwrap();
     let raw_crc = crc32fast::hash(raw);
     let raw_len = raw.len() as u32;
-    writer.chunk(Chunk { codec: CodecId::Neural, raw_len, raw_crc, coded: b"?" }).unwrap();
+    let coding = Coding::Neural { coder: CoderId::Binary, model: 0 };
+    writer.chunk(Chunk { coding, raw_len, raw_crc, coded: b"?" }).unwrap();
     writer.entry(&file("a", raw), None).unwrap();
     writer.finish().unwrap();
     let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
@@ -326,7 +326,7 @@ fn a_truncated_archive_gives_back_what_was_complete() {
     for index in 0..5000u32 {
         let raw = index.to_le_bytes();
         let (raw_len, raw_crc) = (4, crc32fast::hash(&raw));
-        writer.chunk(Chunk { codec: CodecId::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
+        writer.chunk(Chunk { coding: Coding::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
         writer.entry(&file(&format!("{index:04}"), &raw), None).unwrap();
     }
     writer.finish().unwrap();

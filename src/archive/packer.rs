@@ -12,7 +12,7 @@ use super::walk::{Found, Walk};
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
-    Chunk, CodecId, GROUPING_BY_KIND, Params, Writer,
+    Chunk, GROUPING_BY_KIND, Params, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
 
@@ -33,7 +33,6 @@ pub(super) fn pack_found<W: Write>(
     let params = Params {
         chunk_size: size,
         mixer: engine.params(),
-        coder: engine.coder(),
         level: Some(options.encode.level.get()),
         grouping: Some(GROUPING_BY_KIND),
     };
@@ -97,7 +96,7 @@ struct Output<'a, W> {
 impl<W: Write> Output<'_, W> {
     /// Writes a chunk, and the entries that are complete with it.
     fn chunk(&mut self, mut coded: Coded<'_>) -> Result<()> {
-        if coded.codec == CodecId::Neural && !self.writer.has_model() {
+        if coded.coding.model().is_some() && self.writer.models() == 0 {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
             let model = self.engine.named_model().ok_or_else(|| {
@@ -109,13 +108,13 @@ impl<W: Write> Output<'_, W> {
                 self.writer.model(&model)?;
             }
         }
-        let (codec, raw_len) = (coded.codec, coded.raw.len());
+        let (coding, raw_len) = (coded.coding, coded.raw.len());
         let raw_crc = crc32fast::hash(&coded.raw);
         // A chunk is at most as long as the chunk size, which fits 32 bits.
-        self.writer.chunk(Chunk { codec, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
+        self.writer.chunk(Chunk { coding, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
         self.written += raw_len as u64;
         let mut findings = self.findings.borrow_mut();
-        let tally = findings.summary.chunks_by_codec.entry(codec.name()).or_default();
+        let tally = findings.summary.chunks_by_codec.entry(coding.codec().name()).or_default();
         tally.add(raw_len, coded.bytes().len());
         drop(findings);
         self.entries()

@@ -16,8 +16,8 @@ use super::salvage::Losses;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackSummary};
-use crate::codec::{DecodeOptions, Engine, Job};
-use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::codec::{DecodeOptions, Engines, Job};
+use crate::format::{Chunk, Coding, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 /// What to unpack.
@@ -121,9 +121,7 @@ pub(super) fn unpack_archive(
             }
         }
     }
-    if !contents.distinct.is_empty() {
-        archive.check_model()?;
-    }
+    archive.check_models(&contents.distinct)?;
 
     let staging = Staging::create(destination)?;
     if staging.folds_case()? {
@@ -203,6 +201,7 @@ pub fn unpack_reader(
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
+        next: None,
         ended: false,
         staged: HashMap::new(),
         options,
@@ -211,9 +210,17 @@ pub fn unpack_reader(
         pipe.extractor.obey_umask()?;
     }
     let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
+    let mut engines = None;
     while let Some(chunk) = first_chunk(&sections, &pipe)? {
-        let engine = decode::engine(sections.borrow().layout(), decode)?;
-        decode_run(chunk, &engine, &sections, &pipe, progress)?;
+        let engines = match &mut engines {
+            Some(engines) => engines,
+            None => {
+                let params = sections.borrow().layout().params();
+                let params = params.ok_or_else(|| Error::corrupt("no section PARM"))?;
+                engines.insert(Engines::new(decode.clone(), params.mixer))
+            }
+        };
+        decode_run(chunk, engines, &sections, &pipe, progress)?;
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
@@ -225,6 +232,9 @@ fn first_chunk<R: Read>(
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
 ) -> Result<Option<OwnedChunk>> {
+    if let Some(chunk) = pipe.borrow_mut().next.take() {
+        return Ok(Some(chunk));
+    }
     while !pipe.borrow().ended {
         let mut reader = sections.borrow_mut();
         match reader.next_event()? {
@@ -237,31 +247,29 @@ fn first_chunk<R: Read>(
     Ok(None)
 }
 
-/// Decodes chunks, from `first` on, until another model is named or the archive ends.
+/// Decodes chunks, from `first` on, until one needs another model or the archive ends.
 fn decode_run<R: Read>(
     first: OwnedChunk,
-    engine: &Engine,
+    engines: &Engines,
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
     progress: &Progress,
 ) -> Result<()> {
+    let run = first.coding;
+    let model = sections.borrow().layout().model_of(run).cloned();
     let mut first = Some(first);
     let mut over = false;
-    engine.decode(
+    engines.decode(
+        model.as_ref(),
         &mut || {
             while !over {
                 let chunk = match first.take() {
                     Some(chunk) => chunk,
                     None => match sections.borrow_mut().next_event()? {
                         Some(Event::Chunk(chunk)) => chunk.into(),
-                        Some(Event::Params) => continue,
+                        Some(Event::Params | Event::Model) => continue,
                         Some(Event::Entries(range)) => {
                             pipe.borrow_mut().in_work.push_back(InWork::Entries(range));
-                            continue;
-                        }
-                        // What was sent before the model was named does not need it.
-                        Some(Event::Model) => {
-                            over = true;
                             continue;
                         }
                         None => {
@@ -270,9 +278,13 @@ fn decode_run<R: Read>(
                         }
                     },
                 };
+                if !decode::fits_run(chunk.coding, run) {
+                    (over, pipe.borrow_mut().next) = (true, Some(chunk));
+                    continue;
+                }
                 pipe.borrow_mut().in_work.push_back(InWork::Chunk { raw_crc: chunk.raw_crc });
                 let coded = Cow::Owned(chunk.coded);
-                return Ok(Some(Job { codec: chunk.codec, coded, raw_len: chunk.raw_len as usize }));
+                return Ok(Some(Job { coding: chunk.coding, coded, raw_len: chunk.raw_len as usize }));
             }
             Ok(None)
         },
@@ -284,7 +296,7 @@ fn decode_run<R: Read>(
 
 /// A chunk that outlives the section it was read from.
 struct OwnedChunk {
-    codec: CodecId,
+    coding: Coding,
     raw_len: u32,
     raw_crc: u32,
     coded: Vec<u8>,
@@ -292,8 +304,8 @@ struct OwnedChunk {
 
 impl From<Chunk<'_>> for OwnedChunk {
     fn from(chunk: Chunk<'_>) -> Self {
-        let Chunk { codec, raw_len, raw_crc, coded } = chunk;
-        OwnedChunk { codec, raw_len, raw_crc, coded: coded.to_vec() }
+        let Chunk { coding, raw_len, raw_crc, coded } = chunk;
+        OwnedChunk { coding, raw_len, raw_crc, coded: coded.to_vec() }
     }
 }
 
@@ -311,6 +323,8 @@ struct Pipe<'a> {
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
+    /// A chunk that has been read and needs another model than those in work.
+    next: Option<OwnedChunk>,
     /// Whether the archive has been read to its end.
     ended: bool,
     /// Files whose content may have left the spool: place in the raw stream to number of entry.

@@ -105,7 +105,6 @@ fn as_json(info: &Info) -> Value {
         "level": info.params.level,
         "chunk_size": info.params.chunk_size,
         "grouping": info.params.grouping,
-        "coder": info.params.coder as u8,
         "mixer": info.params.mixer.mixer,
         "table_bits": info.params.mixer.table_bits,
         "models": info.models.iter().map(model_json).collect::<Value>(),

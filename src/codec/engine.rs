@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{CodecId, CoderId, CoderParams, DeviceRef, EngineRef, NamedModel};
+use crate::format::{Coding, CoderParams, DeviceRef, EngineRef, NamedModel};
 use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::limits::{Bound, Limits};
 use crate::mixer::{self, Mixer, Prior, Profile};
@@ -13,12 +13,14 @@ use super::decisions::Decisions;
 use super::level::LevelSettings;
 use super::options::{DecodeOptions, EncodeOptions, threads};
 use super::scheduler::Resources;
-use super::token_coder::TokenCoder;
 
 /// Bytes that the program takes beside chunks and models: code, stacks, tables that all mixers share. `llz test` of an
 /// archive of one stored byte takes 5.7 MB of resident memory; the rest is for threads, chosen so that
 /// bench/memory.sh sees no limit passed.
 const PROGRAM: u64 = 9 << 20;
+
+/// Bytes that the priors of an engine with a model take, rounded up.
+const PRIORS: u64 = 1 << 20;
 
 /// Codes and decodes chunks.
 #[derive(Debug)]
@@ -146,12 +148,6 @@ impl Engine {
         self.model.as_ref().map(|model| NamedModel::new(model.name(), model.reference()))
     }
 
-    /// The entropy coder to record in an archive.
-    pub fn coder(&self) -> CoderId {
-        // Contexts alone are coded by the same binary decisions.
-        self.model.as_ref().map_or(CoderId::Binary, |model| self.token_coder(&**model).id())
-    }
-
     /// Raw bytes of a chunk when packing.
     pub fn chunk_size(&self) -> usize {
         self.chunk_size
@@ -180,15 +176,19 @@ impl Engine {
         Mixer::bytes_for(len, self.params.table_bits, None)
     }
 
+    /// Bytes that it takes while it does nothing. The file that a model was read from stays in memory, too: built in,
+    /// or in the system's cache.
+    pub(super) fn bytes(&self) -> u64 {
+        self.model.as_ref().map_or(0, |model| PRIORS + 2 * model.bytes())
+    }
+
     /// The resources for a run whose workers take `worker_bytes` each, beside `fixed` bytes.
     ///
     /// # Errors
     /// [`Error::Limit`] where the memory limit does not even suffice for the program and its model.
     pub(super) fn resources(&self, worker_bytes: u64, fixed: u64) -> Result<Resources> {
-        // The file that a model was read from stays in memory, too: built in, or in the system's cache.
-        let model = self.model.as_ref().map_or(0, |model| 2 * model.bytes());
         let limit = self.limits.memory;
-        let taken = PROGRAM + model + fixed;
+        let taken = (PROGRAM + self.bytes()).saturating_add(fixed);
         let left = limit.checked_sub(taken).ok_or_else(|| Error::Limit {
             what: format!("the {taken} bytes of memory that the program and its model take"),
             limit,
@@ -251,8 +251,8 @@ fn needs_device(device: &DeviceRef) -> Error {
 /// A chunk to decode.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// How it was coded.
-    pub codec: CodecId,
+    /// How it was coded; the engine is that of its model.
+    pub coding: Coding,
     /// The coded bytes.
     pub coded: std::borrow::Cow<'a, [u8]>,
     /// The length it must decode to; the caller has checked it against [`Limits::chunk_bytes`].

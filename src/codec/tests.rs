@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Engine, Job};
 use crate::codec::{DecodeOptions, EncodeOptions};
 use crate::error::{Error, Result};
-use crate::format::{CodecId, ModelRef};
+use crate::format::{CodecId, Coding, ModelRef};
 use crate::kernel::Isa;
 use crate::mixer::{self, Prior};
 use crate::model::{
@@ -16,14 +16,14 @@ use crate::progress::Progress;
 use crate::vocab::Vocabulary;
 
 /// What is kept of a coded chunk.
-type Kept = (CodecId, Vec<u8>);
+type Kept = (Coding, Vec<u8>);
 
 fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
     let (mut next, mut coded) = (chunks.iter(), Vec::new());
     engine.encode(
         &mut || Ok(next.next().map(|chunk| Cow::Borrowed(*chunk))),
         &mut |chunk| {
-            coded.push((chunk.codec, chunk.bytes().to_vec()));
+            coded.push((chunk.coding, chunk.bytes().to_vec()));
             Ok(())
         },
         progress,
@@ -32,8 +32,8 @@ fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<
 }
 
 fn decode(engine: &Engine, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
-    let mut jobs = coded.iter().zip(lens).map(|((codec, bytes), &raw_len)| Job {
-        codec: *codec,
+    let mut jobs = coded.iter().zip(lens).map(|((coding, bytes), &raw_len)| Job {
+        coding: *coding,
         coded: Cow::Borrowed(bytes),
         raw_len,
     });
@@ -84,7 +84,7 @@ fn any_number_of_threads_gives_the_same_bytes_and_takes_them_back() {
         let engine = with_threads(threads);
         for few in 1..=chunks.len() {
             let coded = round_trip(&engine, &engine, &chunks[..few]);
-            assert!(coded.iter().all(|(codec, _)| *codec == CodecId::Neural));
+            assert!(coded.iter().all(|(coding, _)| coding.codec() == CodecId::Neural));
             if few == chunks.len() {
                 let expected = expected.get_or_insert(coded.clone());
                 assert!(coded == *expected, "{threads} threads");
@@ -125,7 +125,7 @@ fn a_chunk_that_does_not_decode_costs_itself_only() {
     let chunks: Vec<&[u8]> = (0..9).map(|i| &TEXT[i * 200..i * 200 + 500]).collect();
     let mut coded = encode(&engine, &chunks, &Progress::default()).unwrap();
     coded[4].1 = vec![0x55; 3000];
-    coded[6] = (CodecId::Zstd, vec![1, 2, 3]);
+    coded[6] = (Coding::Zstd, vec![1, 2, 3]);
     let raws = decode(&engine, &coded, &[500; 9]).unwrap();
     for (number, (raw, chunk)) in raws.into_iter().zip(&chunks).enumerate() {
         match raw {
@@ -273,4 +273,18 @@ fn an_engine_with_a_fixed_schedule_is_called_alike_in_both_directions() {
         // This device happens to compute what the CPU does.
         assert!(coded == round_trip(&portable, &portable, &chunks));
     }
+}
+
+#[test]
+fn the_memory_of_all_models_counts() {
+    let limits = crate::Limits { memory: 12 << 20, ..crate::Limits::default() };
+    let params = with_threads(1).params();
+    let engines = super::Engines::new(DecodeOptions::with_limits(limits), params);
+    let [nano, small] = [&NANO, &model::SMALL]
+        .map(|built| crate::format::NamedModel::new(built.name, built.reference()));
+    engines.prepare(None).unwrap();
+    engines.prepare(Some(&nano)).unwrap();
+    engines.prepare(Some(&nano)).unwrap();
+    let error = engines.prepare(Some(&small)).unwrap_err();
+    assert!(matches!(error, Error::Limit { bound: crate::Bound::Memory, .. }), "{error}");
 }

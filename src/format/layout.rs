@@ -2,7 +2,7 @@
 //! other. Every way of reading (index, forward scan, pipe) goes through [`Layout::add`].
 
 use super::chunk::Chunk;
-use super::codec_id::CodecId;
+use super::coding::{Coding, MAX_MODELS};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::header::{Footer, Header, MAGIC};
@@ -18,7 +18,7 @@ use crate::{Bound, Error, Limits, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkPlace {
     /// How it was coded.
-    pub codec: CodecId,
+    pub coding: Coding,
     /// Its section's place in the archive.
     pub section: u64,
     /// Bytes of its section's payload.
@@ -34,7 +34,8 @@ pub struct ChunkPlace {
 pub struct Layout {
     header: Header,
     params: Option<Params>,
-    model: Option<NamedModel>,
+    /// By number; `None` for one that a recovery has lost.
+    models: Vec<Option<NamedModel>>,
     chunks: Vec<ChunkPlace>,
     list: EntryList,
     /// Sections seen so far, in order.
@@ -43,14 +44,12 @@ pub struct Layout {
     offset: u64,
     /// Raw bytes in all chunks so far.
     raw_len: u64,
-    /// Whether a recovery has passed over a section `MODL` that it could not read.
-    is_model_lost: bool,
 }
 
 /// A section's content, as far as [`Layout::add`] needs it.
 pub(crate) enum Content<'a> {
-    /// A chunk by its codec and raw length.
-    Chunk(CodecId, u32),
+    /// A chunk by how it is coded and its raw length.
+    Chunk(Coding, u32),
     /// The payload of any other section.
     Payload(&'a [u8]),
 }
@@ -60,13 +59,12 @@ impl Layout {
         Layout {
             header,
             params: None,
-            model: None,
+            models: Vec::new(),
             chunks: Vec::new(),
             list: EntryList::default(),
             items: Vec::new(),
             offset: Header::LEN as u64,
             raw_len: 0,
-            is_model_lost: false,
         }
     }
 
@@ -101,7 +99,7 @@ impl Layout {
         let index = section.verify(payload).and_then(|()| index::parse(payload, limits));
         for item in index.at(section.kind, footer.index_offset)? {
             let content = match item.chunk {
-                Some((codec, raw_len)) => Content::Chunk(codec, raw_len),
+                Some((coding, raw_len)) => Content::Chunk(coding, raw_len),
                 None => {
                     let (section, payload) = section_at(bytes, layout.offset)?;
                     if (section.kind, section.len) != (item.kind, item.len) {
@@ -148,9 +146,9 @@ impl Layout {
         }
         check_len(kind, len)?;
         match (kind, content) {
-            (SectionType::CHUNK, Content::Chunk(codec, raw_len)) => {
-                item.chunk = Some((codec, raw_len));
-                self.add_chunk(codec, len, raw_len, limits)?;
+            (SectionType::CHUNK, Content::Chunk(coding, raw_len)) => {
+                item.chunk = Some((coding, raw_len));
+                self.add_chunk(coding, len, raw_len, limits)?;
             }
             (SectionType::PARAMS, Content::Payload(payload)) => {
                 if self.params.is_some() {
@@ -159,10 +157,10 @@ impl Layout {
                 self.params = Some(Params::parse(payload)?);
             }
             (SectionType::MODEL, Content::Payload(payload)) => {
-                if self.model.is_some() {
-                    return Err(Error::corrupt("a second one"));
+                if self.models.len() == MAX_MODELS {
+                    return Err(Error::corrupt(format!("more than {MAX_MODELS} of them")));
                 }
-                self.model = Some(NamedModel::parse(payload)?);
+                self.models.push(Some(NamedModel::parse(payload)?));
             }
             (SectionType::ENTRIES, Content::Payload(payload)) => {
                 self.list.read_table(payload, limits)?;
@@ -179,7 +177,7 @@ impl Layout {
         Ok(())
     }
 
-    fn add_chunk(&mut self, codec: CodecId, len: u32, raw_len: u32, limits: &Limits) -> Result<()> {
+    fn add_chunk(&mut self, coding: Coding, len: u32, raw_len: u32, limits: &Limits) -> Result<()> {
         let most = self.params.map_or(0, |params| params.chunk_size);
         if raw_len == 0 || raw_len > most {
             return Err(Error::corrupt("a chunk that is empty or larger than PARM allows"));
@@ -191,11 +189,11 @@ impl Layout {
                 bound: Bound::ChunkBytes,
             });
         }
-        if codec == CodecId::Neural && self.model.is_none() && !self.is_model_lost {
-            return Err(Error::corrupt("a neural chunk before section MODL"));
+        if coding.model().is_some_and(|model| usize::from(model) >= self.models.len()) {
+            return Err(Error::corrupt("a chunk of a model that no section MODL before it names"));
         }
         self.chunks.push(ChunkPlace {
-            codec,
+            coding,
             section: self.offset,
             payload_len: len,
             raw_start: self.raw_len,
@@ -226,7 +224,9 @@ impl Layout {
 
     /// Passes over a section that a recovery cannot read.
     pub(crate) fn lose(&mut self, item: &IndexItem) {
-        self.is_model_lost |= item.kind == SectionType::MODEL;
+        if item.kind == SectionType::MODEL && self.models.len() < MAX_MODELS {
+            self.models.push(None);
+        }
         self.offset = self.offset.saturating_add(item.section_len());
         self.items.push(*item);
     }
@@ -257,7 +257,7 @@ impl Layout {
         }
         let chunk = section.verify(payload).and_then(|()| Chunk::parse(payload));
         let chunk = chunk.at(SectionType::CHUNK, place.section)?;
-        if (chunk.codec, chunk.raw_len) != (place.codec, place.raw_len) {
+        if (chunk.coding, chunk.raw_len) != (place.coding, place.raw_len) {
             return Err(disagreement().at(SectionType::CHUNK, place.section));
         }
         Ok(chunk)
@@ -273,9 +273,14 @@ impl Layout {
         self.params
     }
 
-    /// The model that neural chunks need.
-    pub fn model(&self) -> Option<&NamedModel> {
-        self.model.as_ref()
+    /// The models that neural chunks need, by number; `None` for one that a recovery has lost.
+    pub fn models(&self) -> &[Option<NamedModel>] {
+        &self.models
+    }
+
+    /// The model that chunks coded so need.
+    pub fn model_of(&self, coding: Coding) -> Option<&NamedModel> {
+        self.models.get(usize::from(coding.model()?))?.as_ref()
     }
 
     /// All chunks, in the order of the raw stream.

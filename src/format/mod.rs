@@ -13,6 +13,7 @@
 
 mod chunk;
 mod codec_id;
+pub(crate) mod coding;
 mod cursor;
 mod entry;
 pub(crate) mod fields;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use chunk::Chunk;
 pub use codec_id::{CodecId, CoderId, CoderParams};
+pub use coding::Coding;
 pub use entry::{Entry, EntryKind};
 pub use header::{END_MAGIC, Footer, Header, MAGIC};
 pub use layout::{ChunkPlace, Layout};

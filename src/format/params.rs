@@ -1,6 +1,6 @@
 //! `PARM`: what a decoder must know before the first chunk.
 
-use super::codec_id::{CoderId, CoderParams};
+use super::codec_id::CoderParams;
 use super::fields::{Fields, put_field};
 use super::integer::put_varint;
 use crate::{Error, Result};
@@ -12,8 +12,6 @@ pub struct Params {
     pub chunk_size: u32,
     /// Parameters of the mixer.
     pub mixer: CoderParams,
-    /// Entropy coder of `mix` and `neural` chunks.
-    pub coder: CoderId,
     /// Compression level, 1 to 9. Information only.
     pub level: Option<u8>,
     /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
@@ -34,7 +32,6 @@ const CHUNK_SIZE: u64 = 0;
 const LEVEL: u64 = 1;
 const MIXER: u64 = 2;
 const GROUPING: u64 = 3;
-const CODER: u64 = 4;
 
 impl Params {
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
@@ -49,13 +46,12 @@ impl Params {
         if let Some(grouping) = self.grouping {
             put_field(&mut out, GROUPING, &[grouping]);
         }
-        put_field(&mut out, CODER, &[self.coder as u8]);
         out
     }
 
     pub(crate) fn parse(payload: &[u8]) -> Result<Self> {
         let mut fields = Fields::new(payload, WHAT);
-        let (mut chunk_size, mut mixer, mut coder) = (None, None, None);
+        let (mut chunk_size, mut mixer) = (None, None);
         let (mut level, mut grouping) = (None, None);
         while let Some((number, mut field)) = fields.next()? {
             match number {
@@ -63,7 +59,6 @@ impl Params {
                 LEVEL => level = Some(field.u8()?),
                 MIXER => mixer = Some(CoderParams::from_bytes(field.array()?)),
                 GROUPING => grouping = Some(field.u8()?),
-                CODER => coder = Some(field.u8()?),
                 _ => {
                     fields.pass_over(number)?;
                     continue;
@@ -76,10 +71,7 @@ impl Params {
             return Err(Error::corrupt("a chunk size of 0").within(WHAT));
         }
         let mixer = fields.need(MIXER, mixer)?;
-        let coder = fields.need(CODER, coder)?;
-        let coder = CoderId::from_byte(coder)
-            .ok_or_else(|| Error::Unsupported(format!("entropy coder {coder}")))?;
-        Ok(Params { chunk_size, mixer, coder, level, grouping })
+        Ok(Params { chunk_size, mixer, level, grouping })
     }
 }
 
@@ -90,7 +82,6 @@ mod tests {
     const PARAMS: Params = Params {
         chunk_size: 1 << 20,
         mixer: CoderParams { mixer: 1, table_bits: 22 },
-        coder: CoderId::Binary,
         level: Some(6),
         grouping: Some(GROUPING_BY_KIND),
     };
@@ -105,7 +96,8 @@ mod tests {
     #[test]
     fn a_field_that_is_missing_or_of_another_length_is_corrupt() {
         let payload = PARAMS.to_payload();
-        assert!(matches!(Params::parse(&payload[..payload.len() - 3]), Err(Error::Corrupt(_))));
+        let without_mixer = [&payload[..8], &payload[12..]].concat();
+        assert!(matches!(Params::parse(&without_mixer), Err(Error::Corrupt(_))));
         for number in [CHUNK_SIZE, LEVEL, MIXER] {
             let mut long = Vec::new();
             put_field(&mut long, number, &[1; 9]);

@@ -30,7 +30,7 @@ pub struct StreamReader<R> {
 pub enum Event<'a> {
     /// The parameters are known now.
     Params,
-    /// The model is known now.
+    /// One more model is known now.
     Model,
     /// A chunk; its coded bytes are valid until the next call.
     Chunk(Chunk<'a>),
@@ -81,7 +81,7 @@ impl<R: Read> StreamReader<R> {
                 }
                 SectionType::CHUNK => {
                     let chunk = Chunk::parse(&self.payload).at(kind, offset)?;
-                    let content = Content::Chunk(chunk.codec, chunk.raw_len);
+                    let content = Content::Chunk(chunk.coding, chunk.raw_len);
                     self.layout.add(kind, len, content, &self.limits)?;
                     return Ok(Some(Event::Chunk(chunk)));
                 }

@@ -11,7 +11,6 @@ use crate::{Bound, Error, Limits, Result};
 const PARAMS: Params = Params {
     chunk_size: 1000,
     mixer: CoderParams { mixer: 1, table_bits: 22 },
-    coder: CoderId::Binary,
     level: Some(6),
     grouping: Some(GROUPING_BY_KIND),
 };
@@ -31,12 +30,19 @@ fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
     for (index, len) in lens.iter().enumerate() {
         let raw = vec![index as u8; usize::from(*len % 1000)];
         if !raw.is_empty() {
-            let codec = if index == 3 { CodecId::Neural } else { CodecId::Stored };
-            if index == 3 {
-                writer.model(&model).unwrap();
+            let coder = CoderId::Binary;
+            let coding = match index {
+                3 | 5 => Coding::Neural { coder, model: (index / 4) as u8 },
+                4 => Coding::Mix { coder },
+                _ => Coding::Stored,
+            };
+            if coding.model().is_some() {
+                while writer.models() <= usize::from(coding.model().unwrap()) {
+                    writer.model(&model).unwrap();
+                }
             }
             let (raw_len, raw_crc) = (raw.len() as u32, crc32fast::hash(&raw));
-            writer.chunk(Chunk { codec, raw_len, raw_crc, coded: &raw }).unwrap();
+            writer.chunk(Chunk { coding, raw_len, raw_crc, coded: &raw }).unwrap();
         }
         let entry = entry(format!("file {index}"), raw.len() as u64, offset);
         writer.entry(&entry, None).unwrap();
@@ -80,7 +86,7 @@ proptest! {
             prop_assert_eq!(layout.entries(), &entries[..]);
             prop_assert_eq!(layout.chunks(), indexed.chunks());
             prop_assert_eq!(layout.params(), Some(PARAMS));
-            prop_assert_eq!(layout.model(), indexed.model());
+            prop_assert_eq!(layout.models(), indexed.models());
         }
         for place in indexed.chunks() {
             let chunk = indexed.chunk(&bytes, place).unwrap();

@@ -11,7 +11,7 @@ use super::profile::Profile;
 use super::{MAGIC, Totals, message};
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::error::{Container, Error, Found, Place, Result};
-use crate::format::{self, CodecId};
+use crate::format;
 use crate::limits::{Bound, Limits};
 use crate::progress::Progress;
 
@@ -160,7 +160,7 @@ fn copy_stream(
             let Some((head, payload)) = frames.next()? else { return Ok(None) };
             in_work.borrow_mut().push_back((head.crc, at));
             let coded = Cow::Owned(payload);
-            Ok(Some(Job { codec: head.codec, coded, raw_len: head.raw_len }))
+            Ok(Some(Job { coding: head.coding, coded, raw_len: head.raw_len }))
         },
         &mut |raw| {
             let Some((expected, at)) = in_work.borrow_mut().pop_front() else { return Ok(()) };
@@ -203,7 +203,7 @@ impl<R: Read> Frames<'_, R> {
             Some(read) => read,
             None => Head::read(self.input, self.first, self.limits).at("frame", at)?,
         };
-        if head.codec == CodecId::Neural && !self.has_model {
+        if head.coding.model().is_some() && !self.has_model {
             let error = Error::corrupt("a neural frame in a stream without a model");
             return Err(error.at("frame", at));
         }

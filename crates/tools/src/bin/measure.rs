@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )?;
         let packing = start.elapsed().as_secs_f64();
         let job = |chunk: &'_ Coded<'_>| Job {
-            codec: chunk.codec,
+            coding: chunk.coding,
             coded: Cow::Owned(chunk.bytes().to_vec()),
             raw_len: chunk.raw.len(),
         };
