@@ -217,10 +217,12 @@ fn foreign_input_is_named() {
 #[test]
 fn a_model_that_is_not_here_is_named() {
     let mut stream = MAGIC.to_vec();
-    stream.extend([0, 51, MIXER, 24]);
+    // Fields: the mixer, and the model's fields in one.
+    stream.extend([0, 4 + 2 + 56, 0, 2, MIXER, 24, 2, 56]);
+    stream.extend([0, 32]);
     stream.extend([0xAB; 32]);
-    stream.extend(*b"tokenize");
-    stream.push(NUMERIC_PROFILE);
+    stream.extend(*b"\x02\x08tokenize");
+    stream.extend([4, 10, 0, NUMERIC_PROFILE]);
     stream.extend(7u64.to_le_bytes());
     stream.extend(crc32fast::hash(&stream.clone()).to_le_bytes());
     stream.extend([0x33, 5, 0, 0, 0, 0, 1, 2, 3]);

@@ -97,3 +97,29 @@ fn every_archive_behaves_as_described() {
         }
     }
 }
+
+#[test]
+fn a_file_needs_only_the_model_of_its_chunks() {
+    let bytes = fs::read(folder().join("good-two-models.llz")).unwrap();
+    let models = std::sync::Arc::new(llz::Model::built_in("nano").unwrap());
+    let decode = DecodeOptions { models, ..DecodeOptions::default() };
+    let archive = Archive::from_bytes(bytes.clone(), decode.clone()).unwrap();
+    let progress = Progress::default();
+    let read = |path| archive.read_file(path, &progress);
+    // Stored, by `small`, by `nano`.
+    assert!(read("a").is_ok() && read("c").is_ok());
+    assert!(matches!(read("b"), Err(Error::Model(what)) if what.contains("\"small\"")));
+    let dir = tempfile::tempdir().unwrap();
+    let unpack = |only: &[&str], to| {
+        let only = only.iter().map(|path| path.to_string()).collect();
+        let options = UnpackOptions { only, ..UnpackOptions::default() };
+        archive.unpack(&dir.path().join(to), &options, &progress)
+    };
+    assert_eq!(unpack(&["a", "c", "e"], "some").unwrap().files, 3);
+    assert!(matches!(unpack(&[], "all"), Err(Error::Model(_))));
+    let piped = dir.path().join("pipe");
+    let options = UnpackOptions::default();
+    let refused = unpack_reader(&mut &bytes[..], &piped, &decode, &options, &progress);
+    assert!(matches!(refused, Err(Error::Model(_))));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}

@@ -20,7 +20,7 @@ fn check(bytes: &[u8]) {
     let Ok(archive) = Archive::from_bytes(bytes.to_vec(), decode.clone()) else { return };
     // Models are tested elsewhere, and large context tables only take time.
     let info = archive.info();
-    if info.model.is_some() || info.params.mixer.table_bits > 18 {
+    if !info.models.is_empty() || info.params.mixer.table_bits > 18 {
         return;
     }
     let options = UnpackOptions::default();

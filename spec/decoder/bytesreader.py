@@ -2,7 +2,7 @@
 
 import zlib
 
-from errors import Corrupt
+from errors import Corrupt, Unsupported
 
 
 class Reader:
@@ -49,6 +49,39 @@ class Reader:
     def zigzag(self):
         value = self.varint()
         return value >> 1 ^ -(value & 1)
+
+    def fields(self, known, needed):
+        """A list of fields: a reader for each of the known ones; the needed ones must be there."""
+        found, last = {}, -1
+        while self.left():
+            number = self.varint()
+            if number <= last:
+                raise Corrupt("fields are not in ascending order")
+            last = number
+            data = self.take(self.count(1))
+            if number in known:
+                found[number] = Reader(data)
+            elif number % 2 == 0:
+                raise Unsupported(f"an unknown critical field {number}")
+        if any(number not in found for number in needed):
+            raise Corrupt("a field is missing")
+        return found
+
+    def all(self, read):
+        """What `read` makes of this, if that is all there is."""
+        value = read(self)
+        self.finish()
+        return value
+
+    def name(self, length=None):
+        """A string of `length` bytes, or of as many as a varint says."""
+        data = self.take(self.count(1) if length is None else length)
+        if not 1 <= len(data) <= 255:
+            raise Corrupt("a name is empty or too long")
+        try:
+            return data.decode()
+        except UnicodeDecodeError as e:
+            raise Corrupt("a name is not UTF-8") from e
 
     def finish(self):
         if self.left():

@@ -12,6 +12,7 @@ from numeric import F
 from readout import Readout
 
 STORED, ZSTD, MIX, NEURAL = range(4)
+CODER = 1  # the only entropy coder
 BYTES = vocabulary.of_bytes()
 
 

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import paths
 from bytesreader import Reader, crc
-from codec import NEURAL, Codec, unzstd
+from codec import CODER, MIX, NEURAL, Codec, unzstd
 from errors import Corrupt, Unsupported
-from model import check_model
+from model import find_model, read_name
 
 MAGIC = b"\x89LLZ\r\n\x1a\n"
 FILE, DIRECTORY, LINK, COPY = 0, 1, 2, 4
+MODELS = 255  # at most
 KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"INDX")
 TABLE_LIMIT = 64 << 20
+LONGEST = {b"PARM": 4 << 10, b"MODL": 64 << 10}
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Archive:
     """Everything in an archive: `entries` and the `stream` of their content."""
 
     def __init__(self, data, model_file=None):
-        self.model_file, self.codec, self.model = model_file, None, None
+        self.model_file, self.codec, self.models = model_file, None, []
         self.entries, self.owned, self.sections = [], 0, []
         # The content stream up to the last repeat, the raw stream, and how much of that is in the former.
         self.stream, self.raw, self.used = bytearray(), bytearray(), 0
@@ -80,6 +82,8 @@ class Archive:
             raise Corrupt("a section's checksum")
         if (kind == b"PARM") != (not self.sections):
             raise Corrupt("section PARM is not the first, or not the only one")
+        if length > LONGEST.get(kind, length):
+            raise Corrupt("a section is longer than its type allows")
         chunk = None
         reader = Reader(payload)
         if kind == b"PARM":
@@ -100,38 +104,38 @@ class Archive:
         return False
 
     def params(self, reader):
-        _level, self.chunk_size, _grouping = reader.integer(1), reader.varint(), reader.integer(1)
-        self.reach = reader.varint()
-        coder, profile, table_bits = (reader.integer(1) for _ in range(3))
-        reader.finish()
+        fields = reader.fields((0, 1, 2, 3, 4), (0, 2))
+        self.chunk_size = fields[0].all(Reader.varint)
+        profile, table_bits = fields[2].all(lambda field: field.take(2))
+        self.reach = fields[4].all(Reader.varint) if 4 in fields else 0
+        byte = lambda field: field.integer(1)
+        for number in {1, 3} & fields.keys():  # level and grouping
+            fields[number].all(byte)
         if not 1 <= self.chunk_size < 1 << 32:
             raise Corrupt("a chunk size of 0 or beyond 32 bits")
-        if coder != 1:
-            raise Unsupported(f"entropy coder {coder}")
         self.codec = Codec(profile, table_bits)
 
     def modl(self, reader):
-        if self.model:
-            raise Corrupt("a second section MODL")
-        self.model = reader.take(32), reader.take(8), reader.integer(1), reader.integer(8)
-        reader.finish()
+        if len(self.models) == MODELS:
+            raise Corrupt("more models than there are numbers")
+        self.models.append(read_name(reader))
 
     def chunk(self, reader):
-        codec, length, raw_crc = reader.integer(1), reader.varint(), reader.integer(4)
+        coding = read_coding(reader)
+        length, raw_crc = reader.varint(), reader.integer(4)
         coded = reader.rest()
-        if codec > NEURAL:
-            raise Unsupported(f"codec {codec}")
         if not 1 <= length <= self.chunk_size or len(coded) > length:
             raise Corrupt("a chunk's lengths")
-        if codec == NEURAL and not self.model:
-            raise Corrupt("a neural chunk before section MODL")
-        if codec == NEURAL and not self.codec.model:  # nothing else needs the model
-            self.codec.model = check_model(self.model_file, *self.model)
+        codec, _coder, number = coding
+        if codec == NEURAL:
+            if number >= len(self.models):
+                raise Corrupt("a neural chunk of a model that is not named before it")
+            self.codec.model = find_model(self.models[number], self.model_file)
         raw = self.codec.decode(codec, coded, length)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")
         self.raw += raw
-        return codec, length
+        return coding, length
 
     def repeats(self, reader):
         """Long repeats: content that stands earlier in the raw stream."""
@@ -202,7 +206,7 @@ class Archive:
         listed = []
         for _ in range(reader.count(5)):
             kind, length = reader.take(4), reader.varint()
-            chunk = (reader.integer(1), reader.varint()) if kind == b"CHNK" else None
+            chunk = (read_coding(reader), reader.varint()) if kind == b"CHNK" else None
             listed.append((kind, length, chunk))
         reader.finish()
         if listed != self.sections:
@@ -216,6 +220,22 @@ class Archive:
         if reader.integer(4) != crc(data[:16]) or reader.take(8) != MAGIC[::-1] or \
                 (offset, length, again) != (self.index_at, self.index_length, features):
             raise Corrupt("the footer does not fit")
+
+
+def read_coding(reader):
+    """Codec, coder and number of the model; None for what the codec does not have."""
+    codec, coder, model = reader.integer(1), None, None
+    if codec > NEURAL:
+        raise Unsupported(f"codec {codec}")
+    if codec in (MIX, NEURAL):
+        coder = reader.integer(1)
+        if coder != CODER:
+            raise Unsupported(f"entropy coder {coder}")
+    if codec == NEURAL:
+        model = reader.varint()
+        if model >= MODELS:
+            raise Corrupt("a model number beyond any")
+    return codec, coder, model
 
 
 def unpack_table(reader):

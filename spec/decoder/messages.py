@@ -1,16 +1,16 @@
 """Streams and messages (FORMAT.md, chapter 13)."""
 
 from bytesreader import Reader, crc
-from codec import NEURAL, STORED, Codec
+from codec import CODER, NEURAL, STORED, Codec
 from errors import Corrupt, Unsupported
-from model import built_in, check_model
+from model import built_in, find_model, read_name
 
 MAGIC = b"\x8dlz"
 # The first byte of a message whose payload is stored.
 STORED_MESSAGE = 0x84
 # Mixer profile, table bits, model.
 BUILT_IN = {1: (7, 24, "small"), 2: (7, 24, "nano"), 4: (4, 24, None), 5: (3, 24, None)}
-LAST, REST, RESERVED = 0x10, 0x20, 0xC0
+LAST, REST, NAMED, RESERVED = 0x10, 0x20, 0x40, 0x80
 
 
 def begins(data):
@@ -48,21 +48,28 @@ def stream(reader, model_file):
     if number:
         codec, named = profile(number)
     else:
-        block = Reader(reader.take(reader.integer(1)))
+        length = reader.varint(9)
+        if length > 64 << 10:
+            raise Corrupt("parameters that are too long")
+        block = Reader(reader.take(length))
         if crc(reader.data[start:reader.at]) != reader.integer(4):
             raise Corrupt("the parameters' checksum")
-        if block.left() not in (2, 51):
-            raise Unsupported("parameters in a newer form")
-        mixer, table_bits, named = block.integer(1), block.integer(1), block.left() > 0
-        model = named and check_model(
-            model_file, block.take(32), block.take(8), block.integer(1), block.integer(8))
-        codec = Codec(mixer, table_bits, model or None)
+        fields = block.fields((0, 2), (0,))
+        mixer, table_bits = fields[0].all(lambda field: field.take(2))
+        named = 2 in fields
+        model = find_model(read_name(fields[2]), model_file) if named else None
+        codec = Codec(mixer, table_bits, model)
     out, last = b"", False
     while not last:
         head = reader.integer(1)
         kind, last, rest = head & 15, bool(head & LAST), bool(head & REST)
         if head & RESERVED or kind > NEURAL:
             raise Unsupported("a frame of an unknown kind")
+        if head & NAMED:
+            coder = reader.integer(1)
+            if coder != CODER:
+                raise Unsupported(f"entropy coder {coder}")
+            raise Corrupt("a frame names a coder for nothing")
         if rest and not last:
             raise Corrupt("a frame without a length is not the last")
         before = out

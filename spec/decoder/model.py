@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import vocabulary
-from errors import ModelMissing, Unsupported
+from errors import Corrupt, ModelMissing, Unsupported
 from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, LOG2_E, ONE, ONE_127TH, ZERO,
                      exp2, flush, ln, logistic, normalise, quantise, recip, rsqrt, strided_sum,
                      sum_in_order, tanh)
@@ -243,19 +243,51 @@ def built_in(name):
     return load(MODELS / f"{name}.safetensors")
 
 
-def check_model(file, sha256, tokenizer, numeric, fingerprint):
-    """The model described, from `file` or else from among the built-in ones."""
-    if numeric != NUMERIC_PROFILE:
-        raise Unsupported(f"numeric profile {numeric}")
+@dataclass
+class Named:
+    """A model as section MODL names it."""
+
+    sha256: bytes
+    name: str
+    tokenizer: bytes
+    numeric: int  # the numeric profile; None where a device is needed
+    fingerprint: int
+
+
+def read_name(reader):
+    """The payload of a section MODL."""
+    fields = reader.fields((0, 1, 2, 4), (0, 2, 4))
+    name = fields[1].all(lambda field: field.name(field.left())) if 1 in fields else ""
+    sha256, tokenizer = (fields[i].all(lambda f, n=n: f.take(n)) for i, n in ((0, 32), (2, 8)))
+    return Named(sha256, name, tokenizer, *fields[4].all(read_engine))
+
+
+def read_engine(field):
+    kind, numeric = field.integer(1), None
+    if kind == 0:
+        numeric = field.integer(1)
+    elif kind == 1:
+        _adapter, _driver, _backend = field.name(), field.name(), field.name()
+        if not 1 <= field.varint() < 1 << 32:
+            raise Corrupt("a schedule without lanes")
+    else:
+        raise Unsupported(f"an engine of kind {kind}")
+    return numeric, field.integer(8)
+
+
+def find_model(named, file):
+    """The model that is named, from `file` or else from among the built-in ones."""
+    if named.numeric != NUMERIC_PROFILE:
+        raise Unsupported("a device or another numeric profile")
     for path in [file] if file else sorted(MODELS.glob("*.safetensors")):
         model = load(path)
-        if model.sha256 == sha256:
+        if model.sha256 == named.sha256:
             break
     else:
-        raise ModelMissing(f"the model with SHA-256 {sha256.hex()} is needed")
-    if tokenizer != model.vocabulary.id:
+        raise ModelMissing(f"the model {named.name} with SHA-256 {named.sha256.hex()} is needed")
+    if named.tokenizer != model.vocabulary.id:
         raise ModelMissing("the vocabulary is another")
-    if fingerprint != model.fingerprint():
+    if named.fingerprint != model.fingerprint():
         raise ModelMissing("this arithmetic does not reproduce the fingerprint")
     return model
 

@@ -8,16 +8,10 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::kept_chunks::KeptChunks;
-use crate::codec::{DecodeOptions, Engine, Job};
-use crate::format::{ChunkPlace, Entry, EntryKind, Layout};
+use crate::codec::{Engines, Job};
+use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
-
-/// The engine for what `layout` says of itself.
-pub(crate) fn engine(layout: &Layout, options: &DecodeOptions) -> Result<Engine> {
-    let params = layout.params().ok_or_else(|| Error::corrupt("no section PARM"))?;
-    Engine::for_decoding(options, params.mixer, layout.model())
-}
 
 /// A part of a file's content.
 #[derive(Debug)]
@@ -46,19 +40,19 @@ type InWork = (usize, Result<u32>);
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
-    engine: impl FnOnce() -> Result<&'e Engine>,
+    engines: &Engines,
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     read_up_to: impl Fn(u64),
 ) -> Result<()> {
     let Chunks { bytes, layout, keep_going } = chunks;
     let parts = parts(layout, files);
-    let needed: BTreeSet<usize> = parts.iter().filter_map(|part| part.chunk).collect();
+    let needed = needed(&parts);
     let delivery = Delivery::new(parts, keep_going, sink);
     if needed.is_empty() {
         return delivery.finish();
     }
-    let mut next_chunk = needed.into_iter();
+    let mut next_chunk = needed.iter().copied().peekable();
     // What is known of the chunks in work.
     let in_work: RefCell<VecDeque<InWork>> = RefCell::default();
     let delivery = RefCell::new(delivery);
@@ -82,9 +76,12 @@ pub(crate) fn decode_files<'e>(
             }
         }
     };
-    engine()?.decode(
-        &mut || {
-            for number in next_chunk.by_ref() {
+    // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
+    let coding = |number: usize| layout.chunks()[number].coding;
+    while let Some(run) = next_run(next_chunk.clone().map(coding)) {
+        let model = layout.model_of(run);
+        let mut source = || {
+            while let Some(number) = next_chunk.next_if(|&number| fits_run(coding(number), run)) {
                 let chunk = match layout.chunk(bytes, &layout.chunks()[number]) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
@@ -96,20 +93,56 @@ pub(crate) fn decode_files<'e>(
                 in_work.borrow_mut().push_back((number, Ok(chunk.raw_crc)));
                 let coded = Cow::Borrowed(chunk.coded);
                 let raw_len = chunk.raw_len as usize;
-                return Ok(Some(Job { codec: chunk.codec, coded, raw_len }));
+                return Ok(Some(Job { coding: chunk.coding, coded, raw_len }));
             }
             Ok(None)
-        },
-        &mut |raw| {
+        };
+        let mut sink = |raw| {
             deliver_lost()?;
             let next = in_work.borrow_mut().pop_front();
             let Some((chunk, Ok(raw_crc))) = next else { return Ok(()) };
             deliver(chunk, check(raw, raw_crc))
-        },
-        progress,
-    )?;
-    deliver_lost()?;
+        };
+        engines.decode(model, &mut source, &mut sink, progress)?;
+        deliver_lost()?;
+    }
     delivery.into_inner().finish()
+}
+
+/// What the first chunk with a model is coded by, or else the first of all; `None` where no chunk is left.
+fn next_run(mut codings: impl Iterator<Item = Coding>) -> Option<Coding> {
+    let first = codings.next()?;
+    let with_model = |coding: &Coding| coding.model().is_some();
+    Some(Some(first).into_iter().chain(codings).find(with_model).unwrap_or(first))
+}
+
+/// Whether a chunk can be decoded with those of `run`: any that has no model, or the same.
+pub(crate) fn fits_run(coding: Coding, run: Coding) -> bool {
+    coding.model().is_none() || coding.model() == run.model()
+}
+
+/// How the chunks that `files` lie in are coded, as far as it matters which engine they need: one of each kind.
+#[cfg(feature = "fs")]
+pub(crate) fn codings(layout: &Layout, files: &[&Entry]) -> Vec<Coding> {
+    let mut codings: Vec<Coding> = Vec::new();
+    for number in needed(&parts(layout, files)) {
+        let coding = layout.chunks()[number].coding;
+        if codings.iter().all(|known| known.model() != coding.model()) {
+            codings.push(coding);
+        }
+    }
+    codings
+}
+
+/// How many chunks `files`, in the order of the content stream, lie in.
+#[cfg(feature = "fs")]
+pub(crate) fn count_needed(layout: &Layout, files: &[&Entry]) -> u64 {
+    needed(&parts(layout, files)).len() as u64
+}
+
+/// The chunks that these parts lie in.
+fn needed(parts: &[Part<'_>]) -> BTreeSet<usize> {
+    parts.iter().filter_map(|part| part.chunk).collect()
 }
 
 /// A part of a file's content that lies in one chunk.
@@ -282,13 +315,6 @@ pub(crate) fn check(raw: Result<Vec<u8>>, raw_crc: u32) -> Result<Vec<u8>> {
         return Err(Error::corrupt("a chunk does not match its checksum"));
     }
     Ok(raw)
-}
-
-/// How many chunks `files`, in the order of the content stream, lie in.
-#[cfg(feature = "fs")]
-pub(crate) fn count_needed(layout: &Layout, files: &[&Entry]) -> u64 {
-    let parts = parts(layout, files);
-    parts.iter().filter_map(|part| part.chunk).collect::<BTreeSet<usize>>().len() as u64
 }
 
 /// Where a file's bytes lie in the content stream.

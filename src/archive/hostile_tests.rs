@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use crate::Bound;
 use crate::codec::Level;
 use crate::format::{
-    Chunk, CodecId, CoderId, CoderParams, Entry, EntryKind, GROUPING_BY_KIND, ModelRef, Params,
-    Writer, recover,
+    Chunk, CoderId, Coding, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
+    Params, Writer, recover,
 };
 use crate::{
     Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, Progress, Result, UnpackOptions, pack,
@@ -32,12 +32,11 @@ fn link(path: &str, target: &str) -> Entry {
 }
 
 const PARAMS: Params = Params {
-    level: 1,
     chunk_size: 1 << 20,
-    grouping: GROUPING_BY_KIND,
     reach: 1 << 20,
-    coder: CoderId::Binary,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
+    level: Some(1),
+    grouping: Some(GROUPING_BY_KIND),
 };
 
 /// An archive of one stored chunk and these entries.
@@ -46,7 +45,7 @@ fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     if !raw.is_empty() {
         let chunk = Chunk {
-            codec: CodecId::Stored,
+            coding: Coding::Stored,
             raw_len: raw.len() as u32,
             raw_crc: crc32fast::hash(raw),
             coded: raw,
@@ -181,7 +180,7 @@ fn limits_are_enforced() {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     let raw_crc = crc32fast::hash(&raw);
-    writer.chunk(Chunk { codec: CodecId::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
+    writer.chunk(Chunk { coding: Coding::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
     writer.entry(&file("0", &raw), None).unwrap();
     (1..1000).for_each(|index| writer.entry(&file(&index.to_string(), &raw), Some(1)).unwrap());
     writer.finish().unwrap();
@@ -196,19 +195,22 @@ fn limits_are_enforced() {
 fn a_missing_model_is_named_before_anything_is_written() {
     let raw = b"coded with a model that nobody has";
     let sha256 = [0xab; 32];
-    let model = ModelRef { sha256, tokenizer: [1; 8], profile: 1, fingerprint: 1 };
+    let engine = EngineRef::Portable { profile: crate::kernel::NUMERIC_PROFILE, fingerprint: 1 };
+    let model = NamedModel::new("nobody's", ModelRef { sha256, tokenizer: [1; 8], engine });
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     writer.model(&model).unwrap();
     let raw_crc = crc32fast::hash(raw);
     let raw_len = raw.len() as u32;
-    writer.chunk(Chunk { codec: CodecId::Neural, raw_len, raw_crc, coded: b"?" }).unwrap();
+    let coding = Coding::Neural { coder: CoderId::Binary, model: 0 };
+    writer.chunk(Chunk { coding, raw_len, raw_crc, coded: b"?" }).unwrap();
     writer.entry(&file("a", raw), None).unwrap();
     writer.finish().unwrap();
     let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
-    assert_eq!(archive.info().model, Some(model));
+    assert_eq!(archive.info().models, [model]);
     for error in refusal(&bytes, Limits::default()) {
-        assert!(matches!(error, Error::Model(_) | Error::Unsupported(_)), "{error}");
+        let needed = format!("\"nobody's\" with SHA-256 {}", "ab".repeat(32));
+        assert!(matches!(&error, Error::Model(what) if what.contains(&needed)), "{error}");
     }
 }
 
@@ -325,7 +327,7 @@ fn a_truncated_archive_gives_back_what_was_complete() {
     for index in 0..5000u32 {
         let raw = index.to_le_bytes();
         let (raw_len, raw_crc) = (4, crc32fast::hash(&raw));
-        writer.chunk(Chunk { codec: CodecId::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
+        writer.chunk(Chunk { coding: Coding::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
         writer.entry(&file(&format!("{index:04}"), &raw), None).unwrap();
     }
     writer.finish().unwrap();

@@ -16,7 +16,7 @@ use super::losses::Loss;
 use crate::codec::EncodeOptions;
 #[cfg(feature = "fs")]
 use crate::format::Entry;
-use crate::format::{ModelRef, Params};
+use crate::format::{NamedModel, Params};
 
 /// What happens to symbolic links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub struct Info {
     pub version: (u8, u8),
     /// How it was made.
     pub params: Params,
-    /// The model its neural chunks need; `None` when it has none.
-    pub model: Option<ModelRef>,
+    /// The models that its neural chunks need, by number.
+    pub models: Vec<NamedModel>,
     /// Number of files.
     pub files: u64,
     /// Number of directories.

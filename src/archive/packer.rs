@@ -13,7 +13,7 @@ use super::walk::{Found, FoundKind, Walk};
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
-    Chunk, CodecId, Entry, GROUPING_BY_KIND, MODEL_SECTION_LEN, Params, Writer,
+    Chunk, Entry, GROUPING_BY_KIND, Params, Writer,
 };
 use crate::{Error, Limits, Progress, Result};
 
@@ -70,12 +70,11 @@ pub(super) fn pack_found<W: Write>(
     let finder = RepeatFinder::new(plan.raw_len(), spare);
     engine.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
     let params = Params {
-        level: options.encode.level.get(),
         chunk_size: size,
-        grouping: GROUPING_BY_KIND,
         reach: finder.as_ref().map_or(0, RepeatFinder::reach),
-        coder: engine.coder(),
         mixer: engine.params(),
+        level: Some(options.encode.level.get()),
+        grouping: Some(GROUPING_BY_KIND),
     };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
     let mut raw = RawStream::new(&found, plan, chunk_size, finder, &findings, progress);
@@ -129,25 +128,25 @@ struct Output<'a, W> {
 impl<W: Write> Output<'_, W> {
     /// Writes a chunk, and the entries that are complete with it.
     fn chunk(&mut self, mut coded: Coded<'_>) -> Result<()> {
-        if coded.codec == CodecId::Neural && !self.writer.has_model() {
+        if coded.coding.model().is_some() && self.writer.models() == 0 {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
-            if coded.raw.len() - coded.bytes().len() <= MODEL_SECTION_LEN {
+            let model = self.engine.named_model().ok_or_else(|| {
+                Error::Model("the engine used a model that it cannot name".into())
+            })?;
+            if coded.raw.len() - coded.bytes().len() <= model.section_len() {
                 coded.store();
             } else {
-                let model = self.engine.model_ref().ok_or_else(|| {
-                    Error::Model("the engine used a model that it cannot name".into())
-                })?;
                 self.writer.model(&model)?;
             }
         }
-        let (codec, raw_len) = (coded.codec, coded.raw.len());
+        let (coding, raw_len) = (coded.coding, coded.raw.len());
         let raw_crc = crc32fast::hash(&coded.raw);
         // A chunk is at most as long as the chunk size, which fits 32 bits.
-        self.writer.chunk(Chunk { codec, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
+        self.writer.chunk(Chunk { coding, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
         self.written += raw_len as u64;
         let mut findings = self.findings.borrow_mut();
-        let tally = findings.summary.chunks_by_codec.entry(codec.name()).or_default();
+        let tally = findings.summary.chunks_by_codec.entry(coding.codec().name()).or_default();
         tally.add(raw_len, coded.bytes().len());
         drop(findings);
         self.entries()

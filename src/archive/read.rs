@@ -5,16 +5,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
 use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
-use crate::once::get_or_try_init;
 #[cfg(feature = "fs")]
 use crate::sys::Map;
-use crate::codec::{DecodeOptions, Engine};
+use crate::codec::{DecodeOptions, Engines};
 use crate::{Bound, Error, Limits, Progress, Result};
 #[cfg(feature = "fs")]
 use crate::{Container, Found};
@@ -49,8 +47,8 @@ pub struct Archive {
     layout: Layout,
     entries: Vec<Entry>,
     options: DecodeOptions,
-    /// Prepared when the first chunk is decoded, and kept.
-    engine: OnceLock<Engine>,
+    /// Each is prepared when its first chunk is decoded, and kept.
+    engines: Engines,
 }
 
 #[derive(Debug)]
@@ -143,7 +141,9 @@ impl Archive {
     fn with(bytes: Bytes, mut layout: Layout, options: DecodeOptions) -> Self {
         let mut entries = layout.take_entries();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Archive { bytes, layout, entries, options, engine: OnceLock::new() }
+        let params = layout.params().expect("a layout that has been read has parameters");
+        let engines = Engines::new(options.clone(), params.mixer);
+        Archive { bytes, layout, entries, options, engines }
     }
 
     /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
@@ -184,7 +184,7 @@ impl Archive {
         let mut info = Info {
             version: (header.major, header.minor),
             params: self.params(),
-            model: self.layout.model().copied(),
+            models: self.layout.models().iter().flatten().cloned().collect(),
             files: 0,
             dirs: 0,
             symlinks: 0,
@@ -201,7 +201,7 @@ impl Archive {
             info.raw_bytes = info.raw_bytes.saturating_add(entry.size());
         }
         for chunk in self.layout.chunks() {
-            let tally = info.chunks_by_codec.entry(chunk.codec.name()).or_default();
+            let tally = info.chunks_by_codec.entry(chunk.coding.codec().name()).or_default();
             tally.add(chunk.raw_len as usize, chunk.payload_len as usize);
         }
         info
@@ -284,15 +284,16 @@ impl Archive {
         sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
-        let engine = || self.engine();
         let chunks = Chunks { bytes: &self.bytes, layout: &self.layout, keep_going };
-        decode_files(chunks, files, engine, progress, sink, release)
+        decode_files(chunks, files, &self.engines, progress, sink, release)
     }
 
-    /// Fails with [`Error::Model`] if the model for decoding these files is not here.
+    /// Fails with [`Error::Model`] if a model for decoding these files, in the order of the raw stream, is not here.
     #[cfg(feature = "fs")]
-    pub(crate) fn check_model(&self) -> Result<()> {
-        self.engine().map(drop)
+    pub(crate) fn check_models(&self, files: &[&Entry]) -> Result<()> {
+        decode::codings(&self.layout, files)
+            .into_iter()
+            .try_for_each(|coding| self.engines.prepare(self.layout.model_of(coding)))
     }
 
     /// How many chunks it has.
@@ -309,11 +310,6 @@ impl Archive {
     /// The bounds it was opened under.
     pub(crate) fn limits(&self) -> &Limits {
         &self.options.limits
-    }
-
-    /// The engine for its chunks.
-    fn engine(&self) -> Result<&Engine> {
-        get_or_try_init(&self.engine, || decode::engine(&self.layout, &self.options))
     }
 }
 

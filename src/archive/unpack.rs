@@ -18,8 +18,8 @@ use super::select::Selection;
 use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
-use crate::codec::{DecodeOptions, Engine, Job};
-use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::codec::{DecodeOptions, Engines, Job};
+use crate::format::{Chunk, Coding, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 impl Archive {
@@ -101,9 +101,7 @@ pub(super) fn unpack_archive(
     let (destination, placed, placement) = place(archive, dest, options)?;
     let contents = Contents::of(placed.iter().map(|entry| &**entry));
     check_total(contents.total, &limits)?;
-    if !contents.distinct.is_empty() {
-        archive.check_model()?;
-    }
+    archive.check_models(&contents.distinct)?;
 
     let staging = Staging::create(destination)?;
     if staging.folds_case()? {
@@ -186,6 +184,7 @@ pub fn unpack_reader(
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
+        next: None,
         ended: false,
         owned: 0,
         staged: HashMap::new(),
@@ -194,9 +193,17 @@ pub fn unpack_reader(
         pipe.extractor.obey_umask()?;
     }
     let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
+    let mut engines = None;
     while let Some(chunk) = first_chunk(&sections, &pipe)? {
-        let engine = decode::engine(sections.borrow().layout(), decode)?;
-        decode_run(chunk, &engine, &sections, &pipe, progress)?;
+        let engines = match &mut engines {
+            Some(engines) => engines,
+            None => {
+                let params = sections.borrow().layout().params();
+                let params = params.ok_or_else(|| Error::corrupt("no section PARM"))?;
+                engines.insert(Engines::new(decode.clone(), params.mixer))
+            }
+        };
+        decode_run(chunk, engines, &sections, &pipe, progress)?;
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
@@ -211,6 +218,9 @@ fn first_chunk<R: Read>(
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
 ) -> Result<Option<OwnedChunk>> {
+    if let Some(chunk) = pipe.borrow_mut().next.take() {
+        return Ok(Some(chunk));
+    }
     while !pipe.borrow().ended {
         let mut reader = sections.borrow_mut();
         match reader.next_event()? {
@@ -223,31 +233,29 @@ fn first_chunk<R: Read>(
     Ok(None)
 }
 
-/// Decodes chunks, from `first` on, until another model is named or the archive ends.
+/// Decodes chunks, from `first` on, until one needs another model or the archive ends.
 fn decode_run<R: Read>(
     first: OwnedChunk,
-    engine: &Engine,
+    engines: &Engines,
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
     progress: &Progress,
 ) -> Result<()> {
+    let run = first.coding;
+    let model = sections.borrow().layout().model_of(run).cloned();
     let mut first = Some(first);
     let mut over = false;
-    engine.decode(
+    engines.decode(
+        model.as_ref(),
         &mut || {
             while !over {
                 let chunk = match first.take() {
                     Some(chunk) => chunk,
                     None => match sections.borrow_mut().next_event()? {
                         Some(Event::Chunk(chunk)) => chunk.into(),
-                        Some(Event::Params) => continue,
+                        Some(Event::Params | Event::Model) => continue,
                         Some(Event::Entries(range)) => {
                             pipe.borrow_mut().in_work.push_back(InWork::Entries(range));
-                            continue;
-                        }
-                        // What was sent before the model was named does not need it.
-                        Some(Event::Model) => {
-                            over = true;
                             continue;
                         }
                         None => {
@@ -256,9 +264,13 @@ fn decode_run<R: Read>(
                         }
                     },
                 };
+                if !decode::fits_run(chunk.coding, run) {
+                    (over, pipe.borrow_mut().next) = (true, Some(chunk));
+                    continue;
+                }
                 pipe.borrow_mut().in_work.push_back(InWork::Chunk { raw_crc: chunk.raw_crc });
                 let coded = Cow::Owned(chunk.coded);
-                return Ok(Some(Job { codec: chunk.codec, coded, raw_len: chunk.raw_len as usize }));
+                return Ok(Some(Job { coding: chunk.coding, coded, raw_len: chunk.raw_len as usize }));
             }
             Ok(None)
         },
@@ -270,7 +282,7 @@ fn decode_run<R: Read>(
 
 /// A chunk that outlives the section it was read from.
 struct OwnedChunk {
-    codec: CodecId,
+    coding: Coding,
     raw_len: u32,
     raw_crc: u32,
     coded: Vec<u8>,
@@ -278,8 +290,8 @@ struct OwnedChunk {
 
 impl From<Chunk<'_>> for OwnedChunk {
     fn from(chunk: Chunk<'_>) -> Self {
-        let Chunk { codec, raw_len, raw_crc, coded } = chunk;
-        OwnedChunk { codec, raw_len, raw_crc, coded: coded.to_vec() }
+        let Chunk { coding, raw_len, raw_crc, coded } = chunk;
+        OwnedChunk { coding, raw_len, raw_crc, coded: coded.to_vec() }
     }
 }
 
@@ -298,6 +310,8 @@ struct Pipe<'a> {
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
+    /// A chunk that has been read and needs another model than those in work.
+    next: Option<OwnedChunk>,
     /// Whether the archive has been read to its end.
     ended: bool,
     /// Bytes of the content stream that belong to the entries taken in so far. The layout knows of more.

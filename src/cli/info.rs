@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use llz::{BUILT_IN_MODELS, Error, Info, Limits, Result};
+use llz::{BUILT_IN_MODELS, DeviceRef, EngineRef, Error, Info, Limits, NamedModel, Result};
 use serde_json::{Value, json};
 
 use super::Status;
@@ -50,20 +50,43 @@ fn text(name: &str, info: &Info) -> String {
     let mut line = |label: &str, value: String| text += &format!("  {label:<9} {value}\n");
     line("contents", report::entries(info.files, info.dirs, info.symlinks));
     line("size", report::sizes(info.raw_bytes, info.archive_bytes));
-    line("level", params.level.to_string());
+    if let Some(level) = params.level {
+        line("level", level.to_string());
+    }
     line("chunks", format!("up to {}", report::bytes(params.chunk_size.into())));
     for codec in report::codec_lines(&info.chunks_by_codec) {
         line("", codec);
     }
     let mixer = &params.mixer;
     line("mixer", format!("profile {}, table 2^{}", mixer.mixer, mixer.table_bits));
-    line("model", info.model.map_or("none needed".into(), |model| named(&model.sha256)));
+    if info.models.is_empty() {
+        line("model", "none needed".into());
+    }
+    for model in &info.models {
+        line("model", named(model));
+        if let EngineRef::Device(device) = &model.reference.engine {
+            line("", needed(device));
+        }
+    }
     text
 }
 
-/// A model's SHA-256, after its name if it is here.
-fn named(sha256: &[u8; 32]) -> String {
-    format!("{}, {}", name(sha256).as_deref().unwrap_or("not installed"), hex(sha256))
+/// A model's name, whether it is here, and its SHA-256.
+fn named(model: &NamedModel) -> String {
+    let sha256 = &model.reference.sha256;
+    let shown = match (name(sha256), &model.name) {
+        (Some(here), _) => here,
+        (None, Some(said)) => format!("{} (not installed)", escape(said)),
+        (None, None) => "not installed".into(),
+    };
+    format!("{shown}, {}", hex(sha256))
+}
+
+/// The device that alone can run a model as it was run.
+fn needed(device: &DeviceRef) -> String {
+    let DeviceRef { adapter, driver, backend, lanes, .. } = device;
+    let names = [adapter, driver, backend].map(|name| escape(name)).join(", ");
+    format!("needs the device {names}, {lanes} chunks at a time")
 }
 
 /// What a built-in or installed model is called.
@@ -77,24 +100,14 @@ fn name(sha256: &[u8; 32]) -> Option<String> {
 }
 
 fn as_json(info: &Info) -> Value {
-    let model = info.model.map(|model| {
-        json!({
-            "name": name(&model.sha256),
-            "sha256": hex(&model.sha256),
-            "tokenizer": hex(&model.tokenizer),
-            "profile": model.profile,
-            "fingerprint": format!("{:016x}", model.fingerprint),
-        })
-    });
     json!({
         "version": format!("{}.{}", info.version.0, info.version.1),
         "level": info.params.level,
         "chunk_size": info.params.chunk_size,
         "grouping": info.params.grouping,
-        "coder": info.params.coder as u8,
         "mixer": info.params.mixer.mixer,
         "table_bits": info.params.mixer.table_bits,
-        "model": model,
+        "models": info.models.iter().map(model_json).collect::<Value>(),
         "files": info.files,
         "directories": info.dirs,
         "links": info.symlinks,
@@ -102,5 +115,29 @@ fn as_json(info: &Info) -> Value {
         "archive_bytes": info.archive_bytes,
         "bits_per_byte": report::bits_per_byte(info.raw_bytes, info.archive_bytes),
         "chunks": report::codecs_json(&info.chunks_by_codec),
+    })
+}
+
+fn model_json(model: &NamedModel) -> Value {
+    let reference = &model.reference;
+    let here = name(&reference.sha256);
+    let engine = match &reference.engine {
+        EngineRef::Portable { profile, fingerprint } => {
+            json!({ "profile": profile, "fingerprint": format!("{fingerprint:016x}") })
+        }
+        EngineRef::Device(DeviceRef { adapter, driver, backend, lanes, fingerprint }) => json!({
+            "adapter": adapter,
+            "driver": driver,
+            "backend": backend,
+            "lanes": lanes,
+            "fingerprint": format!("{fingerprint:016x}"),
+        }),
+    };
+    json!({
+        "name": here.as_ref().or(model.name.as_ref()),
+        "is_here": here.is_some(),
+        "sha256": hex(&reference.sha256),
+        "tokenizer": hex(&reference.tokenizer),
+        "engine": engine,
     })
 }

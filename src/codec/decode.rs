@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{CodecId, zstd_frame};
+use crate::format::{Coding, CoderId, zstd_frame};
 use crate::model::LanguageModel;
 use crate::progress::Progress;
 
@@ -30,21 +30,32 @@ impl Engine {
         sink: &mut dyn FnMut(Result<Vec<u8>>) -> Result<()>,
         progress: &Progress,
     ) -> Result<()> {
+        self.decode_beside(0, source, sink, progress)
+    }
+
+    /// The same while other engines take `beside` bytes.
+    pub(super) fn decode_beside<'a>(
+        &self,
+        beside: u64,
+        source: &mut dyn FnMut() -> Result<Option<Job<'a>>>,
+        sink: &mut dyn FnMut(Result<Vec<u8>>) -> Result<()>,
+        progress: &Progress,
+    ) -> Result<()> {
         let worker = self.model.as_ref().map_or(0, |model| model.session_bytes(LANES));
-        let resources = self.resources(worker, 0)?;
+        let resources = self.resources(worker, beside)?;
         scheduler::run(&DecodeWork::new(self), resources, source, sink, progress)
     }
 
     fn decode_without_model(&self, job: Job<'_>, control: Control<'_>) -> Result<Vec<u8>> {
         let raw_len = job.raw_len;
-        let raw = match job.codec {
-            CodecId::Stored => job.coded.into_owned(),
-            CodecId::Zstd => zstd_frame::decompress(&job.coded, raw_len)
+        let raw = match job.coding {
+            Coding::Stored => job.coded.into_owned(),
+            Coding::Zstd => zstd_frame::decompress(&job.coded, raw_len)
                 .ok_or_else(|| Error::corrupt("a zstd chunk does not decode"))?,
-            CodecId::Mix => {
+            Coding::Mix { coder: CoderId::Binary } => {
                 return mix::decode(&job.coded, raw_len, self.mixer_without_model(raw_len), control);
             }
-            CodecId::Neural => {
+            Coding::Neural { .. } => {
                 return Err(Error::corrupt(match &self.model {
                     None => "a neural chunk in data that names no model",
                     Some(_) if raw_len == 0 => "a neural chunk of no bytes",
@@ -80,13 +91,13 @@ impl<'j> Work for DecodeWork<'_, 'j> {
 
     fn job_bytes(&self, job: &Job<'j>) -> u64 {
         let len = job.raw_len;
-        let work = match (job.codec, self.model) {
-            (CodecId::Neural, Some(model)) => {
+        let work = match (job.coding, self.model) {
+            (Coding::Neural { .. }, Some(model)) => {
                 self.engine.token_coder(&**model).bytes(len) + model.lane_bytes()
             }
-            (CodecId::Mix, _) => self.engine.mixer_bytes(len),
-            (CodecId::Zstd, _) => zstd_frame::working_bytes(len),
-            (CodecId::Neural, None) | (CodecId::Stored, _) => 0,
+            (Coding::Mix { .. }, _) => self.engine.mixer_bytes(len),
+            (Coding::Zstd, _) => zstd_frame::working_bytes(len),
+            (Coding::Neural { .. }, None) | (Coding::Stored, _) => 0,
         };
         work + (job.coded.len() + len) as u64
     }
@@ -100,7 +111,7 @@ impl<'j> Work for DecodeWork<'_, 'j> {
     }
 
     fn has_lanes(job: &Job<'j>) -> bool {
-        job.codec == CodecId::Neural && job.raw_len > 0
+        job.coding.model().is_some() && job.raw_len > 0
     }
 
     fn work(&self, jobs: &dyn Jobs<Job<'j>, Self::Done>, helpers: usize) -> Result<()> {

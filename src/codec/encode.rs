@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::CodecId;
+use crate::format::{CoderId, Coding};
 use crate::model::{LanguageModel, Schedule};
 use crate::progress::Progress;
 
@@ -25,13 +25,16 @@ const SHORT: usize = 8 << 10;
 /// 4.8 MB more of resident memory than `llz test` of the result; rounded up.
 const TOKENIZER: u64 = 6 << 20;
 
+/// Contexts alone are coded by binary decisions.
+const MIX: Coding = Coding::Mix { coder: CoderId::Binary };
+
 /// A chunk after coding.
 #[derive(Debug)]
 pub struct Coded<'a> {
     /// The bytes before coding.
     pub raw: Cow<'a, [u8]>,
-    /// How it was coded.
-    pub codec: CodecId,
+    /// How it was coded; the engine's model is number 0.
+    pub coding: Coding,
     /// The coded bytes; empty where the chunk is stored.
     coded: Vec<u8>,
 }
@@ -39,18 +42,18 @@ pub struct Coded<'a> {
 impl Coded<'_> {
     /// The bytes to write.
     pub fn bytes(&self) -> &[u8] {
-        if self.codec == CodecId::Stored { &self.raw } else { &self.coded }
+        if self.coding == Coding::Stored { &self.raw } else { &self.coded }
     }
 
     /// Takes back the coding.
     pub fn store(&mut self) {
-        (self.codec, self.coded) = (CodecId::Stored, Vec::new());
+        (self.coding, self.coded) = (Coding::Stored, Vec::new());
     }
 
     /// Takes `bytes` if they are fewer.
-    fn offer(&mut self, codec: CodecId, bytes: Vec<u8>) {
+    fn offer(&mut self, coding: Coding, bytes: Vec<u8>) {
         if bytes.len() < self.bytes().len() {
-            (self.codec, self.coded) = (codec, bytes);
+            (self.coding, self.coded) = (coding, bytes);
         }
     }
 }
@@ -83,7 +86,7 @@ impl Engine {
     pub fn encode_one<'a>(&self, raw: &'a [u8]) -> Result<Coded<'a>> {
         let mut source = Some(Cow::Borrowed(raw));
         // Replaced by the one result of the one job.
-        let mut coded = Coded { raw: raw.into(), codec: CodecId::Stored, coded: Vec::new() };
+        let mut coded = Coded { raw: raw.into(), coding: Coding::Stored, coded: Vec::new() };
         self.encode(
             &mut || Ok(source.take()),
             &mut |result| {
@@ -143,7 +146,7 @@ impl<'e> EncodeWork<'e, '_> {
     ) -> Result<()> {
         if look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
-                best.offer(CodecId::Zstd, packed);
+                best.offer(Coding::Zstd, packed);
             }
             control.add(best.raw.len());
             return Ok(());
@@ -155,11 +158,11 @@ impl<'e> EncodeWork<'e, '_> {
         let control = if had_model { control.uncounted() } else { control };
         let mixer = self.engine.mixer_without_model(best.raw.len());
         let mixed = mix::encode(&best.raw, mixer, control)?;
-        best.offer(CodecId::Mix, mixed);
+        best.offer(MIX, mixed);
         if look.short {
             // Of a few bytes that are skewed and nothing else, a plain Huffman code makes more than contexts do.
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 19) {
-                best.offer(CodecId::Zstd, packed);
+                best.offer(Coding::Zstd, packed);
             }
         }
         Ok(())
@@ -177,14 +180,14 @@ impl<'e> EncodeWork<'e, '_> {
         while let Some((number, raw)) = jobs.next() {
             control.check()?;
             let look = Look::at(&raw);
-            let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+            let mut best = Coded { raw, coding: Coding::Stored, coded: Vec::new() };
             let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
             if let Some((model, coder)) = model {
                 let tokens = self.engine.tokens(&**model, &best.raw)?;
                 let (isa, len) = (self.engine.isa, best.raw.len());
                 let coded =
                     neural::encode(model, coder, isa, &tokens, len, helpers > 0, control)?;
-                best.offer(CodecId::Neural, coded);
+                best.offer(Coding::Neural { coder: coder.id(), model: 0 }, coded);
             }
             self.offer_without_model(&mut best, look, model.is_some(), control)?;
             jobs.done(number, best);
@@ -208,7 +211,7 @@ impl<'e> EncodeWork<'e, '_> {
                 let job = if waits { jobs.next() } else { jobs.another() };
                 let Some((number, raw)) = job else { break };
                 let look = Look::at(&raw);
-                let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+                let mut best = Coded { raw, coding: Coding::Stored, coded: Vec::new() };
                 if !look.wants_model() {
                     self.offer_without_model(&mut best, look, false, control)?;
                     jobs.done(number, best);
@@ -225,7 +228,7 @@ impl<'e> EncodeWork<'e, '_> {
             let goes_on = lockstep.step(control, |number, done| finished.push((number, done)))?;
             for (number, done) in finished {
                 let Some((mut best, look)) = begun.remove(&number) else { continue };
-                best.offer(CodecId::Neural, done?);
+                best.offer(Coding::Neural { coder: coder.id(), model: 0 }, done?);
                 self.offer_without_model(&mut best, look, true, control)?;
                 jobs.done(number, best);
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{CodecId, CoderId, CoderParams, ModelRef};
+use crate::format::{Coding, CoderParams, DeviceRef, EngineRef, NamedModel};
 use crate::kernel::Isa;
 use crate::limits::{Bound, Limits};
 use crate::mixer::{self, Mixer, Prior, Profile};
@@ -13,12 +13,14 @@ use super::decisions::Decisions;
 use super::level::LevelSettings;
 use super::options::{DecodeOptions, EncodeOptions, threads};
 use super::scheduler::Resources;
-use super::token_coder::TokenCoder;
 
 /// Bytes that the program takes beside chunks and models: code, stacks, tables that all mixers share. `llz test` of an
 /// archive of one stored byte takes 5.7 MB of resident memory; the rest is for threads, chosen so that
 /// bench/memory.sh sees no limit passed.
 const PROGRAM: u64 = 9 << 20;
+
+/// Bytes that the priors of an engine with a model take, rounded up.
+const PRIORS: u64 = 1 << 20;
 
 /// Codes and decodes chunks.
 #[derive(Debug)]
@@ -122,7 +124,7 @@ impl Engine {
     pub fn for_decoding(
         options: &DecodeOptions,
         params: CoderParams,
-        model: Option<&ModelRef>,
+        model: Option<&NamedModel>,
     ) -> Result<Self> {
         let isa = super::isa::chosen(options.instruction_set.as_deref())?;
         let model = model.map(|wanted| find(options, wanted, isa)).transpose()?;
@@ -135,14 +137,8 @@ impl Engine {
     }
 
     /// The model to record before the first neural chunk; `None` when the level uses none.
-    pub fn model_ref(&self) -> Option<ModelRef> {
-        self.model.as_ref().map(|model| model.reference())
-    }
-
-    /// The entropy coder to record in an archive.
-    pub fn coder(&self) -> CoderId {
-        // Contexts alone are coded by the same binary decisions.
-        self.model.as_ref().map_or(CoderId::Binary, |model| self.token_coder(&**model).id())
+    pub fn named_model(&self) -> Option<NamedModel> {
+        self.model.as_ref().map(|model| NamedModel::new(model.name(), model.reference()))
     }
 
     /// Raw bytes of a chunk when packing.
@@ -178,15 +174,19 @@ impl Engine {
         Mixer::bytes_for(len, self.params.table_bits, None)
     }
 
+    /// Bytes that it takes while it does nothing. The file that a model was read from stays in memory, too: built in,
+    /// or in the system's cache.
+    pub(super) fn bytes(&self) -> u64 {
+        self.model.as_ref().map_or(0, |model| PRIORS + 2 * model.bytes())
+    }
+
     /// The resources for a run whose workers take `worker_bytes` each, beside `fixed` bytes.
     ///
     /// # Errors
     /// [`Error::Limit`] where the memory limit does not even suffice for the program and its model.
     pub(super) fn resources(&self, worker_bytes: u64, fixed: u64) -> Result<Resources> {
-        // The file that a model was read from stays in memory, too: built in, or in the system's cache.
-        let model = self.model.as_ref().map_or(0, |model| 2 * model.bytes());
         let limit = self.limits.memory;
-        let taken = PROGRAM + model + fixed + self.reserved;
+        let taken = (PROGRAM + self.bytes()).saturating_add(fixed).saturating_add(self.reserved);
         let left = limit.checked_sub(taken).ok_or_else(|| Error::Limit {
             what: format!("the {taken} bytes of memory that the program and its model take"),
             limit,
@@ -202,16 +202,22 @@ impl Engine {
 }
 
 /// The model that an archive names.
-fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn LanguageModel>> {
-    if !options.backend.has_profile(wanted.profile) {
-        return Err(Error::Unsupported(format!("numeric profile {}", wanted.profile)));
+fn find(options: &DecodeOptions, wanted: &NamedModel, isa: Isa) -> Result<Arc<dyn LanguageModel>> {
+    let NamedModel { name, reference: wanted } = wanted;
+    let profile = match &wanted.engine {
+        EngineRef::Portable { profile, .. } => *profile,
+        EngineRef::Device(device) => return Err(needs_device(device)),
+    };
+    if !options.backend.has_profile(profile) {
+        return Err(Error::Unsupported(format!("numeric profile {profile}")));
     }
     let missing = || {
         let sha256 = hex(&wanted.sha256);
-        Error::Model(format!("the model with SHA-256 {sha256} is needed and not here"))
+        let name = name.as_ref().map_or(String::new(), |name| format!(" {name:?}"));
+        Error::Model(format!("the model{name} with SHA-256 {sha256} is needed and not here"))
     };
     let loaded = options.models.find(&wanted.sha256)?.ok_or_else(missing)?;
-    let model = options.backend.open(&loaded, Some(wanted.profile), isa)?;
+    let model = options.backend.open(&loaded, Some(profile), isa)?;
     let here = model.reference();
     if here.sha256 != wanted.sha256 {
         return Err(missing());
@@ -219,7 +225,7 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
     if here.tokenizer != wanted.tokenizer {
         return Err(Error::Model("the archive was made with another vocabulary".into()));
     }
-    if (here.profile, here.fingerprint) != (wanted.profile, wanted.fingerprint) {
+    if here.engine != wanted.engine {
         return Err(Error::Model(
             "this machine's arithmetic does not reproduce the archive's".into(),
         ));
@@ -227,11 +233,20 @@ fn find(options: &DecodeOptions, wanted: &ModelRef, isa: Isa) -> Result<Arc<dyn 
     Ok(model)
 }
 
+/// Data that was coded by a device is decoded by the same device alone.
+fn needs_device(device: &DeviceRef) -> Error {
+    let DeviceRef { adapter, driver, backend, lanes, .. } = device;
+    Error::Unsupported(format!(
+        "the model was run by a device, and only the same one can decode this: {adapter:?} with driver {driver:?} \
+         through {backend:?}, {lanes} chunks at a time"
+    ))
+}
+
 /// A chunk to decode.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// How it was coded.
-    pub codec: CodecId,
+    /// How it was coded; the engine is that of its model.
+    pub coding: Coding,
     /// The coded bytes.
     pub coded: std::borrow::Cow<'a, [u8]>,
     /// The length it must decode to; the caller has checked it against [`Limits::chunk_bytes`].

@@ -20,6 +20,7 @@ mod decode;
 #[cfg(feature = "encode")]
 mod encode;
 mod engine;
+mod engines;
 mod inline;
 mod isa;
 mod lanes;
@@ -36,5 +37,6 @@ mod tests;
 #[cfg(feature = "encode")]
 pub use encode::Coded;
 pub use engine::{Engine, Job};
+pub use engines::Engines;
 pub use isa::instruction_sets;
 pub use options::{DecodeOptions, EncodeOptions, Level};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Engine, Job};
 use crate::codec::{DecodeOptions, EncodeOptions, Level};
 use crate::error::{Error, Result};
-use crate::format::{CodecId, ModelRef};
+use crate::format::{CodecId, CoderId, Coding, EngineRef, ModelRef};
 use crate::kernel::Isa;
 use crate::mixer::{self, Prior};
 use crate::model::{
@@ -16,14 +16,14 @@ use crate::progress::Progress;
 use crate::vocab::Vocabulary;
 
 /// What is kept of a coded chunk.
-type Kept = (CodecId, Vec<u8>);
+type Kept = (Coding, Vec<u8>);
 
 fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
     let (mut next, mut coded) = (chunks.iter(), Vec::new());
     engine.encode(
         &mut || Ok(next.next().map(|chunk| Cow::Borrowed(*chunk))),
         &mut |chunk| {
-            coded.push((chunk.codec, chunk.bytes().to_vec()));
+            coded.push((chunk.coding, chunk.bytes().to_vec()));
             Ok(())
         },
         progress,
@@ -32,8 +32,8 @@ fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<
 }
 
 fn decode(engine: &Engine, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
-    let mut jobs = coded.iter().zip(lens).map(|((codec, bytes), &raw_len)| Job {
-        codec: *codec,
+    let mut jobs = coded.iter().zip(lens).map(|((coding, bytes), &raw_len)| Job {
+        coding: *coding,
         coded: Cow::Borrowed(bytes),
         raw_len,
     });
@@ -84,7 +84,7 @@ fn any_number_of_threads_gives_the_same_bytes_and_takes_them_back() {
         let engine = with_threads(threads);
         for few in 1..=chunks.len() {
             let coded = round_trip(&engine, &engine, &chunks[..few]);
-            assert!(coded.iter().all(|(codec, _)| *codec == CodecId::Neural));
+            assert!(coded.iter().all(|(coding, _)| coding.codec() == CodecId::Neural));
             if few == chunks.len() {
                 let expected = expected.get_or_insert(coded.clone());
                 assert!(coded == *expected, "{threads} threads");
@@ -125,7 +125,7 @@ fn a_chunk_that_does_not_decode_costs_itself_only() {
     let chunks: Vec<&[u8]> = (0..9).map(|i| &TEXT[i * 200..i * 200 + 500]).collect();
     let mut coded = encode(&engine, &chunks, &Progress::default()).unwrap();
     coded[4].1 = vec![0x55; 3000];
-    coded[6] = (CodecId::Zstd, vec![1, 2, 3]);
+    coded[6] = (Coding::Zstd, vec![1, 2, 3]);
     let raws = decode(&engine, &coded, &[500; 9]).unwrap();
     for (number, (raw, chunk)) in raws.into_iter().zip(&chunks).enumerate() {
         match raw {
@@ -224,7 +224,14 @@ struct Device {
 
 impl LanguageModel for Device {
     fn reference(&self) -> ModelRef {
-        ModelRef { profile: DEVICE_PROFILE, ..self.inner.reference() }
+        let mut reference = self.inner.reference();
+        if let EngineRef::Portable { profile, .. } = &mut reference.engine {
+            *profile = DEVICE_PROFILE;
+        }
+        reference
+    }
+    fn name(&self) -> &str {
+        self.inner.name()
     }
     fn vocabulary(&self) -> &Vocabulary {
         self.inner.vocabulary()
@@ -291,8 +298,8 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
         let backend: Arc<dyn Backend> = Arc::new(Devices { lanes });
         let options = EncodeOptions { threads: 4, backend: backend.clone(), ..nano() };
         let packer = Engine::for_encoding(&options).unwrap();
-        let named = packer.model_ref().unwrap();
-        assert_eq!(named.profile, DEVICE_PROFILE);
+        let named = packer.named_model().unwrap();
+        assert!(matches!(named.reference.engine, EngineRef::Portable { profile: DEVICE_PROFILE, .. }));
         let options = DecodeOptions { threads: 4, backend, ..DecodeOptions::default() };
         let reader = Engine::for_decoding(&options, packer.params(), Some(&named)).unwrap();
         // This device happens to compute what the CPU does.
@@ -300,7 +307,7 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
         // What it made names it, and no other backend takes it for its own.
         let cpu = Engine::for_decoding(&DecodeOptions::default(), packer.params(), Some(&named));
         assert!(matches!(cpu, Err(Error::Unsupported(what)) if what.contains("200")));
-        let theirs = portable.model_ref();
+        let theirs = portable.named_model();
         let other = Engine::for_decoding(&options, packer.params(), theirs.as_ref());
         assert!(matches!(other, Err(Error::Unsupported(_))));
     }
@@ -310,16 +317,30 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
 #[test]
 fn a_neural_chunk_without_a_model_says_what_is_missing() {
     let engine = with_threads(1);
-    let named = engine.model_ref();
+    let named = engine.named_model();
     let without = crate::format::CoderParams { mixer: mixer::FULL.id, table_bits: 24 };
     for (params, model, why) in
         [(engine.params(), None, "no model"), (without, named.as_ref(), "mixer profile")]
     {
         let reader = Engine::for_decoding(&DecodeOptions::default(), params, model).unwrap();
-        let raws = decode(&reader, &[(CodecId::Neural, vec![1])], &[10]).unwrap();
+        let raws = decode(&reader, &[(Coding::Neural { coder: CoderId::Binary, model: 0 }, vec![1])], &[10]).unwrap();
         match &raws[..] {
             [Err(Error::Corrupt(found))] => assert!(found.what.contains(why), "{found}"),
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn the_memory_of_all_models_counts() {
+    let limits = crate::Limits { memory: 12 << 20, ..crate::Limits::default() };
+    let params = with_threads(1).params();
+    let engines = super::Engines::new(DecodeOptions::with_limits(limits), params);
+    let [nano, small] = [&model::NANO, &model::SMALL]
+        .map(|built| crate::format::NamedModel::new(built.name, built.reference()));
+    engines.prepare(None).unwrap();
+    engines.prepare(Some(&nano)).unwrap();
+    engines.prepare(Some(&nano)).unwrap();
+    let error = engines.prepare(Some(&small)).unwrap_err();
+    assert!(matches!(error, Error::Limit { bound: crate::Bound::Memory, .. }), "{error}");
 }

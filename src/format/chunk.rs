@@ -1,18 +1,18 @@
 //! `CHNK`: one coded chunk.
 
-use super::codec_id::CodecId;
+use super::coding::{Coding, MAX_CODING};
 use super::cursor::Cursor;
 use super::integer::put_varint;
-use crate::{Error, Result};
+use crate::Result;
 
-/// Bytes that may come before a chunk's coded bytes: codec, raw length, checksum.
-pub(crate) const MAX_PREFIX: u64 = 1 + 5 + 4;
+/// Bytes that may come before a chunk's coded bytes: how it is coded, raw length, checksum.
+pub(crate) const MAX_PREFIX: u64 = MAX_CODING + 5 + 4;
 
 /// A chunk as it lies in its section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk<'a> {
     /// How it was coded.
-    pub codec: CodecId,
+    pub coding: Coding,
     /// Its length before coding; never 0.
     pub raw_len: u32,
     /// CRC-32 of the raw bytes.
@@ -24,7 +24,7 @@ pub struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     pub(crate) fn to_payload(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.coded.len() + MAX_PREFIX as usize);
-        out.push(self.codec as u8);
+        self.coding.write(&mut out);
         put_varint(&mut out, u64::from(self.raw_len));
         out.extend(self.raw_crc.to_le_bytes());
         out.extend(self.coded);
@@ -33,7 +33,7 @@ impl<'a> Chunk<'a> {
 
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self> {
         let mut cursor = Cursor::new(payload, "section CHNK");
-        let codec = codec_from_byte(cursor.u8()?)?;
+        let coding = Coding::read(&mut cursor)?;
         let raw_len = cursor.varint_u32()?;
         let raw_crc = cursor.u32()?;
         if raw_len == 0 {
@@ -43,22 +43,19 @@ impl<'a> Chunk<'a> {
         if coded.len() as u64 > u64::from(raw_len) {
             return Err(cursor.corrupt("coded bytes outnumber raw bytes"));
         }
-        Ok(Chunk { codec, raw_len, raw_crc, coded })
+        Ok(Chunk { coding, raw_len, raw_crc, coded })
     }
-}
-
-pub(crate) fn codec_from_byte(byte: u8) -> Result<CodecId> {
-    CodecId::from_byte(byte).ok_or_else(|| Error::Unsupported(format!("chunk codec {byte}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn round_trips_and_refuses_growth() {
         let chunk = Chunk {
-            codec: CodecId::Zstd,
+            coding: Coding::Zstd,
             raw_len: 300,
             raw_crc: crc32fast::hash(&[1; 300]),
             coded: b"some coded bytes",

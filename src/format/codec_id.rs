@@ -37,7 +37,7 @@ impl CodecId {
     }
 }
 
-/// Which entropy coder writes the bits of `mix` and `neural` chunks; recorded once per archive.
+/// Which entropy coder writes the bits of a `mix` or `neural` chunk; stored with the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum CoderId {

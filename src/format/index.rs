@@ -1,7 +1,6 @@
 //! `INDX`: where every section lies. A cache: it must agree with the sections themselves.
 
-use super::chunk::codec_from_byte;
-use super::codec_id::CodecId;
+use super::coding::Coding;
 use super::cursor::Cursor;
 #[cfg(feature = "encode")]
 use super::integer::put_varint;
@@ -15,8 +14,8 @@ pub(crate) struct IndexItem {
     pub(crate) kind: SectionType,
     /// Bytes of its payload.
     pub(crate) len: u32,
-    /// For a chunk, its codec and raw length.
-    pub(crate) chunk: Option<(CodecId, u32)>,
+    /// For a chunk, how it is coded and its raw length.
+    pub(crate) chunk: Option<(Coding, u32)>,
 }
 
 impl IndexItem {
@@ -38,8 +37,8 @@ pub(crate) fn to_payload(items: &[IndexItem]) -> Result<Vec<u8>> {
     for item in items {
         table.extend(item.kind.0);
         put_varint(&mut table, u64::from(item.len));
-        if let Some((codec, raw_len)) = item.chunk {
-            table.push(codec as u8);
+        if let Some((coding, raw_len)) = item.chunk {
+            coding.write(&mut table);
             put_varint(&mut table, u64::from(raw_len));
         }
     }
@@ -61,7 +60,7 @@ pub(crate) fn parse(payload: &[u8], memory: u64, limits: &Limits) -> Result<Vec<
         }
         let len = cursor.varint_u32()?;
         let chunk = match kind {
-            SectionType::CHUNK => Some((codec_from_byte(cursor.u8()?)?, cursor.varint_u32()?)),
+            SectionType::CHUNK => Some((Coding::read(&mut cursor)?, cursor.varint_u32()?)),
             _ => None,
         };
         items.push(IndexItem { kind, len, chunk });
@@ -85,6 +84,7 @@ pub(super) fn check_memory(bytes: u64, limits: &Limits) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::CoderId;
     use proptest::prelude::*;
 
     proptest! {
@@ -102,7 +102,7 @@ mod tests {
                     _ => IndexItem {
                         kind: SectionType::CHUNK,
                         len,
-                        chunk: Some((CodecId::Mix, !len)),
+                        chunk: Some((Coding::Neural { coder: CoderId::Binary, model: 9 }, !len)),
                     },
                 })
                 .collect();

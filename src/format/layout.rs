@@ -4,13 +4,13 @@
 use std::ops::Range;
 
 use super::chunk::Chunk;
-use super::codec_id::CodecId;
+use super::coding::{Coding, MAX_MODELS};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
-use super::model_ref::ModelRef;
-use super::params::{Params, parse_model};
+use super::model_ref::{MAX_MODEL, NamedModel};
+use super::params::{MAX_PARAMS, Params};
 use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
@@ -21,7 +21,7 @@ use crate::{Bound, Error, Limits, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkPlace {
     /// How it was coded.
-    pub codec: CodecId,
+    pub coding: Coding,
     /// Its section's place in the archive.
     pub section: u64,
     /// Bytes of its section's payload.
@@ -37,7 +37,8 @@ pub struct ChunkPlace {
 pub struct Layout {
     header: Header,
     params: Option<Params>,
-    model: Option<ModelRef>,
+    /// By number; `None` for one that a recovery has lost.
+    models: Vec<Option<NamedModel>>,
     chunks: Vec<ChunkPlace>,
     repeats: RepeatList,
     list: EntryList,
@@ -47,16 +48,14 @@ pub struct Layout {
     offset: u64,
     /// Raw bytes in all chunks so far.
     raw_len: u64,
-    /// Whether a recovery has passed over a section `MODL` that it could not read.
-    is_model_lost: bool,
     /// Memory that `chunks`, `items` and a parsed index take, about.
     memory: u64,
 }
 
 /// A section's content, as far as [`Layout::add`] needs it.
 pub(crate) enum Content<'a> {
-    /// A chunk by its codec and raw length.
-    Chunk(CodecId, u32),
+    /// A chunk by how it is coded and its raw length.
+    Chunk(Coding, u32),
     /// The payload of any other section.
     Payload(&'a [u8]),
 }
@@ -66,14 +65,13 @@ impl Layout {
         Layout {
             header,
             params: None,
-            model: None,
+            models: Vec::new(),
             chunks: Vec::new(),
             repeats: RepeatList::default(),
             list: EntryList::default(),
             items: Vec::new(),
             offset: Header::LEN as u64,
             raw_len: 0,
-            is_model_lost: false,
             memory: 0,
         }
     }
@@ -111,7 +109,7 @@ impl Layout {
         layout.charge(size_of_val(&items[..]), limits)?;
         for item in items {
             let content = match item.chunk {
-                Some((codec, raw_len)) => Content::Chunk(codec, raw_len),
+                Some((coding, raw_len)) => Content::Chunk(coding, raw_len),
                 None => {
                     let (section, payload) = section_at(bytes, layout.offset)?;
                     if (section.kind, section.len) != (item.kind, item.len) {
@@ -157,10 +155,11 @@ impl Layout {
         if self.params.is_none() && kind != SectionType::PARAMS {
             return Err(Error::corrupt("the first section is not PARM"));
         }
+        check_len(kind, len)?;
         match (kind, content) {
-            (SectionType::CHUNK, Content::Chunk(codec, raw_len)) => {
-                item.chunk = Some((codec, raw_len));
-                self.add_chunk(codec, len, raw_len, limits)?;
+            (SectionType::CHUNK, Content::Chunk(coding, raw_len)) => {
+                item.chunk = Some((coding, raw_len));
+                self.add_chunk(coding, len, raw_len, limits)?;
             }
             (SectionType::PARAMS, Content::Payload(payload)) => {
                 if self.params.is_some() {
@@ -169,10 +168,10 @@ impl Layout {
                 self.params = Some(Params::parse(payload)?);
             }
             (SectionType::MODEL, Content::Payload(payload)) => {
-                if self.model.is_some() {
-                    return Err(Error::corrupt("a second one"));
+                if self.models.len() == MAX_MODELS {
+                    return Err(Error::corrupt(format!("more than {MAX_MODELS} of them")));
                 }
-                self.model = Some(parse_model(payload)?);
+                self.models.push(Some(NamedModel::parse(payload)?));
             }
             (SectionType::REPEATS, Content::Payload(payload)) => {
                 let reach = self.params.map_or(0, |params| params.reach);
@@ -196,7 +195,7 @@ impl Layout {
         Ok(())
     }
 
-    fn add_chunk(&mut self, codec: CodecId, len: u32, raw_len: u32, limits: &Limits) -> Result<()> {
+    fn add_chunk(&mut self, coding: Coding, len: u32, raw_len: u32, limits: &Limits) -> Result<()> {
         let most = self.params.map_or(0, |params| params.chunk_size);
         if raw_len == 0 || raw_len > most {
             return Err(Error::corrupt("a chunk that is empty or larger than PARM allows"));
@@ -208,12 +207,12 @@ impl Layout {
                 bound: Bound::ChunkBytes,
             });
         }
-        if codec == CodecId::Neural && self.model.is_none() && !self.is_model_lost {
-            return Err(Error::corrupt("a neural chunk before section MODL"));
+        if coding.model().is_some_and(|model| usize::from(model) >= self.models.len()) {
+            return Err(Error::corrupt("a chunk of a model that no section MODL before it names"));
         }
         self.charge(size_of::<ChunkPlace>(), limits)?;
         self.chunks.push(ChunkPlace {
-            codec,
+            coding,
             section: self.offset,
             payload_len: len,
             raw_start: self.raw_len,
@@ -250,7 +249,9 @@ impl Layout {
 
     /// Passes over a section that a recovery cannot read.
     pub(crate) fn lose(&mut self, item: &IndexItem) {
-        self.is_model_lost |= item.kind == SectionType::MODEL;
+        if item.kind == SectionType::MODEL && self.models.len() < MAX_MODELS {
+            self.models.push(None);
+        }
         self.offset = self.offset.saturating_add(item.section_len());
         self.items.push(*item);
     }
@@ -281,7 +282,7 @@ impl Layout {
         }
         let chunk = section.verify(payload).and_then(|()| Chunk::parse(payload));
         let chunk = chunk.at(SectionType::CHUNK, place.section)?;
-        if (chunk.codec, chunk.raw_len) != (place.codec, place.raw_len) {
+        if (chunk.coding, chunk.raw_len) != (place.coding, place.raw_len) {
             return Err(disagreement().at(SectionType::CHUNK, place.section));
         }
         Ok(chunk)
@@ -297,9 +298,14 @@ impl Layout {
         self.params
     }
 
-    /// The model that neural chunks need.
-    pub fn model(&self) -> Option<&ModelRef> {
-        self.model.as_ref()
+    /// The models that neural chunks need, by number; `None` for one that a recovery has lost.
+    pub fn models(&self) -> &[Option<NamedModel>] {
+        &self.models
+    }
+
+    /// The model that chunks coded so need.
+    pub fn model_of(&self, coding: Coding) -> Option<&NamedModel> {
+        self.models.get(usize::from(coding.model()?))?.as_ref()
     }
 
     /// All chunks, in the order of the raw stream.
@@ -337,6 +343,19 @@ impl Layout {
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
+}
+
+/// Fails for a section that is longer than its type allows.
+pub(crate) fn check_len(kind: SectionType, len: u32) -> Result<()> {
+    let most = match kind {
+        SectionType::PARAMS => MAX_PARAMS,
+        SectionType::MODEL => MAX_MODEL,
+        _ => return Ok(()),
+    };
+    if len > most {
+        return Err(Error::corrupt(format!("it is longer than {most} bytes")));
+    }
+    Ok(())
 }
 
 pub(crate) fn disagreement() -> Error {

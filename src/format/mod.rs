@@ -13,8 +13,10 @@
 
 mod chunk;
 mod codec_id;
+pub(crate) mod coding;
 mod cursor;
 mod entry;
+pub(crate) mod fields;
 mod header;
 mod index;
 pub(crate) mod integer;
@@ -36,11 +38,11 @@ mod tests;
 
 pub use chunk::Chunk;
 pub use codec_id::{CodecId, CoderId, CoderParams};
+pub use coding::Coding;
 pub use entry::{Entry, EntryKind};
 pub use header::{END_MAGIC, Footer, Header, MAGIC};
 pub use layout::{ChunkPlace, Layout};
-pub use model_ref::ModelRef;
-pub(crate) use params::MODEL_SECTION_LEN;
+pub use model_ref::{DeviceRef, EngineRef, ModelRef, NamedModel};
 pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use recover::recover;

@@ -1,104 +1,126 @@
-//! `PARM` and `MODL`: what a decoder must know before the first chunk.
+//! `PARM`: what a decoder must know before the first chunk.
 
-use super::codec_id::{CoderId, CoderParams};
-use super::cursor::Cursor;
+use super::codec_id::CoderParams;
+use super::fields::{Fields, put_field};
 use super::integer::put_varint;
-use super::model_ref::ModelRef;
-use super::section::SectionHeader;
 use crate::{Error, Result};
 
 /// How an archive was made; its first section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
-    /// Compression level, 1 to 9. Information only.
-    pub level: u8,
     /// Greatest number of raw bytes in one chunk.
     pub chunk_size: u32,
-    /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
-    /// only.
-    pub grouping: u8,
     /// Raw bytes that a long repeat may reach back; 0 where there are none.
     pub reach: u64,
-    /// Entropy coder of `mix` and `neural` chunks.
-    pub coder: CoderId,
     /// Parameters of the mixer.
     pub mixer: CoderParams,
+    /// Compression level, 1 to 9. Information only.
+    pub level: Option<u8>,
+    /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
+    /// only.
+    pub grouping: Option<u8>,
 }
 
 /// The number of grouping by kind, extension and path.
 pub const GROUPING_BY_KIND: u8 = 1;
 
-/// Bytes of a whole section `MODL`.
-pub(crate) const MODEL_SECTION_LEN: usize = SectionHeader::LEN + ModelRef::LEN;
+/// Longest payload of `PARM`.
+pub(crate) const MAX_PARAMS: u32 = 4 << 10;
 
-/// Longest payload of `PARM` or `MODL` a reader accepts, so that a pipe can be read safely.
-pub(crate) const MAX_PARAMS: u32 = 256;
+const WHAT: &str = "section PARM";
+
+// The numbers of its fields.
+const CHUNK_SIZE: u64 = 0;
+const LEVEL: u64 = 1;
+const MIXER: u64 = 2;
+const GROUPING: u64 = 3;
+const REACH: u64 = 4;
 
 impl Params {
+    #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     pub(crate) fn to_payload(self) -> Vec<u8> {
-        let mut out = vec![self.level];
-        put_varint(&mut out, u64::from(self.chunk_size));
-        out.push(self.grouping);
-        put_varint(&mut out, self.reach);
-        out.push(self.coder as u8);
-        out.extend(self.mixer.to_bytes());
+        let (mut out, mut chunk_size) = (Vec::new(), Vec::new());
+        put_varint(&mut chunk_size, u64::from(self.chunk_size));
+        put_field(&mut out, CHUNK_SIZE, &chunk_size);
+        if let Some(level) = self.level {
+            put_field(&mut out, LEVEL, &[level]);
+        }
+        put_field(&mut out, MIXER, &self.mixer.to_bytes());
+        if let Some(grouping) = self.grouping {
+            put_field(&mut out, GROUPING, &[grouping]);
+        }
+        if self.reach > 0 {
+            let mut reach = Vec::new();
+            put_varint(&mut reach, self.reach);
+            put_field(&mut out, REACH, &reach);
+        }
         out
     }
 
     pub(crate) fn parse(payload: &[u8]) -> Result<Self> {
-        let mut cursor = Cursor::new(payload, "section PARM");
-        let level = cursor.u8()?;
-        let chunk_size = cursor.varint_u32()?;
-        let grouping = cursor.u8()?;
-        let reach = cursor.varint()?;
-        let coder = cursor.u8()?;
-        let mixer = CoderParams::from_bytes(cursor.array()?);
-        if chunk_size == 0 {
-            return Err(cursor.corrupt("a chunk size of 0"));
+        let mut fields = Fields::new(payload, WHAT);
+        let (mut chunk_size, mut mixer) = (None, None);
+        let (mut level, mut grouping, mut reach) = (None, None, 0);
+        while let Some((number, mut field)) = fields.next()? {
+            match number {
+                CHUNK_SIZE => chunk_size = Some(field.varint_u32()?),
+                LEVEL => level = Some(field.u8()?),
+                MIXER => mixer = Some(CoderParams::from_bytes(field.array()?)),
+                REACH => reach = field.varint()?,
+                GROUPING => grouping = Some(field.u8()?),
+                _ => {
+                    fields.pass_over(number)?;
+                    continue;
+                }
+            }
+            field.finish()?;
         }
-        cursor.finish()?;
-        let coder = CoderId::from_byte(coder)
-            .ok_or_else(|| Error::Unsupported(format!("entropy coder {coder}")))?;
-        Ok(Params { level, chunk_size, grouping, reach, coder, mixer })
+        let chunk_size = fields.need(CHUNK_SIZE, chunk_size)?;
+        if chunk_size == 0 {
+            return Err(Error::corrupt("a chunk size of 0").within(WHAT));
+        }
+        let mixer = fields.need(MIXER, mixer)?;
+        Ok(Params { chunk_size, reach, mixer, level, grouping })
     }
-}
-
-pub(crate) fn model_to_payload(model: &ModelRef) -> Vec<u8> {
-    let mut out = Vec::with_capacity(ModelRef::LEN);
-    model.write(&mut out);
-    out
-}
-
-pub(crate) fn parse_model(payload: &[u8]) -> Result<ModelRef> {
-    let mut cursor = Cursor::new(payload, "section MODL");
-    let model = ModelRef::from_bytes(&cursor.array()?);
-    cursor.finish()?;
-    Ok(model)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PARAMS: Params = Params {
+        chunk_size: 1 << 20,
+        reach: 0,
+        mixer: CoderParams { mixer: 1, table_bits: 22 },
+        level: Some(6),
+        grouping: Some(GROUPING_BY_KIND),
+    };
+
     #[test]
-    fn both_round_trip() {
-        let params = Params {
-            level: 6,
-            chunk_size: 1 << 20,
-            grouping: GROUPING_BY_KIND,
-            reach: 1 << 27,
-            coder: CoderId::Binary,
-            mixer: CoderParams { mixer: 1, table_bits: 22 },
-        };
-        assert_eq!(Params::parse(&params.to_payload()).unwrap(), params);
-        let mut other = params.to_payload();
-        let coder = other.len() - 3;
-        other[coder] = 9;
-        assert!(matches!(Params::parse(&other), Err(Error::Unsupported(_))));
-        let model = ModelRef { sha256: [7; 32], tokenizer: [8; 8], profile: 1, fingerprint: 99 };
-        assert_eq!(parse_model(&model_to_payload(&model)).unwrap(), model);
-        let mut long = model_to_payload(&model);
-        long.push(0);
-        assert!(matches!(parse_model(&long), Err(Error::Corrupt(_))));
+    fn round_trips_with_and_without_information() {
+        for params in [PARAMS, Params { level: None, grouping: None, ..PARAMS }, Params { reach: 1 << 27, ..PARAMS }] {
+            assert_eq!(Params::parse(&params.to_payload()).unwrap(), params);
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_missing_or_of_another_length_is_corrupt() {
+        let payload = PARAMS.to_payload();
+        let without_mixer = [&payload[..8], &payload[12..]].concat();
+        assert!(matches!(Params::parse(&without_mixer), Err(Error::Corrupt(_))));
+        for number in [CHUNK_SIZE, LEVEL, MIXER] {
+            let mut long = Vec::new();
+            put_field(&mut long, number, &[1; 9]);
+            assert!(matches!(Params::parse(&long), Err(Error::Corrupt(_))), "{number}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_critical_or_not() {
+        let mut payload = PARAMS.to_payload();
+        put_field(&mut payload, 9, b"anything");
+        assert_eq!(Params::parse(&payload).unwrap(), PARAMS);
+        put_field(&mut payload, 10, b"");
+        assert!(matches!(Params::parse(&payload), Err(Error::Unsupported(_))));
     }
 }

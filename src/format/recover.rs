@@ -148,7 +148,7 @@ impl<'a> Salvage<'a> {
             }
             let content = match (item.chunk, payload) {
                 // The index knows enough of it. That it does not decode is found out later.
-                (Some((codec, raw_len)), _) => Content::Chunk(codec, raw_len),
+                (Some((coding, raw_len)), _) => Content::Chunk(coding, raw_len),
                 (None, Some(payload)) => Content::Payload(payload),
                 (None, None) => {
                     is_lost |= item.kind == SectionType::ENTRIES;
@@ -225,7 +225,7 @@ impl<'a> Salvage<'a> {
             let content = match kind {
                 // The beginning of a damaged payload may still be right; then the places of what follows are.
                 SectionType::CHUNK => match Chunk::parse(payload) {
-                    Ok(chunk) => Content::Chunk(chunk.codec, chunk.raw_len),
+                    Ok(chunk) => Content::Chunk(chunk.coding, chunk.raw_len),
                     Err(error) => return self.stop(error.at(kind, offset)),
                 },
                 SectionType::INDEX => return Ok(()),

@@ -13,7 +13,7 @@ pub struct SectionType(pub [u8; 4]);
 impl SectionType {
     /// Parameters; always first.
     pub const PARAMS: Self = SectionType(*b"PARM");
-    /// The model that neural chunks need; before the first of them.
+    /// A model that neural chunks need; before the first of them.
     pub const MODEL: Self = SectionType(*b"MODL");
     /// One coded chunk.
     pub const CHUNK: Self = SectionType(*b"CHNK");

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::chunk::{Chunk, MAX_PREFIX};
 use super::header::{Footer, Header, MAGIC};
-use super::layout::{Content, Layout};
+use super::layout::{Content, Layout, check_len};
 use super::packed::table_limit;
-use super::params::MAX_PARAMS;
 use super::section::{SectionHeader, SectionType};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Result};
@@ -31,7 +30,7 @@ pub struct StreamReader<R> {
 pub enum Event<'a> {
     /// The parameters are known now.
     Params,
-    /// The model is known now.
+    /// One more model is known now.
     Model,
     /// A chunk; its coded bytes are valid until the next call.
     Chunk(Chunk<'a>),
@@ -82,7 +81,7 @@ impl<R: Read> StreamReader<R> {
                 }
                 SectionType::CHUNK => {
                     let chunk = Chunk::parse(&self.payload).at(kind, offset)?;
-                    let content = Content::Chunk(chunk.codec, chunk.raw_len);
+                    let content = Content::Chunk(chunk.coding, chunk.raw_len);
                     self.layout.add(kind, len, content, &self.limits)?;
                     return Ok(Some(Event::Chunk(chunk)));
                 }
@@ -101,12 +100,13 @@ impl<R: Read> StreamReader<R> {
 
     /// Reads a critical section's payload. Memory grows with what arrives, not with the promise.
     fn read_payload(&mut self, section: SectionHeader) -> Result<()> {
+        check_len(section.kind, section.len)?;
         let (most, bound) = match section.kind {
             SectionType::CHUNK => (self.limits.chunk() + MAX_PREFIX, Bound::ChunkBytes),
             SectionType::REPEATS | SectionType::ENTRIES | SectionType::INDEX => {
                 (table_limit(&self.limits) + 1, Bound::Memory)
             }
-            _ => (u64::from(MAX_PARAMS), Bound::Memory),
+            _ => (u64::from(section.len), Bound::Memory),
         };
         if u64::from(section.len) > most {
             let what = section.kind.to_string();

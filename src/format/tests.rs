@@ -9,12 +9,11 @@ use super::*;
 use crate::{Bound, Error, Limits, Result};
 
 const PARAMS: Params = Params {
-    level: 6,
     chunk_size: 1000,
-    grouping: GROUPING_BY_KIND,
     reach: 1 << 20,
-    coder: CoderId::Binary,
     mixer: CoderParams { mixer: 1, table_bits: 22 },
+    level: Some(6),
+    grouping: Some(GROUPING_BY_KIND),
 };
 
 fn entry(path: String, size: u64, offset: u64) -> Entry {
@@ -26,16 +25,25 @@ fn entry(path: String, size: u64, offset: u64) -> Entry {
 fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
     let (mut bytes, mut entries, mut offset) = (Vec::new(), Vec::new(), 0);
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
-    let model = ModelRef { sha256: [1; 32], tokenizer: [2; 8], profile: 1, fingerprint: 3 };
+    let engine = EngineRef::Portable { profile: 1, fingerprint: 3 };
+    let reference = ModelRef { sha256: [1; 32], tokenizer: [2; 8], engine };
+    let model = NamedModel::new("some", reference);
     for (index, len) in lens.iter().enumerate() {
         let raw = vec![index as u8; usize::from(*len % 1000)];
         if !raw.is_empty() {
-            let codec = if index == 3 { CodecId::Neural } else { CodecId::Stored };
-            if index == 3 {
-                writer.model(&model).unwrap();
+            let coder = CoderId::Binary;
+            let coding = match index {
+                3 | 5 => Coding::Neural { coder, model: (index / 4) as u8 },
+                4 => Coding::Mix { coder },
+                _ => Coding::Stored,
+            };
+            if coding.model().is_some() {
+                while writer.models() <= usize::from(coding.model().unwrap()) {
+                    writer.model(&model).unwrap();
+                }
             }
             let (raw_len, raw_crc) = (raw.len() as u32, crc32fast::hash(&raw));
-            writer.chunk(Chunk { codec, raw_len, raw_crc, coded: &raw }).unwrap();
+            writer.chunk(Chunk { coding, raw_len, raw_crc, coded: &raw }).unwrap();
         }
         let entry = entry(format!("file {index}"), raw.len() as u64, offset);
         writer.entry(&entry, None).unwrap();
@@ -79,7 +87,7 @@ proptest! {
             prop_assert_eq!(layout.entries(), &entries[..]);
             prop_assert_eq!(layout.chunks(), indexed.chunks());
             prop_assert_eq!(layout.params(), Some(PARAMS));
-            prop_assert_eq!(layout.model(), indexed.model());
+            prop_assert_eq!(layout.models(), indexed.models());
         }
         for place in indexed.chunks() {
             let chunk = indexed.chunk(&bytes, place).unwrap();
@@ -161,7 +169,7 @@ fn the_list_of_sections_counts_against_the_memory() {
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     for _ in 0..count {
         let raw_crc = crc32fast::hash(b"x");
-        writer.chunk(Chunk { codec: CodecId::Stored, raw_len: 1, raw_crc, coded: b"x" }).unwrap();
+        writer.chunk(Chunk { coding: Coding::Stored, raw_len: 1, raw_crc, coded: b"x" }).unwrap();
     }
     writer.entry(&entry("file".into(), count, 0), None).unwrap();
     writer.finish().unwrap();

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::chunk::Chunk;
-use super::codec_id::CodecId;
+use super::coding::Coding;
 use super::entry::Entry;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
-use super::model_ref::ModelRef;
-use super::params::{Params, model_to_payload};
+use super::model_ref::NamedModel;
+use super::params::Params;
 use super::repeats::{self, Repeat};
 use super::section::{SectionHeader, SectionType};
 use super::table::TableBuilder;
@@ -38,7 +38,7 @@ pub struct Writer<W> {
     raw_since_table: u64,
     /// Where the last table ends, or the header.
     table_end: u64,
-    has_model: bool,
+    models: usize,
 }
 
 impl<W: Write> Writer<W> {
@@ -54,28 +54,28 @@ impl<W: Write> Writer<W> {
             last_repeat: 0,
             raw_since_table: 0,
             table_end: Header::LEN as u64,
-            has_model: false,
+            models: 0,
         };
         writer.put(&Header::CURRENT.to_bytes())?;
         writer.section(SectionType::PARAMS, &params.to_payload(), None)?;
         Ok(writer)
     }
 
-    /// Names the model; needed once, before the first neural chunk.
-    pub fn model(&mut self, model: &ModelRef) -> Result<()> {
-        self.has_model = true;
-        self.section(SectionType::MODEL, &model_to_payload(model), None)
+    /// Names a model; needed before the first chunk that needs it. The first is number 0.
+    pub fn model(&mut self, model: &NamedModel) -> Result<()> {
+        self.models += 1;
+        self.section(SectionType::MODEL, &model.to_payload(), None)
     }
 
-    /// Whether [`Writer::model`] has been called.
-    pub fn has_model(&self) -> bool {
-        self.has_model
+    /// How many models have been named.
+    pub fn models(&self) -> usize {
+        self.models
     }
 
     /// Writes the next chunk of the raw stream.
     pub fn chunk(&mut self, chunk: Chunk<'_>) -> Result<()> {
-        debug_assert!(self.has_model || chunk.codec != CodecId::Neural);
-        let index = Some((chunk.codec, chunk.raw_len));
+        debug_assert!(chunk.coding.model().is_none_or(|model| usize::from(model) < self.models));
+        let index = Some((chunk.coding, chunk.raw_len));
         self.section(SectionType::CHUNK, &chunk.to_payload(), index)?;
         self.raw_since_table += u64::from(chunk.raw_len);
         Ok(())
@@ -139,7 +139,7 @@ impl<W: Write> Writer<W> {
         &mut self,
         kind: SectionType,
         payload: &[u8],
-        chunk: Option<(CodecId, u32)>,
+        chunk: Option<(Coding, u32)>,
     ) -> Result<()> {
         let header = SectionHeader::of(kind, payload)?;
         self.put(&header.to_bytes())?;

@@ -55,6 +55,9 @@ pub trait LanguageModel: Debug + Send + Sync {
     /// The name of the model and of its arithmetic in archives.
     fn reference(&self) -> ModelRef;
 
+    /// What people call the model.
+    fn name(&self) -> &str;
+
     /// Its tokens, named by their rank in byte order.
     fn vocabulary(&self) -> &Vocabulary;
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::format::ModelRef;
+use crate::format::{EngineRef, ModelRef};
 use crate::kernel::NUMERIC_PROFILE;
 use crate::once::get_or_try_init;
 
@@ -67,8 +67,10 @@ impl BuiltIn {
         ModelRef {
             sha256: self.sha256(),
             tokenizer: self.tokenizer,
-            profile: NUMERIC_PROFILE,
-            fingerprint: self.fingerprint,
+            engine: EngineRef::Portable {
+                profile: NUMERIC_PROFILE,
+                fingerprint: self.fingerprint,
+            },
         }
     }
 }

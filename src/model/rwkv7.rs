@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
-use crate::format::ModelRef;
+use crate::format::{EngineRef, ModelRef};
 use crate::kernel::{Isa, NUMERIC_PROFILE};
 use crate::vocab::Vocabulary;
 
@@ -38,9 +38,15 @@ impl LanguageModel for Rwkv7 {
         ModelRef {
             sha256: self.model.sha256(),
             tokenizer: self.model.vocabulary().id(),
-            profile: NUMERIC_PROFILE,
-            fingerprint: *fingerprint,
+            engine: EngineRef::Portable {
+                profile: NUMERIC_PROFILE,
+                fingerprint: *fingerprint,
+            },
         }
+    }
+
+    fn name(&self) -> &str {
+        self.model.name()
     }
 
     fn vocabulary(&self) -> &Vocabulary {

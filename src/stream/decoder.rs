@@ -11,7 +11,7 @@ use super::profile::Profile;
 use super::{MAGIC, Totals, message};
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::error::{Container, Error, Found, Place, Result};
-use crate::format::{self, CodecId};
+use crate::format;
 use crate::limits::{Bound, Limits};
 use crate::progress::Progress;
 
@@ -70,11 +70,12 @@ impl Decoder {
                     (profile, Some((head, 1 + size)))
                 }
             };
+            let has_model = profile.model.is_some();
             let engine = self.engine(profile)?;
             let mut frames = Frames {
                 input: &mut input,
                 head,
-                has_model: profile.model.is_some(),
+                has_model,
                 limits: &limits,
                 first: true,
                 ended: false,
@@ -94,7 +95,8 @@ impl Decoder {
             Some(ready) => ready,
             None => {
                 let model = profile.model.as_ref();
-                (profile, Engine::for_decoding(&self.options, profile.params, model)?)
+                let engine = Engine::for_decoding(&self.options, profile.params, model)?;
+                (profile, engine)
             }
         };
         Ok(&self.ready.insert(ready).1)
@@ -158,7 +160,7 @@ fn copy_stream(
             let Some((head, payload)) = frames.next()? else { return Ok(None) };
             in_work.borrow_mut().push_back((head.crc, at));
             let coded = Cow::Owned(payload);
-            Ok(Some(Job { codec: head.codec, coded, raw_len: head.raw_len }))
+            Ok(Some(Job { coding: head.coding, coded, raw_len: head.raw_len }))
         },
         &mut |raw| {
             let Some((expected, at)) = in_work.borrow_mut().pop_front() else { return Ok(()) };
@@ -201,7 +203,7 @@ impl<R: Read> Frames<'_, R> {
             Some(read) => read,
             None => Head::read(self.input, self.first, self.limits).at("frame", at)?,
         };
-        if head.codec == CodecId::Neural && !self.has_model {
+        if head.coding.model().is_some() && !self.has_model {
             let error = Error::corrupt("a neural frame in a stream without a model");
             return Err(error.at("frame", at));
         }

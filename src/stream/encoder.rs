@@ -56,7 +56,7 @@ impl Encoder {
             && message.len() <= self.engine.chunk_size()
         {
             let coded = self.engine.encode_one(message)?;
-            return Ok(name.write(message, coded.codec, coded.bytes()));
+            return Ok(name.write(message, coded.coding, coded.bytes()));
         }
         let mut coded = Vec::new();
         self.run(message, &mut coded, LastLength::Implied, &Progress::default())?;
@@ -82,7 +82,7 @@ impl Encoder {
     }
 
     fn profile(&self) -> Profile {
-        Profile { params: self.engine.params(), model: self.engine.model_ref() }
+        Profile::of(&self.engine)
     }
 
     fn run(
@@ -116,7 +116,7 @@ impl Encoder {
                 let implied = last && last_length == LastLength::Implied;
                 let bytes = coded.bytes();
                 let head = Head {
-                    codec: coded.codec,
+                    coding: coded.coding,
                     last,
                     raw_len: coded.raw.len(),
                     coded_len: (!implied).then_some(bytes.len()),

@@ -3,15 +3,20 @@
 use std::io::Read;
 
 use crate::error::{Error, Result};
-use crate::format::CodecId;
+use crate::format::coding;
 use crate::format::integer::{self, put_varint};
+use crate::format::{CodecId, CoderId, Coding};
 use crate::limits::{Bound, Limits};
 
 /// Bits of the head byte.
 const CODEC: u8 = 0x0F;
 const LAST: u8 = 0x10;
 const REST: u8 = 0x20;
-const RESERVED: u8 = 0xC0;
+const CODER: u8 = 0x40;
+const RESERVED: u8 = 0x80;
+
+/// The coder of a frame that names none, and of every message.
+pub(super) const IMPLIED: CoderId = CoderId::Binary;
 /// No frame has so many raw bytes. The match model keeps places as 32 bits, and the last token of a damaged frame may
 /// be longer than what is left of it by up to 255 bytes.
 const TOO_LONG: u64 = (1 << 32) - 256;
@@ -20,7 +25,7 @@ const TOO_LONG: u64 = (1 << 32) - 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// How the payload is coded.
-    pub codec: CodecId,
+    pub coding: Coding,
     /// No frame of this stream follows.
     pub last: bool,
     /// Bytes it decodes to.
@@ -36,7 +41,10 @@ impl Head {
     pub fn write(&self, out: &mut Vec<u8>) {
         let last = if self.last { LAST } else { 0 };
         let rest = if self.coded_len.is_none() { REST } else { 0 };
-        out.push(self.codec as u8 | last | rest);
+        let named = self.coding.coder().filter(|&coder| coder != IMPLIED);
+        let coder = if named.is_some() { CODER } else { 0 };
+        out.push(self.coding.codec() as u8 | last | rest | coder);
+        out.extend(named.map(|coder| coder as u8));
         self.write_rest(out);
     }
 
@@ -62,8 +70,11 @@ impl Head {
         if rest && !last {
             return Err(Error::corrupt("a frame without a length is not the last one"));
         }
-        let (head, size) = Lead { codec, first, last, rest }.read(input, limits)?;
-        Ok((head, 1 + size))
+        let named = head & CODER != 0;
+        let coder = if named { named_coder(codec, read_exact(input)?)? } else { IMPLIED };
+        let lead = Lead { coding: coding_of(codec, coder), first, last, rest };
+        let (head, size) = lead.read(input, limits)?;
+        Ok((head, 1 + u64::from(named) + size))
     }
 
     /// Reads the payload, never more than `raw_len` bytes and never allocating ahead of the input.
@@ -78,7 +89,7 @@ impl Head {
             .map_err(|e| Error::io("-", e))?;
         let whole = match self.coded_len {
             Some(coded_len) => payload.len() == coded_len,
-            None if self.codec == CodecId::Stored => payload.len() == self.raw_len,
+            None if self.coding == Coding::Stored => payload.len() == self.raw_len,
             None => payload.len() <= self.raw_len,
         };
         if whole { Ok(payload) } else { Err(cut_short()) }
@@ -87,7 +98,7 @@ impl Head {
 
 /// What is known of a frame before its lengths.
 pub(super) struct Lead {
-    pub codec: CodecId,
+    pub coding: Coding,
     /// Whether it is the first of its stream, and the last.
     pub first: bool,
     pub last: bool,
@@ -98,7 +109,7 @@ pub(super) struct Lead {
 impl Lead {
     /// Reads and checks what follows. Also returns how many bytes it took.
     pub fn read(self, input: &mut impl Read, limits: &Limits) -> Result<(Head, u64)> {
-        let Lead { codec, first, last, rest } = self;
+        let Lead { coding, first, last, rest } = self;
         let (raw_len, raw_size) = read_varint(input)?;
         if raw_len >= TOO_LONG {
             return Err(Error::corrupt(format!("a frame of {raw_len} bytes: none is so long")));
@@ -110,22 +121,41 @@ impl Lead {
                 bound: Bound::ChunkBytes,
             });
         }
-        if raw_len == 0 && !(first && last && codec == CodecId::Stored) {
+        if raw_len == 0 && !(first && last && coding == Coding::Stored) {
             return Err(Error::corrupt("an empty frame inside a stream"));
         }
         let (coded_len, coded_size) = if rest {
             (None, 0)
         } else {
             let (coded_len, size) = read_varint(input)?;
-            if coded_len > raw_len || (codec == CodecId::Stored && coded_len != raw_len) {
+            if coded_len > raw_len || (coding == Coding::Stored && coded_len != raw_len) {
                 return Err(Error::corrupt("a frame's two lengths contradict each other"));
             }
             (Some(to_usize(coded_len)?), size)
         };
         let crc = u32::from_le_bytes(read_exact(input)?);
-        let head = Head { codec, last, raw_len: to_usize(raw_len)?, coded_len, crc };
+        let head = Head { coding, last, raw_len: to_usize(raw_len)?, coded_len, crc };
         Ok((head, raw_size + coded_size + 4))
     }
+}
+
+/// How a frame of this codec and coder is coded: by the stream's only model, where it needs one.
+pub(super) fn coding_of(codec: CodecId, coder: CoderId) -> Coding {
+    match codec {
+        CodecId::Stored => Coding::Stored,
+        CodecId::Zstd => Coding::Zstd,
+        CodecId::Mix => Coding::Mix { coder },
+        CodecId::Neural => Coding::Neural { coder, model: 0 },
+    }
+}
+
+/// The coder that a frame names: one that is not implied, for a codec that has coders.
+fn named_coder(codec: CodecId, [number]: [u8; 1]) -> Result<CoderId> {
+    let coder = coding::coder(number)?;
+    if coding_of(codec, coder).coder().is_none() || coder == IMPLIED {
+        return Err(Error::corrupt("a frame names a coder for nothing"));
+    }
+    Ok(coder)
 }
 
 fn to_usize(length: u64) -> Result<usize> {
@@ -156,7 +186,7 @@ pub(super) fn read_exact<const N: usize>(input: &mut impl Read) -> Result<[u8; N
 }
 
 /// Reads a varint. Also returns how many bytes it took.
-fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
+pub(super) fn read_varint(input: &mut impl Read) -> Result<(u64, u64)> {
     let mut size = 0;
     let value = integer::read_varint(integer::STREAM_BYTES, || {
         let [byte] = read_exact(input)?;
@@ -173,7 +203,8 @@ mod tests {
     #[test]
     fn heads_round_trip() {
         for (last, coded_len) in [(false, Some(900)), (true, Some(900)), (true, None)] {
-            let head = Head { codec: CodecId::Mix, last, raw_len: 3000, coded_len, crc: 0xDEAD };
+            let coding = coding_of(CodecId::Mix, IMPLIED);
+            let head = Head { coding, last, raw_len: 3000, coded_len, crc: 0xDEAD };
             let mut bytes = Vec::new();
             head.write(&mut bytes);
             let (back, size) =
@@ -196,7 +227,10 @@ mod tests {
         corrupt(&[LAST, 5, 4, 0, 0, 0, 0], true); // stored in fewer bytes
         corrupt(&[LAST | 1, 5, 6, 0, 0, 0, 0], true); // expands
         corrupt(&[LAST, 5], true); // cut
-        assert!(matches!(read(&[0x40, 1, 1], true), Err(Error::Unsupported(_))));
+        corrupt(&[CODER | 2, IMPLIED as u8, 1, 1], true); // names the coder that is implied
+        corrupt(&[CODER | 1, IMPLIED as u8, 1, 1], true); // names a coder for zstd
+        assert!(matches!(read(&[CODER | 2, 9, 1, 1], true), Err(Error::Unsupported(_))));
+        assert!(matches!(read(&[0x80, 1, 1], true), Err(Error::Unsupported(_))));
         assert!(matches!(read(&[0x0F, 1, 1], true), Err(Error::Unsupported(_))));
         let huge = [LAST, 0xFF, 0xFD, 0xFF, 0xFF, 0x0F, 1]; // 2^32 - 257
         assert!(matches!(read(&huge, true), Err(Error::Limit { bound: Bound::ChunkBytes, .. })));

@@ -5,10 +5,10 @@
 
 use std::io::Read;
 
-use super::frame::{Head, Lead};
+use super::frame::{Head, IMPLIED, Lead, coding_of};
 use super::profile::{self, Profile};
 use crate::error::Result;
-use crate::format::CodecId;
+use crate::format::{CodecId, Coding};
 use crate::limits::Limits;
 
 /// The first byte where the payload is stored.
@@ -26,13 +26,13 @@ impl Name {
     }
 
     /// The message with this payload.
-    pub fn write(&self, raw: &[u8], codec: CodecId, coded: &[u8]) -> Vec<u8> {
-        let mut out = vec![match codec {
+    pub fn write(&self, raw: &[u8], coding: Coding, coded: &[u8]) -> Vec<u8> {
+        let mut out = vec![match coding.codec() {
             CodecId::Stored => STORED,
-            _ => CODED | (codec as u8) << 4 | self.0,
+            codec => CODED | (codec as u8) << 4 | self.0,
         }];
         let (raw_len, crc) = (raw.len(), crc32fast::hash(raw));
-        Head { codec, last: true, raw_len, coded_len: None, crc }.write_rest(&mut out);
+        Head { coding, last: true, raw_len, coded_len: None, crc }.write_rest(&mut out);
         out.extend_from_slice(coded);
         out
     }
@@ -54,6 +54,7 @@ pub(super) fn read(
 ) -> Result<(Profile, Head, u64)> {
     let codec = CodecId::from_byte((first >> 4) & 3).unwrap_or(CodecId::Stored);
     let profile = profile::by_id(first & 15)?;
-    let (head, size) = Lead { codec, first: true, last: true, rest: true }.read(input, limits)?;
+    let coding = coding_of(codec, IMPLIED);
+    let (head, size) = Lead { coding, first: true, last: true, rest: true }.read(input, limits)?;
     Ok((profile, head, size))
 }

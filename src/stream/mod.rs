@@ -21,11 +21,10 @@
 //! stream  = magic profile frame+          exactly the final frame has LAST set
 //! magic   = 8D 6C 7A
 //! profile = id:u8                         1–255: a built-in set of parameters (profile.rs)
-//!         | 00 length:u8 block crc:u32    crc: CRC-32 of everything from the magic to the block
-//! block   = mixer:u8 table_bits:u8        length 2: no model
-//!           [ sha256:32 tokenizer:8 numeric:u8 fingerprint:u64 ]      length 51: this model
-//! frame   = head:u8 raw_len:varint [ coded_len:varint ] crc:u32 payload
-//! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5); bits 6 and 7 are zero
+//!         | 00 length:varint block crc:u32    crc: CRC-32 of everything from the magic to the block
+//! block   = a list of fields: the parameters, and the model if there is one
+//! frame   = head:u8 [ coder:u8 ] raw_len:varint [ coded_len:varint ] crc:u32 payload
+//! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5) | CODER (bit 6); bit 7 is zero
 //! message = 84 raw_len:varint crc:u32 payload                       stored
 //!         | 10ccpppp raw_len:varint crc:u32 payload                 codec c > 0, built-in profile p
 //! ```
@@ -35,6 +34,7 @@
 //! * `coded_len` is the number of payload bytes, at most `raw_len`, and equal to it for `stored`.
 //!   With REST it is absent: the payload runs to the end of the input. REST is only allowed
 //!   together with LAST.
+//! * `coder` is there with CODER alone. Without it the coder is 1, and so it is in messages.
 //! * `crc` is the CRC-32 (ISO-HDLC, as in gzip) of **all raw bytes of the stream up to the end of
 //!   this frame**, so that a frame lost, repeated or moved is noticed as surely as one damaged.
 //! * An input that ends before a frame with LAST is complete was cut short.

@@ -6,18 +6,22 @@
 use std::io::Read;
 
 use super::MAGIC;
-use super::frame::{fill, read_exact};
+use super::frame::{fill, read_exact, read_varint};
+#[cfg(feature = "encode")]
+use crate::codec::Engine;
 use crate::error::{Error, Result};
-use crate::format::{CoderParams, ModelRef};
+use crate::format::fields::{Fields, put_field};
+use crate::format::integer::put_varint;
+use crate::format::{CoderParams, ModelRef, NamedModel};
 use crate::model::{NANO, SMALL};
 
 /// All that a decoder must know before the first frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// Parameters of the mixer.
     pub params: CoderParams,
     /// The model of neural frames, where there are any.
-    pub model: Option<ModelRef>,
+    pub model: Option<NamedModel>,
 }
 
 /// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 3 and 6
@@ -28,13 +32,16 @@ pub const BUILT_IN: &[(u8, Profile)] = &[
         1,
         Profile {
             params: CoderParams { mixer: 7, table_bits: 24 },
-            model: Some(SMALL.reference()),
+            model: unnamed(SMALL.reference()),
         },
     ),
     // Levels 4 and 5.
     (
         2,
-        Profile { params: CoderParams { mixer: 7, table_bits: 24 }, model: Some(NANO.reference()) },
+        Profile {
+            params: CoderParams { mixer: 7, table_bits: 24 },
+            model: unnamed(NANO.reference()),
+        },
     ),
     // Level 1.
     (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
@@ -44,9 +51,16 @@ pub const BUILT_IN: &[(u8, Profile)] = &[
 
 /// The number that spells the profile out.
 const EXPLICIT: u8 = 0;
-/// Bytes of an explicit block without a model, and with one.
-const BLOCK_PARAMS: usize = CoderParams::LEN;
-const BLOCK_MODEL: usize = BLOCK_PARAMS + ModelRef::LEN;
+/// Most bytes of an explicit block.
+const MAX_BLOCK: u64 = 64 << 10;
+// The numbers of its fields.
+const MIXER: u64 = 0;
+const MODEL: u64 = 2;
+
+/// A stream does without its model's name: it is short.
+const fn unnamed(reference: ModelRef) -> Option<NamedModel> {
+    Some(NamedModel { name: None, reference })
+}
 
 /// The built-in profile of this number.
 ///
@@ -54,12 +68,19 @@ const BLOCK_MODEL: usize = BLOCK_PARAMS + ModelRef::LEN;
 /// [`Error::Unsupported`] if there is none.
 pub(super) fn by_id(id: u8) -> Result<Profile> {
     let found = BUILT_IN.iter().find(|&&(known, _)| known == id);
-    found.map(|&(_, profile)| profile).ok_or_else(|| {
+    found.map(|(_, profile)| profile.clone()).ok_or_else(|| {
         Error::Unsupported(format!("built-in profile {id} is not known to this version"))
     })
 }
 
 impl Profile {
+    /// What `engine` codes with.
+    #[cfg(feature = "encode")]
+    pub(super) fn of(engine: &Engine) -> Self {
+        let model = engine.named_model().and_then(|model| unnamed(model.reference));
+        Profile { params: engine.params(), model }
+    }
+
     /// Its number, if it is built in.
     pub fn id(&self) -> Option<u8> {
         BUILT_IN.iter().find(|(_, profile)| profile == self).map(|&(id, _)| id)
@@ -73,12 +94,14 @@ impl Profile {
             out.push(id);
             return;
         }
-        out.push(EXPLICIT);
-        out.push(if self.model.is_some() { BLOCK_MODEL } else { BLOCK_PARAMS } as u8);
-        out.extend_from_slice(&self.params.to_bytes());
+        let mut block = Vec::new();
+        put_field(&mut block, MIXER, &self.params.to_bytes());
         if let Some(model) = &self.model {
-            model.write(out);
+            put_field(&mut block, MODEL, &model.to_payload());
         }
+        out.push(EXPLICIT);
+        put_varint(out, block.len() as u64);
+        out.extend(block);
         let crc = crc32fast::hash(&out[start..]);
         out.extend_from_slice(&crc.to_le_bytes());
     }
@@ -89,32 +112,40 @@ impl Profile {
         if id != EXPLICIT {
             return Ok((by_id(id)?, 1));
         }
-        let [length] = read_exact(input)?;
-        let mut block = vec![0; usize::from(length)];
+        let (length, size) = read_varint(input)?;
+        if length > MAX_BLOCK {
+            return Err(Error::corrupt("parameters of a stream that are too long"));
+        }
+        let mut block = vec![0; length as usize];
         fill(input, &mut block)?;
+        let mut start = [&MAGIC[..], &[EXPLICIT]].concat();
+        put_varint(&mut start, length);
         let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&MAGIC);
-        hasher.update(&[EXPLICIT, length]);
+        hasher.update(&start);
         hasher.update(&block);
         if u32::from_le_bytes(read_exact(input)?) != hasher.finalize() {
             return Err(Error::corrupt("the stream's parameters do not match their checksum"));
         }
         let profile = Self::from_block(&block)?;
-        Ok((profile, 1 + 1 + u64::from(length) + 4))
+        Ok((profile, 1 + size + length + 4))
     }
 
     /// The profile that a checked block spells out.
     fn from_block(block: &[u8]) -> Result<Self> {
-        let unsupported = || {
-            Error::Unsupported(format!("stream parameters of {} bytes (a newer form)", block.len()))
-        };
-        let (&params, model) = block.split_first_chunk().ok_or_else(unsupported)?;
-        let params = CoderParams::from_bytes(params);
-        if model.is_empty() {
-            return Ok(Profile { params, model: None });
+        let mut fields = Fields::new(block, "the stream's parameters");
+        let (mut params, mut model) = (None, None);
+        while let Some((number, mut field)) = fields.next()? {
+            match number {
+                MIXER => params = Some(CoderParams::from_bytes(field.array()?)),
+                MODEL => model = Some(NamedModel::parse(field.take_rest())?),
+                _ => {
+                    fields.pass_over(number)?;
+                    continue;
+                }
+            }
+            field.finish()?;
         }
-        let model: &[u8; ModelRef::LEN] = model.try_into().map_err(|_| unsupported())?;
-        Ok(Profile { params, model: Some(ModelRef::from_bytes(model)) })
+        Ok(Profile { params: fields.need(MIXER, params)?, model })
     }
 }
 
@@ -122,15 +153,15 @@ impl Profile {
 mod tests {
     use super::*;
     use crate::codec::{EncodeOptions, Engine, Level};
+    use crate::format::EngineRef;
 
     fn explicit() -> Profile {
         Profile {
             params: CoderParams { mixer: 77, table_bits: 18 },
-            model: Some(ModelRef {
+            model: unnamed(ModelRef {
                 sha256: [7; 32],
                 tokenizer: *b"tokenize",
-                profile: 1,
-                fingerprint: 0x0123_4567_89AB_CDEF,
+                engine: EngineRef::Portable { profile: 1, fingerprint: 0x0123_4567_89AB_CDEF },
             }),
         }
     }
@@ -159,16 +190,16 @@ mod tests {
             let level = Level::new(level).unwrap();
             let options = EncodeOptions { level, ..EncodeOptions::default() };
             let engine = Engine::for_encoding(&options).unwrap();
-            let profile = Profile { params: engine.params(), model: engine.model_ref() };
+            let profile = Profile::of(&engine);
             assert!(profile.id().is_some(), "level {} needs {profile:#x?}", level.get());
         }
     }
 
     #[test]
     fn a_built_in_profile_costs_one_byte() {
-        for &(id, profile) in BUILT_IN {
-            let (back, bytes) = round_trip(profile);
-            assert_eq!((back, bytes[3], bytes.len()), (profile, id, 4));
+        for (id, profile) in BUILT_IN {
+            let (back, bytes) = round_trip(profile.clone());
+            assert_eq!((&back, bytes[3], bytes.len()), (profile, *id, 4));
         }
     }
 
@@ -176,9 +207,9 @@ mod tests {
     fn an_explicit_profile_survives_and_is_guarded() {
         let (back, bytes) = round_trip(explicit());
         assert_eq!(back, explicit());
-        assert_eq!(bytes.len(), 3 + 2 + BLOCK_MODEL + 4);
+        assert_eq!(bytes.len(), 3 + 2 + 4 + 2 + (34 + 10 + 12) + 4);
         let without = Profile { model: None, ..explicit() };
-        assert_eq!(round_trip(without).0, without);
+        assert_eq!(round_trip(without.clone()).0, without);
         for bit in 4 * 8..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -188,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_numbers_and_longer_blocks_are_unsupported() {
+    fn unknown_numbers_and_fields_are_unsupported() {
         let error = Profile::read(&mut [255].as_slice()).unwrap_err();
         assert!(matches!(error, Error::Unsupported(what) if what.contains("255")));
         let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&[0, 3, 1, 22, 9]);
+        bytes.extend_from_slice(&[0, 6, 0, 2, 1, 22, 4, 0]);
         bytes.extend_from_slice(&crc32fast::hash(&bytes.clone()).to_le_bytes());
         let error = Profile::read(&mut &bytes[MAGIC.len()..]).unwrap_err();
         assert!(matches!(error, Error::Unsupported(_)), "{error}");

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chunk = chunk.parse::<usize>()? << 10;
     let encoder = Engine::for_encoding(&EncodeOptions { level, threads, ..Default::default() })?;
     let options = DecodeOptions { threads, ..Default::default() };
-    let decoder = Engine::for_decoding(&options, encoder.params(), encoder.model_ref().as_ref())?;
+    let decoder = Engine::for_decoding(&options, encoder.params(), encoder.named_model().as_ref())?;
     let (mut total_raw, mut total_coded) = (0, 0);
     for path in paths {
         let mut raw = Vec::new();
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )?;
         let packing = start.elapsed().as_secs_f64();
         let job = |chunk: &'_ Coded<'_>| Job {
-            codec: chunk.codec,
+            coding: chunk.coding,
             coded: Cow::Owned(chunk.bytes().to_vec()),
             raw_len: chunk.raw.len(),
         };

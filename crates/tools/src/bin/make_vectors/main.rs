@@ -10,10 +10,14 @@ use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use llz::codec::Engine;
 use llz::format::Header;
-use llz::{EncodeOptions, Level, PackOptions, Progress};
+use llz::{EncodeOptions, EngineRef, Level, PackOptions, Progress};
 
-use sections::{CHUNK_SIZE, Item, Sections, copy, dir, file, item, link, table, varint};
+use sections::{
+    CHUNK_SIZE, Item, Sections, copy, dir, fields, file, item, link, nobody, portable, table,
+    varint,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -234,6 +238,15 @@ fn good(vectors: &mut Vectors) -> Result<()> {
         "unknown ancillary sections, to be passed over",
         unknown.archive(),
     );
+    let model = [nobody(&portable(llz::kernel::NUMERIC_PROFILE)), fields(&[(5, b"?"), (7, b"")])];
+    let fields =
+        Sections::default().params_with(&[(5, b"?"), (301, b"")]).other(b"MODL", &model.concat());
+    vectors.add(
+        "good-fields",
+        ok,
+        "unknown ancillary fields, and a model that no chunk needs",
+        fields.chunk(raw).entries(&[file("f", raw)]).archive(),
+    );
     let minor = Header { minor: 200, compat: 0x8000_0001, ..Header::CURRENT };
     vectors.add(
         "good-minor",
@@ -242,8 +255,52 @@ fn good(vectors: &mut Vectors) -> Result<()> {
         base().with_header(minor),
     );
     let early = Sections::new().entries(&[dir("d")]).chunk(raw).entries(&[file("d/f", raw)]);
+    let two = two_models()?;
+    vectors.add("good-two-models", ok, "chunks of two models in turn, and of none", two.archive());
+    let mut other = two.clone();
+    other.chunks[5].0 = vec![3, 1, 1];
+    let other = two.finished(Header::CURRENT, &other.index(), 0, 0);
+    vectors.bad("index-model", "the index gives a chunk another model", other);
     vectors.add("good-two-tables", ok, "entries in two sections ENTS", early.archive());
     Ok(())
+}
+
+/// Chunks of the built-in models, each coded by an engine of its own.
+fn two_models() -> Result<Sections> {
+    let engine = |level| {
+        let options = EncodeOptions { level: Level::new(level)?, ..Default::default() };
+        Engine::for_encoding(&options)
+    };
+    let [small, nano] = [engine(6)?, engine(4)?];
+    let params = small.params();
+    let mut sections = Sections::default().params_of(params.mixer, params.table_bits, &[]);
+    let neural = |sections: Sections, engine: &Engine, model, raw: &[u8]| -> Result<Sections> {
+        let coded = engine.encode_one(raw)?;
+        assert!(coded.coding.model().is_some(), "a text that is worth the model");
+        Ok(sections.coded(&[3, 1, model], raw.len() as u64, crc32fast::hash(raw), coded.bytes()))
+    };
+    let named = |engine: &Engine| {
+        let model = engine.named_model().ok_or("a level with a model")?;
+        let EngineRef::Portable { profile, fingerprint } = model.reference.engine else {
+            return Err("a portable engine");
+        };
+        let engine = [&[0, profile][..], &fingerprint.to_le_bytes()].concat();
+        let (name, reference) = (model.name.unwrap_or_default(), model.reference);
+        Ok(fields(&[
+            (0, &reference.sha256),
+            (1, name.as_bytes()),
+            (2, &reference.tokenizer),
+            (4, &engine),
+        ]))
+    };
+    let (tale, code) = (TALE.as_bytes(), CODE.as_bytes());
+    sections = sections.chunk(RAW).other(b"MODL", &named(&small)?);
+    sections = neural(sections, &small, 0, tale)?.other(b"MODL", &named(&nano)?);
+    sections = neural(sections, &nano, 1, tale)?;
+    sections = neural(sections.chunk(RAW), &nano, 1, code)?;
+    sections = neural(sections, &small, 0, code)?;
+    let content = [("a", RAW), ("b", tale), ("c", tale), ("d", RAW), ("e", code), ("f", code)];
+    Ok(sections.entries(&content.map(|(name, raw)| file(name, raw))))
 }
 
 /// Bytes without a pattern, always the same.
@@ -300,7 +357,10 @@ fn container(vectors: &mut Vectors) {
     vectors.bad(
         "payload-bit",
         "a flipped bit in a chunk's coded bytes",
-        with(good.clone(), |b| b[24 + 16 + 7 + 16 + 10] ^= 1),
+        with(good.clone(), |b| {
+            let raw = b.windows(RAW.len()).position(|bytes| bytes == RAW).expect("a stored chunk");
+            b[raw + 4] ^= 1;
+        }),
     );
     vectors.bad(
         "section-type-bit",
@@ -326,7 +386,7 @@ fn container(vectors: &mut Vectors) {
         "the index gives a chunk another raw length",
         indexed(&other.index()),
     );
-    other.chunks[0] = (1, RAW.len() as u64);
+    other.chunks[0] = (vec![1], RAW.len() as u64);
     vectors.bad("index-codec", "the index gives a chunk another codec", indexed(&other.index()));
     let wide = with(sections.index(), |index| index.splice(1..2, [0x83, 0x00]).for_each(drop));
     vectors.bad("varint", "an integer that is not in its shortest form", indexed(&wide));
@@ -337,11 +397,30 @@ fn container(vectors: &mut Vectors) {
 
     let none = Sections::default().chunk(RAW).entries(&[file("f", RAW)]);
     vectors.bad("no-params", "no section PARM", none.archive());
-    let late =
-        Sections::default().other(b"xTRA", b"").params(1).chunk(RAW).entries(&[file("f", RAW)]);
+    let late = Sections::default()
+        .other(b"xTRA", b"")
+        .params_with(&[])
+        .chunk(RAW)
+        .entries(&[file("f", RAW)]);
     vectors.bad("late-params", "section PARM is not the first", late.archive());
-    vectors.bad("two-params", "a second section PARM", plain().params(1).archive());
-    vectors.bad("two-models", "a second section MODL", plain().model().model().archive());
+    vectors.bad("two-params", "a second section PARM", plain().params_with(&[]).archive());
+    let content = |sections: Sections| sections.chunk(RAW).entries(&[file("f", RAW)]).archive();
+    let only = |payload: &[u8]| content(Sections::default().other(b"PARM", payload));
+    vectors.bad("params-missing", "no chunk size in PARM", only(&fields(&[(2, &[2, 16])])));
+    let twice = Sections::default().params_with(&[(5, b"?"), (5, b"?")]);
+    vectors.bad("field-twice", "a field twice in PARM", content(twice));
+    let order = Sections::default().params_with(&[(7, b"?"), (5, b"?")]);
+    vectors.bad("field-order", "fields of PARM in another order", content(order));
+    let long = Sections::default().params_with(&[(5, &[0; 4097])]);
+    vectors.bad("params-long", "a section PARM of more than 4 KiB", content(long));
+    let named = |name: &[u8]| {
+        let engine = portable(llz::kernel::NUMERIC_PROFILE);
+        let model = fields(&[(0, &[0xab; 32]), (1, name), (2, &[0xab; 8]), (4, &engine)]);
+        content(Sections::new().other(b"MODL", &model))
+    };
+    vectors.bad("model-name", "a model's name that is not UTF-8", named(b"\xff"));
+    let engine = content(Sections::new().other(b"MODL", &nobody(&[0, 3])));
+    vectors.bad("model-engine", "a model's engine that is cut short", engine);
     vectors.bad(
         "inner-index",
         "a section INDX that is not the last",
@@ -358,8 +437,11 @@ fn container(vectors: &mut Vectors) {
 fn content(vectors: &mut Vectors) {
     let crc = crc32fast::hash(RAW);
     let len = RAW.len() as u64;
-    let coded = |codec, raw_len, raw_crc, coded: &[u8]| {
-        Sections::new().coded(codec, raw_len, raw_crc, coded).entries(&[file("f", RAW)]).archive()
+    let coded = |codec: u8, raw_len, raw_crc, coded: &[u8]| {
+        Sections::new()
+            .coded(&[codec], raw_len, raw_crc, coded)
+            .entries(&[file("f", RAW)])
+            .archive()
     };
     vectors.bad(
         "raw-checksum",
@@ -384,7 +466,7 @@ fn content(vectors: &mut Vectors) {
     vectors.bad(
         "chunk-empty",
         "a chunk without raw bytes",
-        Sections::new().coded(0, 0, 0, b"").archive(),
+        Sections::new().coded(&[0], 0, 0, b"").archive(),
     );
     let large = vec![0; CHUNK_SIZE as usize + 1];
     vectors.bad(
@@ -392,7 +474,18 @@ fn content(vectors: &mut Vectors) {
         "a chunk larger than PARM allows",
         Sections::new().chunk(&large).entries(&[file("f", &large)]).archive(),
     );
-    vectors.bad("no-model", "a neural chunk before section MODL", coded(3, len, crc, b"?"));
+    let neural = |sections: Sections, model: &[u8]| {
+        let coding = [&[3, 1], model].concat();
+        sections.coded(&coding, len, crc, b"?").entries(&[file("f", RAW)]).archive()
+    };
+    let none = neural(Sections::new(), &[0]);
+    vectors.bad("no-model", "a neural chunk before section MODL", none);
+    let number = neural(Sections::new().model().model(), &[2]);
+    vectors.bad("model-number", "a neural chunk of the third of two models", number);
+    let number = neural(Sections::new().model(), &[0xff, 1]);
+    vectors.bad("model-beyond", "a neural chunk of model 255", number);
+    let many = (0..256).fold(Sections::new(), |sections, _| sections.model());
+    vectors.bad("many-models", "256 sections MODL", many.archive());
 
     let entries = |items: &[Item]| Sections::new().chunk(RAW).entries(items).archive();
     let wrong = Item { hash: vec![0; 32], ..file("f", RAW) };
@@ -496,10 +589,11 @@ fn future(vectors: &mut Vectors) {
         plain().other(b"XTRA", b"").archive(),
     );
     let crc = crc32fast::hash(RAW);
-    let codec = Sections::new().coded(99, RAW.len() as u64, crc, RAW).entries(&[file("f", RAW)]);
+    let codec = Sections::new().coded(&[99], RAW.len() as u64, crc, RAW).entries(&[file("f", RAW)]);
     vectors.unsupported("codec", "chunk codec 99", codec.archive());
-    let coder = Sections::default().params(9).chunk(RAW).entries(&[file("f", RAW)]);
-    vectors.unsupported("coder", "entropy coder 9", coder.archive());
+    let coder = Sections::new().coded(&[2, 9], RAW.len() as u64, crc, b"?");
+    let coder = coder.entries(&[file("f", RAW)]);
+    vectors.unsupported("coder", "a chunk of entropy coder 9", coder.archive());
     let kind = Sections::new().chunk(RAW).entries(&[file("f", RAW), item(3, "device")]);
     vectors.unsupported("entry-kind", "an entry of kind 3", kind.archive());
     vectors.unsupported(
@@ -507,13 +601,23 @@ fn future(vectors: &mut Vectors) {
         "a table packed in way 9",
         plain().other(b"ENTS", &[9, 0]).archive(),
     );
-    let neural = |model: &[u8; 49]| {
+    let critical = Sections::default().params_with(&[(6, b"")]);
+    let content = |sections: Sections| sections.chunk(RAW).entries(&[file("f", RAW)]).archive();
+    vectors.unsupported("params-field", "an unknown critical field of PARM", content(critical));
+    let engine = portable(llz::kernel::NUMERIC_PROFILE);
+    let critical = [nobody(&engine), fields(&[(6, b"")])].concat();
+    let critical = content(Sections::new().other(b"MODL", &critical));
+    vectors.unsupported("model-field", "an unknown critical field of MODL", critical);
+    let unknown = content(Sections::new().other(b"MODL", &nobody(&[9, 1])));
+    vectors.unsupported("engine", "a model's engine of kind 9", unknown);
+    let neural = |model: &[u8]| {
         let sections = Sections::new().other(b"MODL", model);
-        sections.coded(3, RAW.len() as u64, crc, b"?").entries(&[file("f", RAW)]).archive()
+        sections.coded(&[3, 1, 0], RAW.len() as u64, crc, b"?").entries(&[file("f", RAW)]).archive()
     };
-    let profile = neural(&[0xab; 49]);
-    vectors.unsupported("profile", "numeric profile 171", profile);
-    let mut model = [0xab; 49];
-    model[40] = llz::kernel::NUMERIC_PROFILE;
-    vectors.add("unsupported-model", Expect::Model, "a model that does not exist", neural(&model));
+    vectors.unsupported("profile", "numeric profile 171", neural(&nobody(&portable(0xab))));
+    let device = [&[1][..], b"\x07adapter", b"\x0adriver 1.0", b"\x07backend", &[64], &[0xab; 8]];
+    let device = neural(&nobody(&device.concat()));
+    vectors.unsupported("device", "a chunk that only a certain device can decode", device);
+    let model = neural(&nobody(&engine));
+    vectors.add("unsupported-model", Expect::Model, "a model that does not exist", model);
 }

@@ -53,6 +53,27 @@ pub(super) fn messages(vectors: &mut Vectors) -> Result<()> {
     let open = with(only_first, |b| b[4] &= !0x10);
     bad("stream-open", "the first of two frames alone", open);
     bad("stream-foreign", "a byte that begins nothing follows", [&frames[..], b"\x7F"].concat());
+    // The flags follow magic and preset. A frame of codec mix whose coder is not implied names it after them.
+    let mixed = stream(1, 1024, TALE.as_bytes())?;
+    let coder = |number| {
+        with(mixed.clone(), |b| {
+            b[4] |= 0x40;
+            b.insert(5, number);
+        })
+    };
+    let (implied, other) = (coder(1), coder(9));
+    vectors.add(
+        "bad-frame-coder.llzs",
+        Expect::Corrupt,
+        "a frame that names the coder that is implied",
+        implied,
+    );
+    vectors.add(
+        "unsupported-frame-coder.llzs",
+        Expect::Unsupported,
+        "a frame of entropy coder 9",
+        other,
+    );
     vectors.add(
         "unsupported-message-profile.llzs",
         Expect::Unsupported,

@@ -11,6 +11,27 @@ pub fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// A list of fields.
+pub fn fields(fields: &[(u64, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (number, bytes) in fields {
+        varint(&mut out, *number);
+        varint(&mut out, bytes.len() as u64);
+        out.extend(*bytes);
+    }
+    out
+}
+
+/// The payload of a section MODL: a model that does not exist, run by this engine.
+pub fn nobody(engine: &[u8]) -> Vec<u8> {
+    fields(&[(0, &[0xab; 32]), (1, b"nobody"), (2, &[0xab; 8]), (4, engine)])
+}
+
+/// A portable engine with a fingerprint that no model has.
+pub fn portable(profile: u8) -> Vec<u8> {
+    [&[0, profile][..], &[0xab; 8]].concat()
+}
+
 /// An entry of a table built by hand.
 #[derive(Clone)]
 pub struct Item {
@@ -73,7 +94,7 @@ pub fn table(items: &[Item]) -> Vec<u8> {
 #[derive(Clone, Default)]
 pub struct Sections {
     sections: Vec<([u8; 4], Vec<u8>)>,
-    pub chunks: Vec<(u8, u64)>,
+    pub chunks: Vec<(Vec<u8>, u64)>,
 }
 
 pub const LEVEL: u8 = 1;
@@ -82,14 +103,21 @@ pub const CHUNK_SIZE: u64 = 1000;
 impl Sections {
     /// Begins with a section PARM.
     pub fn new() -> Self {
-        Self::default().params(1)
+        Self::default().params_with(&[])
     }
 
-    pub fn params(self, coder: u8) -> Self {
-        let mut payload = vec![LEVEL];
-        varint(&mut payload, CHUNK_SIZE);
-        payload.extend([1, coder, llz::mixer::FAST.id, 16]);
-        self.other(b"PARM", &payload)
+    /// A section PARM that ends with these fields.
+    pub fn params_with(self, more: &[(u64, &[u8])]) -> Self {
+        self.params_of(llz::mixer::FAST.id, 16, more)
+    }
+
+    /// A section PARM with this mixer.
+    pub fn params_of(self, profile: u8, table_bits: u8, more: &[(u64, &[u8])]) -> Self {
+        let mut size = Vec::new();
+        varint(&mut size, CHUNK_SIZE);
+        let mixer = [profile, table_bits];
+        let known: [(u64, &[u8]); 4] = [(0, &size), (1, &[LEVEL]), (2, &mixer), (3, &[1])];
+        self.other(b"PARM", &fields(&[&known, more].concat()))
     }
 
     pub fn other(mut self, kind: &[u8; 4], payload: &[u8]) -> Self {
@@ -99,15 +127,16 @@ impl Sections {
 
     /// A stored chunk.
     pub fn chunk(self, raw: &[u8]) -> Self {
-        self.coded(0, raw.len() as u64, crc32fast::hash(raw), raw)
+        self.coded(&[0], raw.len() as u64, crc32fast::hash(raw), raw)
     }
 
-    pub fn coded(mut self, codec: u8, raw_len: u64, raw_crc: u32, coded: &[u8]) -> Self {
-        let mut payload = vec![codec];
+    /// A chunk; `coding` is its codec, and the coder and the number of the model where the codec has them.
+    pub fn coded(mut self, coding: &[u8], raw_len: u64, raw_crc: u32, coded: &[u8]) -> Self {
+        let mut payload = coding.to_vec();
         varint(&mut payload, raw_len);
         payload.extend(raw_crc.to_le_bytes());
         payload.extend(coded);
-        self.chunks.push((codec, raw_len));
+        self.chunks.push((coding.to_vec(), raw_len));
         self.other(b"CHNK", &payload)
     }
 
@@ -117,7 +146,7 @@ impl Sections {
     }
 
     pub fn model(self) -> Self {
-        self.other(b"MODL", &[0xab; 49])
+        self.other(b"MODL", &nobody(&portable(llz::kernel::NUMERIC_PROFILE)))
     }
 
     pub fn index(&self) -> Vec<u8> {
@@ -128,8 +157,8 @@ impl Sections {
             out.extend(kind);
             varint(&mut out, payload.len() as u64);
             if kind == b"CHNK" {
-                let (codec, raw_len) = chunks.next().expect("as many as sections CHNK");
-                out.push(*codec);
+                let (coding, raw_len) = chunks.next().expect("as many as sections CHNK");
+                out.extend(coding);
                 varint(&mut out, *raw_len);
             }
         }

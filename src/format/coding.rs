@@ -1,0 +1,127 @@
+//! How a chunk is coded: its codec, and the coder and the model that the codec needs.
+
+use super::codec_id::{CodecId, CoderId};
+use super::cursor::Cursor;
+use super::integer::put_varint;
+use crate::{Error, Result};
+
+/// Most models of an archive. Their numbers are those below.
+pub(crate) const MAX_MODELS: usize = 255;
+
+/// Most bytes that it takes in a container.
+pub(crate) const MAX_CODING: u64 = 1 + 1 + 2;
+
+/// How a chunk is coded, as containers write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// The raw bytes themselves.
+    Stored,
+    /// One zstd frame.
+    Zstd,
+    /// Context mixing without a model.
+    Mix {
+        /// What writes the decisions.
+        coder: CoderId,
+    },
+    /// Context mixing around a language model.
+    Neural {
+        /// What writes the tokens.
+        coder: CoderId,
+        /// The number of the model: how many sections `MODL` come before that which names it.
+        model: u8,
+    },
+}
+
+impl Coding {
+    /// Its codec.
+    pub fn codec(self) -> CodecId {
+        match self {
+            Coding::Stored => CodecId::Stored,
+            Coding::Zstd => CodecId::Zstd,
+            Coding::Mix { .. } => CodecId::Mix,
+            Coding::Neural { .. } => CodecId::Neural,
+        }
+    }
+
+    /// The entropy coder, where there is one.
+    pub fn coder(self) -> Option<CoderId> {
+        match self {
+            Coding::Stored | Coding::Zstd => None,
+            Coding::Mix { coder } | Coding::Neural { coder, .. } => Some(coder),
+        }
+    }
+
+    /// The number of the model, where there is one.
+    pub fn model(self) -> Option<u8> {
+        match self {
+            Coding::Neural { model, .. } => Some(model),
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => None,
+        }
+    }
+
+    /// Appends codec, coder and model number.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        out.push(self.codec() as u8);
+        out.extend(self.coder().map(|coder| coder as u8));
+        if let Some(model) = self.model() {
+            put_varint(out, u64::from(model));
+        }
+    }
+
+    /// Reads what [`Coding::write`] writes.
+    pub(crate) fn read(cursor: &mut Cursor) -> Result<Self> {
+        let codec = cursor.u8()?;
+        match CodecId::from_byte(codec) {
+            Some(CodecId::Stored) => Ok(Coding::Stored),
+            Some(CodecId::Zstd) => Ok(Coding::Zstd),
+            Some(CodecId::Mix) => Ok(Coding::Mix { coder: coder(cursor.u8()?)? }),
+            Some(CodecId::Neural) => {
+                let coder = coder(cursor.u8()?)?;
+                let model = u8::try_from(cursor.varint()?).ok();
+                let model = model.filter(|&model| usize::from(model) < MAX_MODELS);
+                let model = model.ok_or_else(|| cursor.corrupt("a model number beyond any"))?;
+                Ok(Coding::Neural { coder, model })
+            }
+            None => Err(Error::Unsupported(format!("chunk codec {codec}"))),
+        }
+    }
+}
+
+/// The coder of this number.
+pub(crate) fn coder(number: u8) -> Result<CoderId> {
+    CoderId::from_byte(number)
+        .ok_or_else(|| Error::Unsupported(format!("entropy coder {number}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Coding> {
+        let mut cursor = Cursor::new(bytes, "test");
+        let coding = Coding::read(&mut cursor)?;
+        cursor.finish()?;
+        Ok(coding)
+    }
+
+    #[test]
+    fn every_coding_round_trips() {
+        let coder = CoderId::Binary;
+        let neural = [0, 127, 128, 254].map(|model| Coding::Neural { coder, model });
+        for coding in [Coding::Stored, Coding::Zstd, Coding::Mix { coder }].iter().chain(&neural) {
+            let mut bytes = Vec::new();
+            coding.write(&mut bytes);
+            assert!(bytes.len() as u64 <= MAX_CODING);
+            assert_eq!(read(&bytes).unwrap(), *coding);
+            assert!(matches!(read(&bytes[..bytes.len() - 1]), Err(Error::Corrupt(_))));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_unsupported() {
+        for bytes in [&[9][..], &[2, 9], &[3, 9, 0]] {
+            assert!(matches!(read(bytes), Err(Error::Unsupported(_))), "{bytes:?}");
+        }
+        assert!(matches!(read(&[3, 1, 0xff, 1]), Err(Error::Corrupt(_))));
+    }
+}
