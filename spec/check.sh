@@ -68,7 +68,7 @@ mkdir "$work/in"
 head -c 1200 FORMAT.md >"$work/in/text.md"
 head -c 1000 src/mixer/mod.rs >"$work/in/code.rs"
 printf 'name,size\nb\303\244r,17\n\377\376\000\001\n\n\tx: (y) = "z" | <w>;\n' >"$work/in/odd"
-tail -c 900 models/mix-4.prior >"$work/in/binary"
+tail -c 900 models/mix-2.prior >"$work/in/binary"
 i=0
 while [ $i -lt 15 ]; do
     printf '%04d-11-21T10:%02d:00Z host-%d GET /index.html 200\n' $((2000 + i)) $((i % 60)) $((i % 3))

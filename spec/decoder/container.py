@@ -10,7 +10,7 @@ from errors import Corrupt, Unsupported
 from model import find_model, read_name
 
 MAGIC = b"\x89LLZ\r\n\x1a\n"
-FILE, DIRECTORY, LINK, COPY = 0, 1, 2, 4
+FILE, DIRECTORY, LINK, COPY = range(4)
 MODELS = 255  # at most
 KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"INDX")
 TABLE_LIMIT = 64 << 20

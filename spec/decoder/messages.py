@@ -7,9 +7,9 @@ from model import built_in, find_model, read_name
 
 MAGIC = b"\x8dlz"
 # The first byte of a message whose payload is stored.
-STORED_MESSAGE = 0x84
+STORED_MESSAGE = 0x83
 # Mixer profile, table bits, model.
-BUILT_IN = {1: (7, 24, "small"), 2: (7, 24, "nano"), 4: (4, 24, None), 5: (3, 24, None)}
+BUILT_IN = {1: (3, 24, "small"), 2: (3, 24, "nano"), 3: (2, 24, None), 4: (1, 24, None)}
 LAST, REST, NAMED, RESERVED = 0x10, 0x20, 0x40, 0x80
 
 

@@ -52,16 +52,16 @@ def order(*numbers):
 
 
 FULL = Profile(
-    id=3,
+    id=1,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0), ("word pair", 0)) + order(0, 8) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indent", 0), ("indirect", 1),
         ("indirect", 2), ("skip word", 0), ("word triple", 0)) + order(5, 7),
     selectors=("node", "match", "last", "seen", "age", "known"))
 FAST = Profile(
-    id=4,
+    id=2,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",))
 NEURAL = Profile(
-    id=7,
+    id=3,
     contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indirect", 1), ("indirect", 2),
         ("skip word", 0)),

@@ -16,7 +16,7 @@ from numeric import (DECAY, F, HEAD_EPSILON, LAYER_EPSILON, LEAST_NORM, LOG2_E, 
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 HEAD = 64
-NUMERIC_PROFILE = 3
+NUMERIC_PROFILE = 1
 SPAN = 32  # tokens between two times that the decays are multiplied in
 
 

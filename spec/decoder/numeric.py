@@ -1,4 +1,4 @@
-"""Numeric profile q8f32-3 (FORMAT.md, chapter 8).
+"""Numeric profile q8f32-1 (FORMAT.md, chapter 8).
 
 Every value is binary32. Each operation below is one rounded addition, subtraction or
 multiplication; nothing is fused, divided or summed in another order. All functions take scalars

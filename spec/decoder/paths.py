@@ -57,7 +57,7 @@ def create(root, archive):
     """Writes all entries below `root`, which must not exist yet."""
     os.mkdir(root)
     place = lambda e: os.path.join(root, *e.path.split("/"))
-    files = [e for e in archive.entries if e.tag in (0, 4)]
+    files = [e for e in archive.entries if e.tag in (0, 3)]
     folders = [e for e in archive.entries if e.tag == 1]
     links = [e for e in archive.entries if e.tag == 2]
     for entry in folders:

@@ -15,7 +15,7 @@ const TAG_FILE: u8 = 0;
 const TAG_DIRECTORY: u8 = 1;
 const TAG_SYMLINK: u8 = 2;
 /// A file whose content is that of an earlier entry.
-const TAG_COPY: u8 = 4;
+const TAG_COPY: u8 = 3;
 
 /// Bytes an entry takes at the very least: tag, two lengths of its path, length of its target.
 const MIN_ENTRY: usize = 4;

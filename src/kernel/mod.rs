@@ -1,4 +1,4 @@
-//! The arithmetic of numeric profile `q8f32-3`.
+//! The arithmetic of numeric profile `q8f32-1`.
 //!
 //! There are two kinds of kernels.
 //!
@@ -36,7 +36,7 @@ pub mod vector;
 pub mod wkv;
 
 /// The number of this profile in archives.
-pub const NUMERIC_PROFILE: u8 = 3;
+pub const NUMERIC_PROFILE: u8 = 1;
 
 use dispatch::{dispatched, dispatched_sixteen};
 pub use isa::Isa;

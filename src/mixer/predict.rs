@@ -172,7 +172,7 @@ impl Mixer {
                 Selector::Node => node,
                 Selector::Match => expected.min(31) + 32 * self.kind,
                 Selector::Last => usize::from(self.context_state.byte(1)) + 256 * self.kind,
-                // The offset 60 has no meaning of its own; the shipped prior of profile 3 has its
+                // The offset 60 has no meaning of its own; the shipped prior of profile 1 has its
                 // weight sets there.
                 Selector::Seen => {
                     60 + (seen_mask >> 2 & 7).count_ones() as usize + 128 * self.kind

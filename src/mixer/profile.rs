@@ -86,7 +86,7 @@ impl Profile {
 
 /// With a language model.
 pub static NEURAL: Profile = Profile {
-    id: 7,
+    id: 3,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -116,7 +116,7 @@ pub static NEURAL: Profile = Profile {
 
 /// All contexts, without a language model.
 pub static FULL: Profile = Profile {
-    id: 3,
+    id: 1,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -153,12 +153,12 @@ pub static FULL: Profile = Profile {
     without_model: None,
     rate_first: 0.015,
     rate_last: 0.006,
-    prior: include_bytes!("../../models/mix-3.prior"),
+    prior: include_bytes!("../../models/mix-1.prior"),
 };
 
 /// Few contexts, for speed.
 pub static FAST: Profile = Profile {
-    id: 4,
+    id: 2,
     contexts: &[
         Context::Order(1),
         Context::Order(2),
@@ -174,7 +174,7 @@ pub static FAST: Profile = Profile {
     without_model: None,
     rate_first: 0.015,
     rate_last: 0.006,
-    prior: include_bytes!("../../models/mix-4.prior"),
+    prior: include_bytes!("../../models/mix-2.prior"),
 };
 
 /// The profile with this number.

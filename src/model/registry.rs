@@ -20,7 +20,7 @@ pub struct BuiltIn {
     pub sha256: &'static str,
     /// Its vocabulary's id.
     pub tokenizer: [u8; 8],
-    /// Its engine fingerprint under numeric profile `q8f32-3`.
+    /// Its engine fingerprint under numeric profile `q8f32-1`.
     pub fingerprint: u64,
 }
 
@@ -31,7 +31,7 @@ pub struct BuiltIn {
 pub const NANO: BuiltIn = BuiltIn {
     name: "nano",
     bytes: include_bytes!("../../models/nano.safetensors"),
-    sha256: "f03f5b21299e90f1e3e0c188f87e0b72bdd847b01a61b63f8859a4140b37da3b",
+    sha256: "8a07a26743320adae39fe3ea8943371b99091b9be522c874c54bbf8cf6f4d9d6",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0xb9d8_5239_fff1_924f,
 };
@@ -40,7 +40,7 @@ pub const NANO: BuiltIn = BuiltIn {
 pub const SMALL: BuiltIn = BuiltIn {
     name: "small",
     bytes: include_bytes!("../../models/small.safetensors"),
-    sha256: "3f60fb9475784e97624b784cf74fe4444c41420402011a176fabe2b33618171c",
+    sha256: "77efbeedfeb08d947f74c193fc68e71642642820cd344caaf1f094f31d60b602",
     tokenizer: [0x70, 0x8b, 0xe9, 0x64, 0xb0, 0xb7, 0xf9, 0x1f],
     fingerprint: 0x0eaa_758b_5be8_7597,
 };

@@ -12,7 +12,7 @@ use crate::format::{CodecId, Coding};
 use crate::limits::Limits;
 
 /// The first byte where the payload is stored.
-const STORED: u8 = 0x84;
+const STORED: u8 = 0x83;
 /// Any other first byte is this, with the codec in bits 4 and 5 and the profile in bits 0 to 3.
 const CODED: u8 = 0x80;
 

@@ -25,7 +25,7 @@
 //! block   = a list of fields: the parameters, and the model if there is one
 //! frame   = head:u8 [ coder:u8 ] raw_len:varint [ coded_len:varint ] crc:u32 payload
 //! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5) | CODER (bit 6); bit 7 is zero
-//! message = 84 raw_len:varint crc:u32 payload                       stored
+//! message = 83 raw_len:varint crc:u32 payload                       stored
 //!         | 10ccpppp raw_len:varint crc:u32 payload                 codec c > 0, built-in profile p
 //! ```
 //!

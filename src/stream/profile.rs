@@ -24,14 +24,14 @@ pub struct Profile {
     pub model: Option<NamedModel>,
 }
 
-/// Every built-in profile and its number. Number 0 is taken: it spells the profile out; 3 and 6
-/// to 13 were used before the first release. Messages have room for numbers up to 15.
+/// Every built-in profile and its number. Number 0 is taken: it spells the profile out.
+/// Messages have room for numbers up to 15.
 pub const BUILT_IN: &[(u8, Profile)] = &[
     // Levels 6 to 9.
     (
         1,
         Profile {
-            params: CoderParams { mixer: 7, table_bits: 24 },
+            params: CoderParams { mixer: 3, table_bits: 24 },
             model: unnamed(SMALL.reference()),
         },
     ),
@@ -39,14 +39,14 @@ pub const BUILT_IN: &[(u8, Profile)] = &[
     (
         2,
         Profile {
-            params: CoderParams { mixer: 7, table_bits: 24 },
+            params: CoderParams { mixer: 3, table_bits: 24 },
             model: unnamed(NANO.reference()),
         },
     ),
     // Level 1.
-    (4, Profile { params: CoderParams { mixer: 4, table_bits: 24 }, model: None }),
+    (3, Profile { params: CoderParams { mixer: 2, table_bits: 24 }, model: None }),
     // Levels 2 and 3.
-    (5, Profile { params: CoderParams { mixer: 3, table_bits: 24 }, model: None }),
+    (4, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: None }),
 ];
 
 /// The number that spells the profile out.

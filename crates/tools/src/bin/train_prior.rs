@@ -3,8 +3,8 @@
 //! `train_prior collect MODEL CACHE BYTES FILE...` runs a model (a name or a file) once over the first BYTES
 //! of each file (or folder) and stores its hidden vectors and, per decision, its log odds.
 //! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
-//! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-3.prior` and
-//! `mix-4.prior`, for contexts alone.
+//! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-1.prior` and
+//! `mix-2.prior`, for contexts alone.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
 //! `train_prior odds MODEL RANKS OUT PIECE` codes the tokens of RANKS (u16, numbered in byte order), everything beginning anew
@@ -331,8 +331,8 @@ fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
     let loaded = load(model)?;
     let v = parts(&loaded)?.0.vocabulary();
     let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
-    write(out, "mix-3", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
-    write(out, "mix-4", &FAST, learn(&FAST, &items, Prior::plain(&FAST), code))
+    write(out, "mix-1", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
+    write(out, "mix-2", &FAST, learn(&FAST, &items, Prior::plain(&FAST), code))
 }
 
 /// The prior of this name in `dir`, or the shipped one.
@@ -364,8 +364,8 @@ fn eval(model: &str, cache: &str, dir: Option<&str>) -> Result<()> {
     let v = model.vocabulary();
     let shipped = model.prior().unwrap_or_default();
     let mixed = stored(dir, loaded.name(), shipped, &NEURAL)?;
-    let full = stored(dir, "mix-3", FULL.prior, &FULL)?;
-    let fast = stored(dir, "mix-4", FAST.prior, &FAST)?;
+    let full = stored(dir, "mix-1", FULL.prior, &FULL)?;
+    let fast = stored(dir, "mix-2", FAST.prior, &FAST)?;
     let without_apm = Box::leak(Box::new(Profile { apm_stages: 0, ..NEURAL }));
     let no_bypass = Box::leak(Box::new(Profile { bypass: false, ..NEURAL }));
     let items = read(cache)?;

@@ -594,8 +594,8 @@ fn future(vectors: &mut Vectors) {
     let coder = Sections::new().coded(&[2, 9], RAW.len() as u64, crc, b"?");
     let coder = coder.entries(&[file("f", RAW)]);
     vectors.unsupported("coder", "a chunk of entropy coder 9", coder.archive());
-    let kind = Sections::new().chunk(RAW).entries(&[file("f", RAW), item(3, "device")]);
-    vectors.unsupported("entry-kind", "an entry of kind 3", kind.archive());
+    let kind = Sections::new().chunk(RAW).entries(&[file("f", RAW), item(4, "device")]);
+    vectors.unsupported("entry-kind", "an entry of kind 4", kind.archive());
     vectors.unsupported(
         "packing",
         "a table packed in way 9",

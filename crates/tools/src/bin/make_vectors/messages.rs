@@ -46,7 +46,7 @@ pub(super) fn messages(vectors: &mut Vectors) -> Result<()> {
     bad(
         "message-long",
         "a stored message and a byte more",
-        b"\x84\x03\xDF\x57\x14\xC7llz!".to_vec(),
+        b"\x83\x03\xDF\x57\x14\xC7llz!".to_vec(),
     );
     // Without its second frame, what follows the first is another stream.
     let only_first = stream(6, 1024, &long[..1024])?;

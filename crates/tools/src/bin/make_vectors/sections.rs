@@ -62,7 +62,7 @@ pub fn link(path: &str, target: &str) -> Item {
 }
 
 pub fn copy(path: &str, back: u64) -> Item {
-    Item { back, ..item(4, path) }
+    Item { back, ..item(3, path) }
 }
 
 /// The table of `items`, without the flag byte before it.
@@ -85,7 +85,7 @@ pub fn table(items: &[Item]) -> Vec<u8> {
         out.extend(item.target.as_bytes());
     }
     of(0).for_each(|item| out.extend(&item.hash));
-    of(4).for_each(|item| varint(&mut out, item.back));
+    of(3).for_each(|item| varint(&mut out, item.back));
     out
 }
 
