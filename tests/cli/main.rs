@@ -6,6 +6,7 @@ mod errors;
 mod filter;
 mod inputs;
 mod interrupt;
+mod limits;
 mod models;
 mod names;
 mod odd;
