@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
-use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
+use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, StreamReader};
 #[cfg(feature = "fs")]
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
@@ -135,6 +135,7 @@ impl Archive {
     }
 
     fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
+        check_kind(&bytes)?;
         let layout = Layout::open(&bytes, &options.limits)?;
         Ok(Self::with(bytes, layout, options))
     }
@@ -162,6 +163,7 @@ impl Archive {
     }
 
     fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        check_kind(&bytes)?;
         let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
         Ok((Self::with(bytes, layout, options), damage))
     }
@@ -318,6 +320,20 @@ impl Archive {
             _ = self.engine.set(engine);
         }
         self.engine.get().ok_or_else(|| Error::corrupt("no engine"))
+    }
+}
+
+/// Fails if something that is too short for an archive begins like something else, such as a short stream.
+pub(super) fn check_kind(bytes: &[u8]) -> Result<()> {
+    let mut header = [0; Header::LEN];
+    let is_short = !bytes.is_empty() && bytes.len() < header.len();
+    if !is_short || MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
+        return Ok(());
+    }
+    header[..bytes.len()].copy_from_slice(bytes);
+    match Header::parse(&header) {
+        Err(error @ Error::Foreign { .. }) => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@ mod beside;
 mod contents;
 mod errors;
 mod filter;
+mod habits;
 mod inputs;
 mod interrupt;
 mod limits;
