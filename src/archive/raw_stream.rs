@@ -8,10 +8,11 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
+use super::packer::check_total;
 use super::plan::Plan;
 use super::walk::{Found, FoundKind, mtime};
 use crate::format::{Entry, EntryKind};
-use crate::{Progress, Result};
+use crate::{Limits, Progress, Result};
 
 /// An entry on its way into the archive.
 pub(super) struct Waiting {
@@ -74,6 +75,7 @@ pub(super) struct RawStream<'a> {
     findings: &'a RefCell<Findings>,
     progress: &'a Progress,
     chunk_size: usize,
+    limits: Limits,
     /// The file to come next, by its place in the plan.
     place: usize,
     open: Option<Open>,
@@ -91,7 +93,7 @@ impl<'a> RawStream<'a> {
     pub fn new(
         found: &'a [Found],
         plan: Plan,
-        chunk_size: usize,
+        (chunk_size, limits): (usize, Limits),
         findings: &'a RefCell<Findings>,
         progress: &'a Progress,
     ) -> Self {
@@ -102,6 +104,7 @@ impl<'a> RawStream<'a> {
             findings,
             progress,
             chunk_size,
+            limits,
             place: 0,
             open: None,
             chunk: Vec::new(),
@@ -126,7 +129,15 @@ impl<'a> RawStream<'a> {
         loop {
             self.progress.check()?;
             let cut = match self.open.take() {
-                Some(open) => self.read_on(open),
+                Some(open) => {
+                    let item = self.item();
+                    let cut = self.read_on(open);
+                    // The system may have said that the file has no bytes.
+                    let read = self.open.as_ref().map_or(0, |open| open.read);
+                    let total = self.findings.borrow().summary.raw_bytes + read;
+                    check_total(total, item, &self.limits)?;
+                    cut
+                }
                 None if self.place < self.plan.files.len() => self.begin()?,
                 None => return Ok(self.take_chunk()),
             };

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
-use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
+use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, StreamReader};
 use crate::once::get_or_try_init;
 #[cfg(feature = "fs")]
 use crate::sys::Map;
@@ -136,6 +136,7 @@ impl Archive {
     }
 
     fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
+        check_kind(&bytes)?;
         let layout = Layout::open(&bytes, &options.limits)?;
         Ok(Self::with(bytes, layout, options))
     }
@@ -163,6 +164,7 @@ impl Archive {
     }
 
     fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        check_kind(&bytes)?;
         let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
         Ok((Self::with(bytes, layout, options), damage))
     }
@@ -314,6 +316,20 @@ impl Archive {
     /// The engine for its chunks.
     fn engine(&self) -> Result<&Engine> {
         get_or_try_init(&self.engine, || decode::engine(&self.layout, &self.options))
+    }
+}
+
+/// Fails if something that is too short for an archive begins like something else, such as a short stream.
+pub(super) fn check_kind(bytes: &[u8]) -> Result<()> {
+    let mut header = [0; Header::LEN];
+    let is_short = !bytes.is_empty() && bytes.len() < header.len();
+    if !is_short || MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
+        return Ok(());
+    }
+    header[..bytes.len()].copy_from_slice(bytes);
+    match Header::parse(&header) {
+        Err(error @ Error::Foreign { .. }) => Err(error),
+        _ => Ok(()),
     }
 }
 
