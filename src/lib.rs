@@ -63,7 +63,7 @@ pub use archive::{
 pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
-pub use format::{CoderParams, Entry, EntryKind, ModelRef, Params};
+pub use format::{CoderParams, Entry, EntryKind, MAGIC, ModelRef, Params};
 pub use limits::{Bound, Limits};
 pub use model::{
     BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model,

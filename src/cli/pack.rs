@@ -173,9 +173,13 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if let Some(list) = &args.files_from {
         let written = written(&output);
         for path in lists::paths(list, args.null)? {
-            // Whoever makes a list with `find` does not mean the archive that is being made.
+            // Whoever makes a list with `find` does not mean the archive that is being made. Any other file that is
+            // on the list would be lost, so the library refuses it.
             let place = args.base().join(&path);
-            if written.is_some() && llz::FileId::of_path(&place).ok() == written {
+            if written.is_some()
+                && llz::FileId::of_path(&place).ok() == written
+                && is_archive(&place)
+            {
                 left_out.push(place);
             } else {
                 paths.push(path);
@@ -385,6 +389,14 @@ fn written(output: &Path) -> Option<llz::FileId> {
         true => streams::output_id(),
         false => llz::FileId::of_path(output).ok(),
     }
+}
+
+/// Whether a file is an archive, or one that has just been begun: it may be replaced by another.
+fn is_archive(path: &Path) -> bool {
+    use std::io::Read;
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut begin));
+    read.is_ok() && (begin.is_empty() || begin == llz::MAGIC)
 }
 
 /// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.
