@@ -437,5 +437,4 @@ pub(crate) fn with_lost(error: &Error, lost: &Lost, kept: &Path) -> Error {
 }
 
 #[cfg(test)]
-#[path = "journal_tests.rs"]
 mod tests;

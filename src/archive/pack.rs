@@ -61,7 +61,7 @@ pub fn plan_pack(
         Some(target) => Own::new(target.id(), target.place()),
         None => Own::new(options.output.as_ref(), None),
     };
-    list_found(walk(paths, wanted(options, &own)?, progress)?)
+    list_found(walk(paths, wanted(options, &own)?, progress)?, &options.encode.limits)
 }
 
 /// Packs `paths` into the file `out`, which appears only once it is complete, read back and synced

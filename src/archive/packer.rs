@@ -6,23 +6,23 @@ use std::io::Write;
 use std::path::Path;
 
 use super::plan::plan;
-use super::policy::{System, Tree};
+use super::policy::{System, Tree, short};
 use super::repeat_finder::RepeatFinder;
-use super::raw_stream::{Findings, RawStream, entry};
+use super::raw_stream::{Cutting, Findings, RawStream, entry};
 use super::walk::{Found, FoundKind, Walk};
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
     Chunk, Entry, GROUPING_BY_KIND, Params, Writer,
 };
-use crate::{Error, Limits, Progress, Result};
+use crate::{Bound, Error, Limits, Progress, Result};
 
 /// Bytes of the memory limit that the search for long repeats leaves to coding; it takes a quarter of what is beyond.
 const REPEATS_FROM: u64 = 64 << 20;
 
 /// What a walk has found that can be packed, as entries without hashes, and what is told of it.
-pub(super) fn list_found(mut walk: Walk) -> Result<(Vec<Entry>, PackSummary)> {
-    check_names(&mut walk)?;
+pub(super) fn list_found(mut walk: Walk, limits: &Limits) -> Result<(Vec<Entry>, PackSummary)> {
+    check_names(&mut walk, limits)?;
     let mut summary = PackSummary::default();
     let entries: Vec<Entry> = (walk.found.iter())
         .map(|item| match item.kind {
@@ -62,7 +62,7 @@ pub(super) fn pack_found<W: Write>(
     let mut engine = Engine::for_encoding(&options.encode)?;
     let chunk_size = engine.chunk_size();
     let size = chunk_size as u32; // the engine holds it to 32 bits
-    check_names(&mut walk)?;
+    check_names(&mut walk, &options.encode.limits)?;
     let (found, summary) = told(walk, PackSummary::default());
     let plan = plan(&found, u64::from(size), progress)?;
     progress.set_total(plan.raw_len());
@@ -77,7 +77,8 @@ pub(super) fn pack_found<W: Write>(
         grouping: Some(GROUPING_BY_KIND),
     };
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
-    let mut raw = RawStream::new(&found, plan, chunk_size, finder, &findings, progress);
+    let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
+    let mut raw = RawStream::new(&found, plan, cutting, &findings, progress);
     let writer = Writer::new(out, name, params)?;
     let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
     engine.encode(
@@ -95,14 +96,24 @@ pub(super) fn pack_found<W: Write>(
 
 /// Leaves out what unpacking would refuse, such as entries below a link that is stored as a link.
 /// Two things that would get one name are a mistake of whoever named them: neither is the right one.
-fn check_names(walk: &mut Walk) -> Result<()> {
-    let limits = Limits { entries: u64::MAX, memory: u64::MAX, ..Limits::default() };
+///
+/// What breaks a limit of the caller ends the work: whoever unpacks has limits too, and they are alike unless changed.
+fn check_names(walk: &mut Walk, limits: &Limits) -> Result<()> {
+    let limits = Limits { memory: u64::MAX, ..*limits };
     let mut tree = Tree::new(System::HERE, false, limits);
+    let mut total = 0u64;
     let mut kept: Vec<Found> = Vec::with_capacity(walk.found.len());
     for item in std::mem::take(&mut walk.found) {
         let is_second = kept.last().is_some_and(|last| last.path == item.path);
         match tree.add(&entry(&item, [0; 32], 0, 0)) {
-            Ok(()) => kept.push(item),
+            Ok(()) => {
+                check_lengths(&item, &limits)?;
+                if let FoundKind::File { size } = item.kind {
+                    total = total.saturating_add(size);
+                    check_total(total, &item, &limits)?;
+                }
+                kept.push(item);
+            }
             Err(Error::Unsafe { name, why }) if is_second => {
                 let source = item.source.display();
                 return Err(Error::Usage(format!("{source} would be stored as {name:?}: {why}")));
@@ -114,6 +125,29 @@ fn check_names(walk: &mut Walk) -> Result<()> {
         }
     }
     walk.found = kept;
+    Ok(())
+}
+
+fn check_lengths(item: &Found, limits: &Limits) -> Result<()> {
+    let path = short(&item.path);
+    let exceeds = |what| {
+        Err(Error::Limit { what, limit: limits.path_bytes, bound: Bound::PathBytes })
+    };
+    match &item.kind {
+        _ if item.path.len() as u64 > limits.path_bytes => exceeds(format!("the length of {path}")),
+        FoundKind::Symlink { target } if target.len() as u64 > limits.path_bytes => {
+            exceeds(format!("the length of what the link {path} leads to"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails if `item` makes the size of all files too large.
+pub(super) fn check_total(total: u64, item: &Found, limits: &Limits) -> Result<()> {
+    if total > limits.total_bytes {
+        let what = format!("the size of all files, with {},", short(&item.path));
+        return Err(Error::Limit { what, limit: limits.total_bytes, bound: Bound::TotalBytes });
+    }
     Ok(())
 }
 

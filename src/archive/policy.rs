@@ -19,6 +19,18 @@ pub(crate) fn refuse(name: &str, why: impl Into<String>) -> Error {
     Error::Unsafe { name: name.into(), why: why.into() }
 }
 
+/// A path for a message: of a very long one, the beginning and the end.
+pub(crate) fn short(path: &str) -> String {
+    const ENDS: usize = 60;
+    let count = path.chars().count();
+    if count <= 3 * ENDS {
+        return format!("{path:?}");
+    }
+    let begin: String = path.chars().take(ENDS).collect();
+    let end: String = path.chars().skip(count - ENDS).collect();
+    format!("{:?}", format!("{begin}…{end}"))
+}
+
 /// The system whose naming rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
@@ -149,7 +161,7 @@ impl Tree {
         check_path(path, self.system)?;
         let depth = path.split('/').count() as u64;
         if depth > self.limits.path_depth {
-            let (what, limit) = ("the depth of a path".into(), self.limits.path_depth);
+            let (what, limit) = (format!("the depth of {}", short(path)), self.limits.path_depth);
             return Err(Error::Limit { what, limit, bound: Bound::PathDepth });
         }
         let kind = match &entry.kind {
@@ -202,7 +214,8 @@ impl Tree {
             slot.insert(kind);
         }
         if self.names.len() as u64 > self.limits.entries {
-            let (what, limit) = ("the number of entries".into(), self.limits.entries);
+            let what = format!("the number of entries, with {},", short(key));
+            let limit = self.limits.entries;
             return Err(Error::Limit { what, limit, bound: Bound::Entries });
         }
         Ok(None)

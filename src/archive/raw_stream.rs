@@ -9,11 +9,12 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
+use super::packer::check_total;
 use super::plan::{Cut, Plan};
 use super::repeat_finder::{Part, RepeatFinder};
 use super::walk::{Found, FoundKind, mtime};
 use crate::format::{Entry, EntryKind, Repeat};
-use crate::{Progress, Result};
+use crate::{Limits, Progress, Result};
 
 /// An entry on its way into the archive.
 pub(super) struct Waiting {
@@ -82,6 +83,15 @@ struct Open {
     hasher: Sha256,
 }
 
+/// How content becomes chunks.
+pub(super) struct Cutting {
+    /// Most raw bytes of a chunk.
+    pub chunk_size: usize,
+    /// What takes out long repeats.
+    pub finder: Option<RepeatFinder>,
+    pub limits: Limits,
+}
+
 /// Reads files in the planned order and cuts their content into chunks.
 pub(super) struct RawStream<'a> {
     found: &'a [Found],
@@ -89,6 +99,7 @@ pub(super) struct RawStream<'a> {
     findings: &'a RefCell<Findings>,
     progress: &'a Progress,
     chunk_size: usize,
+    limits: Limits,
     /// The file to come next, by its place in the plan.
     place: usize,
     open: Option<Open>,
@@ -113,8 +124,7 @@ impl<'a> RawStream<'a> {
     pub fn new(
         found: &'a [Found],
         plan: Plan,
-        chunk_size: usize,
-        finder: Option<RepeatFinder>,
+        Cutting { chunk_size, finder, limits }: Cutting,
         findings: &'a RefCell<Findings>,
         progress: &'a Progress,
     ) -> Self {
@@ -125,6 +135,7 @@ impl<'a> RawStream<'a> {
             findings,
             progress,
             chunk_size,
+            limits,
             place: 0,
             open: None,
             chunk: Vec::new(),
@@ -153,7 +164,15 @@ impl<'a> RawStream<'a> {
         loop {
             self.progress.check()?;
             let cut = match self.open.take() {
-                Some(open) => self.read_on(open),
+                Some(open) => {
+                    let item = self.item();
+                    let cut = self.read_on(open);
+                    // The system may have said that the file has no bytes.
+                    let read = self.open.as_ref().map_or(0, |open| open.read);
+                    let total = self.findings.borrow().summary.raw_bytes + read;
+                    check_total(total, item, &self.limits)?;
+                    cut
+                }
                 None if self.place < self.plan.files.len() => self.begin()?,
                 None => return Ok(self.take_chunk()),
             };

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary};
-use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
+use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, StreamReader};
 #[cfg(feature = "fs")]
 use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engines};
@@ -134,6 +134,7 @@ impl Archive {
     }
 
     fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
+        check_kind(&bytes)?;
         let layout = Layout::open(&bytes, &options.limits)?;
         Ok(Self::with(bytes, layout, options))
     }
@@ -163,6 +164,7 @@ impl Archive {
     }
 
     fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        check_kind(&bytes)?;
         let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
         Ok((Self::with(bytes, layout, options), damage))
     }
@@ -310,6 +312,20 @@ impl Archive {
     /// The bounds it was opened under.
     pub(crate) fn limits(&self) -> &Limits {
         &self.options.limits
+    }
+}
+
+/// Fails if something that is too short for an archive begins like something else, such as a short stream.
+pub(super) fn check_kind(bytes: &[u8]) -> Result<()> {
+    let mut header = [0; Header::LEN];
+    let is_short = !bytes.is_empty() && bytes.len() < header.len();
+    if !is_short || MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
+        return Ok(());
+    }
+    header[..bytes.len()].copy_from_slice(bytes);
+    match Header::parse(&header) {
+        Err(error @ Error::Foreign { .. }) => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,6 @@
 //! A private directory beside the destination, in which everything is written and verified before
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
-use std::ffi::OsString;
 use std::fs::FileTimes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,38 +18,46 @@ use crate::{Error, Progress, Result};
 pub(crate) struct Destination {
     /// As the caller named it, for errors.
     path: PathBuf,
-    /// The destination itself if it exists, else its parent.
+    /// The destination itself if it exists, else the deepest directory above it that does.
     place: Dir,
-    /// The destination's name if it does not exist yet.
-    new: Option<OsString>,
+    /// The same as a path.
+    base: PathBuf,
+    /// What there is to make below that, if anything.
+    new: Option<PathBuf>,
 }
 
 impl Destination {
-    /// Looks at `path` and writes nothing. It must be a directory, or not exist in one that does.
+    /// Looks at `path` and writes nothing. It must be a directory, or not exist; then those above it are made too.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let failed = |error| Error::io(path, error);
-        let open = |path: &Path| Dir::open_ambient_dir(path, ambient_authority()).map_err(failed);
-        match path.metadata() {
-            Ok(found) if found.is_dir() => {
-                Ok(Destination { path: path.into(), place: open(path)?, new: None })
-            }
-            Ok(_) => {
-                let why = "it is not a directory, into which to unpack".into();
-                Err(Error::InTheWay { path: path.into(), why })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // A dangling link is in the way too.
-                if path.symlink_metadata().is_ok() {
-                    return Err(Error::Exists(path.into()));
+        let mut base = path;
+        let mut new = PathBuf::new();
+        loop {
+            let failed = |error| Error::io(base, error);
+            match base.metadata() {
+                Ok(found) if found.is_dir() => {
+                    let place = Dir::open_ambient_dir(base, ambient_authority()).map_err(failed)?;
+                    let new = (new != Path::new("")).then_some(new);
+                    return Ok(Destination { path: path.into(), place, base: base.into(), new });
                 }
-                let name = path.file_name().ok_or_else(|| failed(error))?;
-                let parent = match path.parent() {
-                    Some(parent) if parent != Path::new("") => parent,
-                    _ => Path::new("."),
-                };
-                Ok(Destination { path: path.into(), place: open(parent)?, new: Some(name.into()) })
+                Ok(_) => {
+                    let why = "it is not a directory, into which to unpack".into();
+                    return Err(Error::InTheWay { path: base.into(), why });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // A dangling link is in the way too.
+                    if base.symlink_metadata().is_ok() {
+                        return Err(Error::Exists(base.into()));
+                    }
+                    // `..` below what is not there leads nowhere.
+                    let name = Path::new(base.file_name().ok_or_else(|| failed(error))?);
+                    new = if new == Path::new("") { name.into() } else { name.join(new) };
+                    base = match base.parent() {
+                        Some(parent) if parent != Path::new("") => parent,
+                        _ => Path::new("."),
+                    };
+                }
+                Err(error) => return Err(failed(error)),
             }
-            Err(error) => Err(failed(error)),
         }
     }
 
@@ -69,7 +76,7 @@ impl Destination {
 
     /// Where an entry's path lies, as the journal sees it.
     pub(crate) fn below_base(&self, path: &str) -> PathBuf {
-        self.new.as_ref().map(PathBuf::from).unwrap_or_default().join(path)
+        self.new.clone().unwrap_or_default().join(path)
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -90,6 +97,7 @@ pub(crate) struct Staging {
 }
 
 const TREE: &str = "tree";
+const ABOVE: &str = "above";
 
 impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
@@ -97,10 +105,7 @@ impl Staging {
     pub(crate) fn create(destination: Destination) -> Result<Self> {
         // Looked at before anything is made in it.
         let times = journal::times(&destination.place, Path::new(".")).ok();
-        leftovers::sweep(match destination.new {
-            None => &destination.path,
-            Some(_) => destination.path.parent().unwrap_or(Path::new("")),
-        });
+        leftovers::sweep(&destination.base);
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let mut staging = Staging { destination, name, is_kept: false, times, open: None };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
@@ -169,17 +174,28 @@ impl Staging {
     /// its path below the journal's base. Directories are merged; without force no file that exists is
     /// touched, with it files are replaced, but a directory is never replaced by anything else. Nothing is moved if it is known beforehand that something cannot be.
     pub(crate) fn commit(&self, journal: &mut Journal<'_>) -> Result<(Dir, PathBuf)> {
-        let Destination { path, place, new } = &self.destination;
+        let Destination { path, place, new, .. } = &self.destination;
         let (inner, tree) = self.dirs();
         let failed = |error| Error::io(path, error);
         match new {
-            Some(name) => {
-                if place.symlink_metadata(name).is_ok() {
+            Some(new) => {
+                // Directories above the destination come with it, in one step.
+                let top = new.iter().next().unwrap_or(new.as_os_str());
+                if place.symlink_metadata(top).is_ok() {
                     return Err(Error::Exists(path.clone()));
                 }
-                inner.rename(TREE, place, name).map_err(failed)?;
-                journal.placed(name);
-                Ok((place.open_dir(name).map_err(failed)?, name.into()))
+                let below = new.strip_prefix(top).unwrap_or(Path::new(""));
+                let moved = if below == Path::new("") {
+                    TREE.into()
+                } else {
+                    let chain = Path::new(ABOVE).join(below);
+                    inner.create_dir_all(chain.parent().unwrap_or(&chain)).map_err(failed)?;
+                    inner.rename(TREE, inner, &chain).map_err(failed)?;
+                    PathBuf::from(ABOVE)
+                };
+                inner.rename(moved, place, top).map_err(failed)?;
+                journal.placed(top);
+                Ok((place.open_dir(new).map_err(failed)?, new.clone()))
             }
             None => {
                 journal.check(tree, Path::new(""), path)?;
@@ -198,10 +214,7 @@ impl Staging {
     /// returns its path.
     pub(crate) fn keep(&mut self) -> PathBuf {
         self.is_kept = true;
-        match &self.destination.new {
-            None => self.destination.path.join(&self.name),
-            Some(_) => self.destination.path.with_file_name(&self.name),
-        }
+        self.destination.base.join(&self.name)
     }
 }
 

@@ -11,7 +11,7 @@ use super::contents::Contents;
 use super::decode::{self, Piece, check_total};
 use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
-use super::read::Archive;
+use super::read::{Archive, check_kind};
 use super::salvage::Losses;
 use super::place::Placement;
 use super::select::Selection;
@@ -19,7 +19,7 @@ use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
 use crate::codec::{DecodeOptions, Engines, Job};
-use crate::format::{Chunk, Coding, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::format::{Chunk, Coding, Entry, EntryKind, Event, Header, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 impl Archive {
@@ -175,7 +175,11 @@ pub fn unpack_reader(
     progress: &Progress,
 ) -> Result<UnpackSummary> {
     let limits = decode.limits;
-    let sections = StreamReader::new(reader, Path::new("-"), limits)?;
+    let mut begin = Vec::new();
+    let read = (&mut *reader).take(Header::LEN as u64).read_to_end(&mut begin);
+    read.map_err(|error| Error::io("-", error))?;
+    check_kind(&begin)?;
+    let sections = StreamReader::new(begin.as_slice().chain(reader), Path::new("-"), limits)?;
     let staging = Staging::create(Destination::open(dest)?)?;
     let mut pipe = Pipe {
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),

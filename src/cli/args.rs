@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use llz::{Archive, Error, Level, Limits, Result};
+use llz::{Archive, Bound, Error, Level, Limits, Result};
 
 use super::session::Session;
+use super::size::{Size, in_units, size};
 
 use super::streams;
 
@@ -90,39 +91,56 @@ pub struct ModelArg {
 
 /// Safety limits. The defaults are those of the library.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Limits (k, M, G, T are powers of 1024)")]
+#[command(next_help_heading = "Limits (k, M, G, T are powers of 1024; kB, MB, GB, TB of 1000)")]
 pub struct LimitArgs {
     /// Bytes of all files together [default: 1T]
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    limit_size: Option<u64>,
+    limit_size: Option<Size>,
     /// Files, directories and links [default: 10000000]
     #[arg(long, value_name = "N")]
     limit_entries: Option<u64>,
     /// Bytes of one chunk [default: 64M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    limit_chunk: Option<u64>,
+    limit_chunk: Option<Size>,
     /// Bytes of one path [default: 4096]
     #[arg(long, value_name = "N")]
     limit_path: Option<u64>,
-    /// Directories above a file [default: 256]
+    /// Names in one path: directories, and what lies in the last of them [default: 256]
     #[arg(long, value_name = "N")]
     limit_depth: Option<u64>,
     /// Working memory [default: 512M]
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    limit_memory: Option<u64>,
+    limit_memory: Option<Size>,
 }
 
 impl LimitArgs {
     /// The limits in force.
     pub fn limits(&self) -> Limits {
         let default = Limits::default();
+        let bytes = |size: &Option<Size>, default| size.as_ref().map_or(default, |size| size.bytes);
         Limits {
-            total_bytes: self.limit_size.unwrap_or(default.total_bytes),
+            total_bytes: bytes(&self.limit_size, default.total_bytes),
             entries: self.limit_entries.unwrap_or(default.entries),
-            chunk_bytes: self.limit_chunk.unwrap_or(default.chunk_bytes),
+            chunk_bytes: bytes(&self.limit_chunk, default.chunk_bytes),
             path_bytes: self.limit_path.unwrap_or(default.path_bytes),
             path_depth: self.limit_depth.unwrap_or(default.path_depth),
-            memory: self.limit_memory.unwrap_or(default.memory),
+            memory: bytes(&self.limit_memory, default.memory),
+        }
+    }
+}
+
+impl LimitArgs {
+    /// A limit as it was given, or in a unit that fits.
+    pub fn shown(&self, bound: Bound, limit: u64) -> String {
+        let given = match bound {
+            Bound::TotalBytes => &self.limit_size,
+            Bound::ChunkBytes => &self.limit_chunk,
+            Bound::Memory => &self.limit_memory,
+            Bound::Entries | Bound::PathBytes | Bound::PathDepth => return limit.to_string(),
+        };
+        match given.as_ref().filter(|given| given.bytes == limit) {
+            Some(given) => given.to_string(),
+            None => in_units(limit),
         }
     }
 }
@@ -173,29 +191,6 @@ pub struct Chosen {
     pub paths: Vec<String>,
 }
 
-/// Reads a size in bytes: digits, then optionally k, M, G or T (powers of 1024), then optionally
-/// B or iB.
-pub fn size(text: &str) -> std::result::Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "expected a number such as 64k or 1M")?;
-    let unit = unit.strip_suffix("iB").or_else(|| unit.strip_suffix('B')).unwrap_or(unit);
-    let shift = match unit {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
-        _ => return Err(format!("unknown unit {unit:?}: use k, M, G or T")),
-    };
-    number.checked_mul(1 << shift).ok_or_else(|| "too large".into())
-}
-
-/// [`size`], for lengths in memory.
-pub fn memory_size(text: &str) -> std::result::Result<usize, String> {
-    usize::try_from(size(text)?).map_err(|_| "too large".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,26 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_know_their_units() {
-        assert_eq!(size("0"), Ok(0));
-        assert_eq!(size("65536"), Ok(65536));
-        assert_eq!(size("64k"), Ok(65536));
-        assert_eq!(size("1M"), Ok(1 << 20));
-        assert_eq!(size("3GiB"), Ok(3 << 30));
-        assert_eq!(size("2TB"), Ok(2 << 40));
-        for wrong in ["", "k", "1.5M", "-1", "1x", "1 M", "99999999T"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn the_documented_defaults_are_the_true_ones() {
         assert_eq!(Level::DEFAULT.get(), 6);
         let default = Limits::default();
-        assert_eq!(size("1T"), Ok(default.total_bytes));
+        assert_eq!(size("1T").map(|size| size.bytes), Ok(default.total_bytes));
         assert_eq!(default.entries, 10_000_000);
-        assert_eq!(size("64M"), Ok(default.chunk_bytes));
+        assert_eq!(size("64M").map(|size| size.bytes), Ok(default.chunk_bytes));
         assert_eq!((default.path_bytes, default.path_depth), (4096, 256));
-        assert_eq!(size("512M"), Ok(default.memory));
+        assert_eq!(size("512M").map(|size| size.bytes), Ok(default.memory));
     }
 }

@@ -19,7 +19,7 @@ Only the chunks in which the files lie are decoded.";
 
 /// Write files of an archive to standard output
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, visible_alias = "c")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     pub source: Source,

@@ -46,15 +46,21 @@ pub fn is_broken_pipe(error: &Error) -> bool {
 }
 
 /// Prints what happened, to which file, and what to do about it. `subject` is the file meant by
-/// errors that name none.
-pub fn print(error: &Error, subject: Option<&Path>) {
-    say!("llz: {}", escape(&describe(error, subject)));
+/// errors that name none, `limit` shows one as the user gave it.
+pub fn print(error: &Error, subject: Option<&Path>, limit: &dyn Fn(Bound, u64) -> String) {
+    say!("llz: {}", escape(&describe(error, subject, limit)));
     if let Some(hint) = hint(error) {
         say!("hint: {hint}");
     }
 }
 
-fn describe(error: &Error, subject: Option<&Path>) -> String {
+fn describe(error: &Error, subject: Option<&Path>, shown: &dyn Fn(Bound, u64) -> String) -> String {
+    let text = match error {
+        Error::Limit { what, limit, bound } => {
+            format!("{what} exceeds the limit of {}", shown(*bound, *limit))
+        }
+        _ => error.to_string(),
+    };
     let subject = subject.filter(|_| match error {
         Error::Io { .. } | Error::Exists(_) | Error::InTheWay { .. } | Error::Interrupted => false,
         // Standard input has no part in a command line that makes no sense.
@@ -65,9 +71,9 @@ fn describe(error: &Error, subject: Option<&Path>) -> String {
         (Error::Io { path, source }, _) if path == Path::new("-") => {
             format!("standard input or output: {source}")
         }
-        (_, Some(path)) if path == Path::new("-") => format!("standard input: {error}"),
-        (_, Some(path)) => format!("{}: {error}", path.display()),
-        (_, None) => error.to_string(),
+        (_, Some(path)) if path == Path::new("-") => format!("standard input: {text}"),
+        (_, Some(path)) => format!("{}: {text}", path.display()),
+        (_, None) => text,
     }
 }
 
@@ -134,12 +140,13 @@ mod tests {
 
     #[test]
     fn an_error_names_its_file_once() {
+        let number = |_, limit: u64| limit.to_string();
         let missing = std::io::Error::from(ErrorKind::NotFound);
-        let text = describe(&Error::io("a.txt", missing), Some(Path::new("b.llz")));
+        let text = describe(&Error::io("a.txt", missing), Some(Path::new("b.llz")), &number);
         assert!(text.starts_with("a.txt: ") && !text.contains("b.llz"), "{text}");
-        let text = describe(&Error::corrupt("bad index"), Some(Path::new("b.llz")));
+        let text = describe(&Error::corrupt("bad index"), Some(Path::new("b.llz")), &number);
         assert_eq!(text, "b.llz: corrupt data: bad index");
-        let text = describe(&Error::corrupt("bad index"), Some(Path::new("-")));
+        let text = describe(&Error::corrupt("bad index"), Some(Path::new("-")), &number);
         assert_eq!(text, "standard input: corrupt data: bad index");
     }
 }

@@ -6,15 +6,17 @@ use std::time::Instant;
 use llz::{Decoder, Encoder, Error, Result, Totals};
 
 use super::Status;
-use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::args::{LevelArg, LimitArgs, ModelArg};
 use super::report;
 use super::session::Session;
+use super::size::{Size, size};
 use super::streams::{self, say};
 
 const EXAMPLES: &str = "\
 Examples:
-  tar -I 'llz filter' -cf src.tar.llz src  tar makes the archive, llz makes it small
-  tar -I 'llz filter' -xf src.tar.llz      tar itself adds -d
+  tar -I llz -cf src.tar.llz src           tar makes the archive, llz makes it small
+  tar -I llz -xf src.tar.llz               tar itself adds -d
+  tar -I 'llz -9' -cf src.tar.llz src      between pipes and files, llz without a verb is this filter
   llz filter < message > message.llzs      a dozen bytes of framing, good for short messages
   llz filter -d < message.llzs
 
@@ -32,13 +34,13 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArg,
     /// Raw bytes per frame: larger packs better, smaller uses more cores [default: by level]
-    #[arg(long, value_name = "SIZE", value_parser = memory_size, conflicts_with = "decompress")]
-    chunk_size: Option<usize>,
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "decompress")]
+    chunk_size: Option<Size>,
     /// Write compressed data even to a terminal
     #[arg(short, long)]
     force: bool,
     #[command(flatten)]
-    limits: LimitArgs,
+    pub limits: LimitArgs,
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {
@@ -57,7 +59,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
                 "compressed data is no use on a terminal: redirect it to a file or pipe".into(),
             ));
         }
-        let options = session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?;
+        let options =
+            session.encode_options(args.level.0, &args.model, args.chunk_size.as_ref(), limits)?;
         let encoder = Encoder::new(options)?;
         if let Some(length) = stdin_length() {
             session.progress.set_total(length);

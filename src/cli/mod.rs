@@ -7,6 +7,7 @@ mod cat;
 mod completions;
 mod exit;
 mod filter;
+mod habits;
 mod info;
 mod list;
 mod lists;
@@ -17,6 +18,7 @@ mod models;
 mod pack;
 mod report;
 mod session;
+mod size;
 mod streams;
 mod terminal;
 mod test;
@@ -41,7 +43,7 @@ Examples:
   llz unpack src.llz src/main.rs            unpack one file
   llz cat src.llz src/main.rs | less        look at one file
   llz test src.llz                          decode everything, check every checksum
-  tar -I 'llz filter' -cf x.tar.llz dir     as tar's compressor; -xf works the same way
+  tar -I llz -cf x.tar.llz dir              as tar's compressor; -xf works the same way
   ssh host llz pack -o - /etc | llz unpack -C copy -
   llz model install base.safetensors        a larger model, for --model base
 
@@ -130,6 +132,21 @@ impl Verb {
         }
     }
 
+    /// A limit as it was given, or in a unit that fits.
+    fn shown(&self, bound: llz::Bound, limit: u64) -> String {
+        match self {
+            Verb::Pack(args) => args.limits.shown(bound, limit),
+            Verb::Unpack(args) => args.limits.shown(bound, limit),
+            Verb::List(args) => args.source.limits.shown(bound, limit),
+            Verb::Info(args) => args.source.limits.shown(bound, limit),
+            Verb::Test(args) => args.source.limits.shown(bound, limit),
+            Verb::Cat(args) => args.source.limits.shown(bound, limit),
+            Verb::Filter(args) => args.limits.shown(bound, limit),
+            Verb::Model(args) => args.shown(limit),
+            Verb::Completions(_) | Verb::Man(_) => limit.to_string(),
+        }
+    }
+
     /// Whether its product goes to standard output in a way that may be cut off at will, as `head`
     /// does. What `pack` writes is worthless when it is incomplete.
     fn may_be_cut_off(&self) -> bool {
@@ -154,11 +171,21 @@ impl Verb {
 pub fn main() -> ExitCode {
     // Writing beyond `ulimit -f` is then an error like any other.
     crate::early::ignore_file_size_signal();
-    let cli = match Cli::try_parse() {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(wrong) = habits::wrong_level(&args) {
+        return refuse(llz::Error::Usage(wrong));
+    }
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(refused) => return answer(&refused),
+        Err(refused) => match habits::filter(&args, &refused) {
+            Some(cli) => cli,
+            None => return answer(&args, &refused),
+        },
     };
-    let session = Session::start(cli.common, cli.verb.may_be_killed());
+    let session = match Session::start(cli.common, cli.verb.may_be_killed()) {
+        Ok(session) => session,
+        Err(error) => return refuse(error),
+    };
     // A panic unwinds, so that temporary files go away; it is a bug, but still one exit code.
     let ran = catch_unwind(AssertUnwindSafe(|| cli.verb.run(&session)));
     let Ok(result) = ran else {
@@ -178,15 +205,26 @@ fn exit_code(result: llz::Result<Status>, verb: &Verb, session: &Session) -> Exi
             // Whatever failed after Ctrl-C failed because of it, such as a pipe that broke.
             let stopped = session.progress.check().is_err();
             let error = if stopped { llz::Error::Interrupted } else { error };
-            exit::print(&error, verb.subject());
+            exit::print(&error, verb.subject(), &|bound, limit| verb.shown(bound, limit));
             exit::code(&error).into()
         }
     }
 }
 
+/// Ends before anything has begun.
+fn refuse(error: llz::Error) -> ExitCode {
+    exit::print(&error, None, &|_, limit| limit.to_string());
+    exit::code(&error).into()
+}
+
 /// Prints help or the version on standard output, or what is wrong with a command line on standard
 /// error.
-fn answer(refused: &clap::Error) -> ExitCode {
+fn answer(args: &[std::ffi::OsString], refused: &clap::Error) -> ExitCode {
+    if let Some((wrong, instead)) = habits::suggestion(args, refused) {
+        say!("llz: {}", terminal::escape(&wrong));
+        say!("hint: {}", terminal::escape(&instead));
+        return exit::USAGE.into();
+    }
     let code = u8::try_from(refused.exit_code()).unwrap_or(exit::USAGE);
     if refused.use_stderr() || std::io::stdout().is_terminal() {
         // In colour where that is wanted.
@@ -196,10 +234,7 @@ fn answer(refused: &clap::Error) -> ExitCode {
     match streams::emit(refused.render().to_string()) {
         Ok(()) => code.into(),
         Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            exit::print(&error, None);
-            exit::code(&error).into()
-        }
+        Err(error) => refuse(error),
     }
 }
 

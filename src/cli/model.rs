@@ -8,10 +8,10 @@ use llz::{BUILT_IN_MODELS, BuiltInModel, Error, InstalledModel, Limits, Result};
 use serde_json::{Value, json};
 
 use super::Status;
-use super::args::size;
 use super::models;
 use super::report;
 use super::session::Session;
+use super::size::{Size, in_units, size};
 use super::streams::{self, say};
 use super::terminal::escape;
 
@@ -51,7 +51,7 @@ enum Verb {
         name: Option<String>,
         /// Bytes of the file at most [default: 512M]
         #[arg(long, value_name = "SIZE", value_parser = size)]
-        limit_memory: Option<u64>,
+        limit_memory: Option<Size>,
     },
     /// Take an installed model away
     Remove {
@@ -70,6 +70,16 @@ impl Args {
         }
     }
 
+    /// A limit as it was given, or in a unit that fits.
+    pub fn shown(&self, limit: u64) -> String {
+        match &self.verb {
+            Verb::Install { limit_memory: Some(given), .. } if given.bytes == limit => {
+                given.to_string()
+            }
+            _ => in_units(limit),
+        }
+    }
+
     /// Whether nothing has to be cleaned up when it is interrupted.
     pub fn may_be_killed(&self) -> bool {
         !matches!(self.verb, Verb::Install { .. })
@@ -80,7 +90,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     match &args.verb {
         Verb::List { json } => list(*json)?,
         Verb::Install { file, name, limit_memory } => {
-            let memory = limit_memory.unwrap_or(Limits::default().memory);
+            let memory = limit_memory.as_ref().map_or(Limits::default().memory, |size| size.bytes);
             let model = models::folder(memory)?.install(file, name.as_deref())?;
             tell(session, &format!("{} → {}", model.name, model.path.display()));
         }

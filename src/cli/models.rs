@@ -45,6 +45,10 @@ pub fn open(given: &Path, limits: &Limits) -> Result<Model> {
     {
         return folder.load(&model);
     }
+    if given.is_dir() {
+        let why = "a directory has this name, and no model that is built in or installed";
+        return Err(Error::Model(format!("{name:?}: {why}")));
+    }
     if given.exists() {
         return Model::open(given, limits.memory);
     }

@@ -9,12 +9,13 @@ use llz::{Error, Links, PackOptions, PackSummary, Result};
 use serde_json::json;
 
 use super::Status;
-use super::args::{LevelArg, LimitArgs, ModelArg, memory_size};
+use super::args::{LevelArg, LimitArgs, ModelArg};
 use super::list;
 use super::lists;
 use super::models;
 use super::report;
 use super::session::Session;
+use super::size::{Size, chunk_size};
 use super::streams::{self, say};
 use super::terminal::escape;
 
@@ -42,7 +43,7 @@ read, which is stored as read. Links are stored as links. The archive is the sam
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, visible_alias = "p")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// What to pack; directories with all that is in them. - is standard input, stored as --name says
     #[arg(value_name = "PATH", required_unless_present = "files_from")]
@@ -58,8 +59,8 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArg,
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
-    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
-    chunk_size: Option<usize>,
+    #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
+    chunk_size: Option<Size>,
     /// Leave out what matches: a pattern without / by name at any depth, one with / by whole path (as it
     /// is given, as it is stored, or absolute), one with / at its end directories only
     #[arg(long, value_name = "GLOB")]
@@ -98,7 +99,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: LimitArgs,
+    pub limits: LimitArgs,
 }
 
 impl Args {
@@ -172,9 +173,13 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if let Some(list) = &args.files_from {
         let written = written(&output);
         for path in lists::paths(list, args.null)? {
-            // Whoever makes a list with `find` does not mean the archive that is being made.
+            // Whoever makes a list with `find` does not mean the archive that is being made. Any other file that is
+            // on the list would be lost, so the library refuses it.
             let place = args.base().join(&path);
-            if written.is_some() && llz::FileId::of_path(&place).ok() == written {
+            if written.is_some()
+                && llz::FileId::of_path(&place).ok() == written
+                && is_archive(&place)
+            {
                 left_out.push(place);
             } else {
                 paths.push(path);
@@ -198,7 +203,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         exclude.extend(VERSION_CONTROL.map(String::from));
     }
     let mut options = PackOptions {
-        encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
+        encode: session.encode_options(
+            args.level.0,
+            &args.model,
+            args.chunk_size.as_ref(),
+            limits,
+        )?,
         directory: args.base().into(),
         inputs: Vec::new(),
         exclude,
@@ -379,6 +389,14 @@ fn written(output: &Path) -> Option<llz::FileId> {
         true => streams::output_id(),
         false => llz::FileId::of_path(output).ok(),
     }
+}
+
+/// Whether a file is an archive, or one that has just been begun: it may be replaced by another.
+fn is_archive(path: &Path) -> bool {
+    use std::io::Read;
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut begin));
+    read.is_ok() && (begin.is_empty() || begin == llz::MAGIC)
 }
 
 /// Fails if a file that is read beside the inputs (the list, the model) would be replaced by the archive.

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use llz::{DecodeOptions, EncodeOptions, Error, Level, Limits, Progress, Result};
 
 use super::args::{Common, ModelArg};
+use super::size::{Size, in_units};
 use super::streams::say;
 use super::{exit, models};
 
@@ -23,6 +24,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub struct Session {
     /// Worker threads; 0 is one per core.
     threads: usize,
+    /// `None` is the fastest of this machine.
+    instruction_set: Option<String>,
     /// Nothing but errors on standard error.
     pub quiet: bool,
     /// More than totals on standard error.
@@ -34,7 +37,11 @@ pub struct Session {
 impl Session {
     /// Starts a run. The first Ctrl-C asks the work to stop and to clean up, the second ends the
     /// program; where there is nothing to clean up (`killable`), so does the first.
-    pub fn start(common: Common, killable: bool) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an environment that asks for what this machine does not have.
+    pub fn start(common: Common, killable: bool) -> Result<Self> {
+        let instruction_set = instruction_set()?;
         let progress = Arc::new(Progress::default());
         let (stopped, asked) = (Arc::clone(&progress), AtomicBool::new(false));
         let handler = move || {
@@ -50,7 +57,7 @@ impl Session {
             say!("llz: Ctrl-C will not clean up: {error}");
         }
         let Common { threads, quiet, verbose } = common;
-        Session { threads: threads.into(), quiet, verbose, progress }
+        Ok(Session { threads: threads.into(), instruction_set, quiet, verbose, progress })
     }
 
     /// How to decode under these limits; `model` is what `--model` says.
@@ -64,7 +71,7 @@ impl Session {
             models: models::store(given, limits),
             threads: self.threads,
             limits,
-            instruction_set: instruction_set()?,
+            instruction_set: self.instruction_set.clone(),
             ..DecodeOptions::default()
         })
     }
@@ -74,11 +81,20 @@ impl Session {
         &self,
         level: Level,
         model: &ModelArg,
-        chunk_size: Option<usize>,
+        chunk_size: Option<&Size>,
         limits: Limits,
     ) -> Result<EncodeOptions> {
+        if let Some(size) = chunk_size.filter(|size| size.bytes > limits.chunk_bytes) {
+            let most = in_units(limits.chunk_bytes);
+            return Err(Error::Usage(format!(
+                "--chunk-size {size} is more than --limit-chunk, {most}"
+            )));
+        }
+        let too_large = |_| Error::Usage("--chunk-size: too large for this machine".into());
+        let chunk_size = chunk_size.map(|size| usize::try_from(size.bytes)).transpose();
+        let chunk_size = chunk_size.map_err(too_large)?;
         let model = model.model.as_deref().map(|given| models::open(given, &limits)).transpose()?;
-        let (threads, instruction_set) = (self.threads, instruction_set()?);
+        let (threads, instruction_set) = (self.threads, self.instruction_set.clone());
         Ok(EncodeOptions {
             level,
             model,

@@ -76,6 +76,22 @@ pub fn spooled_input(progress: &Progress) -> Result<std::fs::File> {
     }
 }
 
+/// Whether there is something to be read on standard input: a file, a pipe or a socket, but no terminal and no
+/// `/dev/null`.
+#[cfg(unix)]
+pub fn has_input() -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let Ok(metadata) = own(io::stdin()).and_then(|input| input.metadata()) else { return false };
+    let kind = metadata.file_type();
+    !early::was_closed(0) && (kind.is_file() || kind.is_fifo() || kind.is_socket())
+}
+
+/// Whether there is something to be read on standard input.
+#[cfg(not(unix))]
+pub fn has_input() -> bool {
+    !io::stdin().is_terminal()
+}
+
 /// What `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
 pub fn in_order(path: &Path) -> Result<Option<Box<dyn Read>>> {
     if path == Path::new("-") {

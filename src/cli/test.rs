@@ -15,7 +15,6 @@ use super::terminal::escape;
 
 /// Decode an archive, or some files of it, and check every checksum, writing nothing
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "t")]
 pub struct Args {
     #[command(flatten)]
     pub source: Source,

@@ -45,7 +45,7 @@ pub struct Args {
     pub archive: PathBuf,
     #[command(flatten)]
     chosen: Chosen,
-    /// Where to unpack
+    /// Where to unpack; made if it is not there, with the directories above it
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
     /// Replace existing files
@@ -78,7 +78,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: LimitArgs,
+    pub limits: LimitArgs,
 }
 
 impl Args {

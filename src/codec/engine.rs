@@ -171,7 +171,8 @@ impl Engine {
 
     /// Bytes that [`Engine::mixer_without_model`] takes.
     pub(super) fn mixer_bytes(&self, len: usize) -> u64 {
-        Mixer::bytes_for(len, self.params.table_bits, None)
+        let profile = self.profile.without_model.unwrap_or(self.profile);
+        Mixer::bytes_for(profile, len, self.params.table_bits, None)
     }
 
     /// Bytes that it takes while it does nothing. The file that a model was read from stays in memory, too: built in,

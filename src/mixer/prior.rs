@@ -2,7 +2,7 @@
 //!
 //! A prior is the small adaptive state of a mixer after typical data: the network's weights, and the
 //! probabilities of bit histories, of matches, of the first APM stage and of the confidence bypass.
-//! It is learned offline (`crates/tools/src/bin/train_prior.rs`) and shipped, so that prediction is good from
+//! It is learned offline (`crates/tools/src/bin/train_prior`) and shipped, so that prediction is good from
 //! the first byte of a chunk.
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Prior {
             weights: set.repeat(profile.sets.iter().map(|s| s.size()).sum()),
             last_weights: last.repeat(NODES),
             cells: vec![[Cell::new(32_768, 0); 256]; 2 * n],
-            matches: MatchModel::new(0).cells().to_vec(),
+            matches: MatchModel::new(0, 0).cells().to_vec(),
             nodes: Apm::new(NODES, 0).cells().to_vec(),
             bypass: if profile.bypass {
                 ConfidenceBypass::new().cells().to_vec()

@@ -1,5 +1,6 @@
 //! Mixer profiles: which contexts, sets and rates, by the number recorded in archives.
 
+use super::HASHED_BITS;
 use super::contexts::Context;
 
 /// The small context that chooses a weight set of the first layer.
@@ -37,7 +38,7 @@ impl Selector {
 /// new one gets a new number.
 ///
 /// Contexts, weight sets and learning rates of the shipped profiles were chosen by measured coded
-/// size. `crates/tools/src/bin/train_prior.rs` measures the cost of leaving one out.
+/// size. `crates/tools/src/bin/train_prior` measures the cost of leaving one out.
 #[derive(Debug)]
 pub struct Profile {
     /// Its number in archives.
@@ -71,6 +72,16 @@ impl Profile {
     pub const fn inputs(&self) -> usize {
         let model = if self.without_model.is_some() { 4 } else { 0 };
         (self.model_at() + model).next_multiple_of(16)
+    }
+
+    /// Weight sets of the first layer, those of all selectors together.
+    pub fn first_sets(&self) -> usize {
+        self.sets.iter().map(|selector| selector.size()).sum()
+    }
+
+    /// Contexts of the second APM stage; none without it.
+    pub(super) fn contexts_by_order(&self) -> usize {
+        if self.apm_stages > 1 { 1 << HASHED_BITS } else { 0 }
     }
 
     /// Index of the first input after those of the contexts.

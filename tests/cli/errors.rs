@@ -45,7 +45,6 @@ fn senseless_command_lines_are_usage_errors() {
         &["cat", "tree.llz"],
         &["explode", "tree.llz"],
         &["filter", "-d", "--chunk-size", "64k"],
-        &[],
     ] {
         fails(dir.path(), args, 2);
     }

@@ -52,6 +52,7 @@ fn a_named_input_is_never_the_output() {
         "llz pack -1 -f --files-from list -o in",
         "llz pack -1 -f --files-from list -o soft",
         "echo in | llz pack -1 -f --files-from - -o hard",
+        "printf 'other\\nin\\n' | llz pack -1 -f --files-from - -o in",
         "llz pack -1 -o - in >> in",
         "llz pack -1 -o - soft >> in",
         "llz pack -1 -o - in 1<> hard",
