@@ -3,6 +3,7 @@
 //! `tests/vectors.rs` checks that each behaves as its line says.
 
 mod messages;
+mod repeats;
 mod sections;
 
 use std::error::Error;
@@ -70,6 +71,7 @@ fn main() -> Result<()> {
     content(&mut vectors);
     names(&mut vectors);
     future(&mut vectors);
+    repeats::vectors(&mut vectors)?;
     messages::messages(&mut vectors)?;
     write(&folder, &vectors.0)
 }

@@ -1,9 +1,7 @@
 //! Long repeats, sound and hostile.
 
-use anyhow::Result;
-
 use crate::sections::{Sections, file, varint};
-use crate::{Expect, TALE, Vectors, packed};
+use crate::{Expect, Result, TALE, Vectors, packed};
 
 /// A section REPS of these repeats: skip, back, length.
 fn repeats(repeats: &[(u64, u64, u64)]) -> Vec<u8> {

@@ -106,6 +106,16 @@ impl Sections {
         Self::default().params_with(&[])
     }
 
+    /// Begins with a section PARM that allows repeats from so far back; 0 for none.
+    pub fn with_reach(reach: u64) -> Self {
+        let mut field = Vec::new();
+        varint(&mut field, reach);
+        match reach {
+            0 => Self::new(),
+            _ => Self::default().params_with(&[(4, &field)]),
+        }
+    }
+
     /// A section PARM that ends with these fields.
     pub fn params_with(self, more: &[(u64, &[u8])]) -> Self {
         self.params_of(llz::mixer::FAST.id, 16, more)
