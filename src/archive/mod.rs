@@ -60,6 +60,8 @@ mod walk;
 #[cfg(all(test, feature = "fs"))]
 mod hostile_tests;
 #[cfg(all(test, feature = "fs"))]
+mod repeat_tests;
+#[cfg(all(test, feature = "fs"))]
 mod tests;
 
 #[cfg(feature = "fs")]
