@@ -355,8 +355,9 @@ fn files_that_change_or_vanish_are_reported() {
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
     let own = &Own::default();
-    let (links, directory, inputs) = (crate::Links::Keep, std::path::Path::new(""), &[][..]);
-    let wanted = Wanted { directory, inputs, exclude, ignore_files: false, links, own };
+    let (links, directory) = (crate::Links::Keep, std::path::Path::new(""));
+    let (listed, inputs) = (&[][..], &[][..]);
+    let wanted = Wanted { directory, listed, inputs, exclude, ignore_files: false, links, own };
     let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();

@@ -1,8 +1,8 @@
 //! Finding what is to be packed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, FileType, Metadata};
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,6 +16,7 @@ use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::{Input, Links};
 use super::policy::{self, System};
+use crate::format::MAGIC;
 use crate::{Error, Progress, Result};
 
 /// Something to be packed.
@@ -72,6 +73,8 @@ pub(crate) struct Walk {
 pub(crate) struct Wanted<'a> {
     /// What relative paths are relative to.
     pub(crate) directory: &'a Path,
+    /// Paths from a list.
+    pub(crate) listed: &'a [PathBuf],
     /// Files that are found nowhere.
     pub(crate) inputs: &'a [Input],
     pub(crate) exclude: Exclude,
@@ -108,6 +111,21 @@ impl<'a> Own<'a> {
         }
     }
 
+    /// Fails if a listed path is what the archive replaces, unless that is an archive, or empty: then it is there
+    /// because the list was made after it, and is left out.
+    fn check_listed(&self, place: &Path) -> Result<()> {
+        if self.id.is_none_or(|own| FileId::of_path(place).is_ok_and(|id| id != *own)) {
+            return Ok(());
+        }
+        let mut begin = Vec::new();
+        let length = MAGIC.len() as u64;
+        let read = File::open(place).and_then(|file| file.take(length).read_to_end(&mut begin));
+        match read {
+            Ok(_) if !begin.is_empty() && begin != MAGIC => self.check(&[place.into()], Path::new("")),
+            _ => Ok(()),
+        }
+    }
+
     fn is_at(&self, path: &Path) -> bool {
         self.id.is_some_and(|id| id.is_at(path))
     }
@@ -129,13 +147,22 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
     let mut walk = Walk::default();
     let mut missing = None;
     // A list such as that of `find` has every directory, and all that is in it once more.
-    let mut walked = (paths.len() > 1).then(HashSet::new);
-    for root in paths {
+    let mut walked = (paths.len() + wanted.listed.len() > 1).then(HashSet::new);
+    let mut excluded = HashMap::new();
+    let given = paths.iter().map(|path| (path, false));
+    for (root, is_listed) in given.chain(wanted.listed.iter().map(|path| (path, true))) {
         let place = wanted.directory.join(root);
+        if is_listed {
+            wanted.own.check_listed(&place)?;
+        }
         if walked.as_ref().is_some_and(|walked| walked.contains(&plain(&place))) {
             continue;
         }
         let prefix = stored_path(root);
+        if prefix == Err(Odd::Parent) && is_listed {
+            walk.skipped.push((place, "'..' after a name".into()));
+            continue;
+        }
         if prefix == Err(Odd::Parent) {
             return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
         }
@@ -143,6 +170,9 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         let names = Names::of(&stored, root, &place);
         let there = place.symlink_metadata();
         if wanted.exclude.matches(&names, Path::new(""), there.as_ref().is_ok_and(Metadata::is_dir)) {
+            continue;
+        }
+        if is_listed && root.parent().is_some_and(|above| wanted.excludes(above, &mut excluded)) {
             continue;
         }
         let Ok(prefix) = prefix else {
@@ -171,11 +201,35 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         }
         Some(_) | None => {}
     }
+    if let [archive, ..] = &*walk.left_out
+        && walk.found.is_empty()
+    {
+        let archive = archive.display();
+        return Err(Error::Usage(format!("{archive} is the output and all there is to pack")));
+    }
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     // Named twice, or named and in a directory that is named too.
     walk.found.dedup_by(|later, first| later.path == first.path && is_same(later, first));
     walk.unused = wanted.exclude.unused();
     Ok(walk)
+}
+
+impl Wanted<'_> {
+    /// Whether a directory, or one above it, is excluded; `known` holds earlier answers.
+    fn excludes(&self, directory: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+        if self.exclude.is_empty() {
+            return false;
+        }
+        if let Some(known) = known.get(directory) {
+            return *known;
+        }
+        let stored = stored_path(directory).unwrap_or_default();
+        let names = Names::of(&stored, directory, &self.directory.join(directory));
+        let excludes = !stored.is_empty() && self.exclude.matches(&names, Path::new(""), true)
+            || directory.parent().is_some_and(|above| self.excludes(above, known));
+        known.insert(directory.into(), excludes);
+        excludes
+    }
 }
 
 /// Whether both were found under the same name in the same directory.
@@ -495,9 +549,9 @@ mod tests {
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
         let own = &Own::default();
-        let (directory, inputs) = (Path::new(""), &[][..]);
+        let (directory, listed, inputs) = (Path::new(""), &[][..], &[][..]);
         let wanted =
-            Wanted { directory, inputs, exclude, ignore_files: false, links: Links::Keep, own };
+            Wanted { directory, listed, inputs, exclude, ignore_files: false, links: Links::Keep, own };
         let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }
