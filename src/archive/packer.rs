@@ -8,7 +8,8 @@ use std::path::Path;
 use super::plan::plan;
 use super::policy::{System, Tree, short};
 use super::raw_stream::{Findings, RawStream, entry};
-use super::walk::{Found, FoundKind, Walk};
+use super::found::{Found, FoundKind};
+use super::walk::Walk;
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{

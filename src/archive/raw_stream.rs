@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::PackSummary;
 use super::packer::check_total;
 use super::plan::Plan;
-use super::walk::{Found, FoundKind, mtime};
+use super::found::{Found, FoundKind, mtime};
 use crate::format::{Entry, EntryKind};
 use crate::{Limits, Progress, Result};
 

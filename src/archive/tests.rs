@@ -347,7 +347,8 @@ fn archives_appear_whole_or_not_at_all() {
 fn files_that_change_or_vanish_are_reported() {
     use super::packer::pack_found;
     use super::exclude::Exclude;
-    use super::walk::{Own, Wanted, walk};
+    use super::own::Own;
+use super::walk::{Wanted, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
