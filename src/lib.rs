@@ -64,7 +64,7 @@ pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{
-    CoderParams, DeviceRef, EngineRef, Entry, EntryKind, MAGIC, ModelRef, NamedModel, Params,
+    CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
 };
 pub use limits::{Bound, Limits};
 pub use model::{

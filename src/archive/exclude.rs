@@ -97,9 +97,13 @@ impl Exclude {
         Ok(Exclude { patterns, names, paths, used })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// Whether to leave out what is `below` something with these names.
     pub(crate) fn matches(&self, above: &Names, below: &Path, is_directory: bool) -> bool {
-        if self.patterns.is_empty() {
+        if self.is_empty() {
             return false;
         }
         let names = above.join(below);

@@ -14,6 +14,8 @@ mod exclude;
 #[cfg(feature = "fs")]
 mod extract;
 #[cfg(feature = "fs")]
+mod found;
+#[cfg(feature = "fs")]
 mod glob;
 #[cfg(feature = "fs")]
 mod identity;
@@ -27,6 +29,8 @@ mod leftovers;
 #[cfg(feature = "fs")]
 mod losses;
 mod options;
+#[cfg(feature = "fs")]
+mod own;
 #[cfg(feature = "fs")]
 mod pack;
 #[cfg(feature = "fs")]

@@ -50,6 +50,9 @@ pub struct PackOptions {
     /// The directory that relative paths are relative to; empty is the current one. It is no part of
     /// stored paths.
     pub directory: PathBuf,
+    /// Further paths, from a list such as that of `find`. What is excluded is left out with all that the list has of
+    /// it, and so is the archive itself, which as a path would be an error.
+    pub listed: Vec<PathBuf>,
     /// What to pack beside the paths.
     pub inputs: Vec<Input>,
     /// Glob patterns of what to leave out. A pattern without `/` is compared with the name at any

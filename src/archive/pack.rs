@@ -9,7 +9,8 @@ use super::exclude::Exclude;
 use super::packer::{list_found, pack_found};
 use super::publish::{Sink, Target};
 use super::leftovers;
-use super::walk::{Own, Wanted, walk};
+use super::own::Own;
+use super::walk::{Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
 use crate::format::{Entry, StreamReader};
@@ -119,9 +120,9 @@ pub fn pack_to_path(
 }
 
 fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
-    let PackOptions { directory, inputs, ignore_files, links, .. } = options;
+    let PackOptions { directory, listed, inputs, ignore_files, links, .. } = options;
     let (exclude, ignore_files, links) = (Exclude::new(&options.exclude)?, *ignore_files, *links);
-    Ok(Wanted { directory, inputs, exclude, ignore_files, links, own })
+    Ok(Wanted { directory, listed, inputs, exclude, ignore_files, links, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::plan::plan;
 use super::policy::{System, Tree, short};
+use super::found::{Found, FoundKind};
 use super::repeat_finder::RepeatFinder;
 use super::raw_stream::{Cutting, Findings, RawStream, entry};
-use super::walk::{Found, FoundKind, Walk};
+use super::walk::Walk;
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{

@@ -8,7 +8,7 @@ use super::losses::{self, Loss};
 use super::options::{Existing, UnpackOptions, UnpackSummary};
 use super::policy::{self, System, Tree};
 use super::staging::Destination;
-use super::{journal, walk};
+use super::{found, journal};
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Limits, Result};
 
@@ -145,7 +145,7 @@ impl Placement {
             }
             (Some(_), Existing::Replace) => Some(placed),
             (Some(there), Existing::KeepNewer) => {
-                let modified = there.modified().map(|time| walk::nanoseconds(time.into_std()));
+                let modified = there.modified().map(|time| found::nanoseconds(time.into_std()));
                 modified.is_ok_and(|modified| modified < entry.mtime).then_some(placed)
             }
         })

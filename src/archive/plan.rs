@@ -11,7 +11,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::classify::{Family, Kind, SAMPLE, classify};
-use super::walk::{Found, FoundKind};
+use super::found::{Found, FoundKind};
 use crate::{Progress, Result};
 
 /// A file's place in the order.

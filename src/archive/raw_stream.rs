@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::PackSummary;
 use super::packer::check_total;
+use super::found::{Found, FoundKind, mtime};
 use super::plan::{Cut, Plan};
 use super::repeat_finder::{Part, RepeatFinder};
-use super::walk::{Found, FoundKind, mtime};
 use crate::format::{Entry, EntryKind, Repeat};
 use crate::{Limits, Progress, Result};
 

@@ -347,7 +347,8 @@ fn archives_appear_whole_or_not_at_all() {
 fn files_that_change_or_vanish_are_reported() {
     use super::packer::pack_found;
     use super::exclude::Exclude;
-    use super::walk::{Own, Wanted, walk};
+    use super::own::Own;
+use super::walk::{Wanted, walk};
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
@@ -355,8 +356,9 @@ fn files_that_change_or_vanish_are_reported() {
     let paths = [dir.path().to_path_buf()];
     let exclude = Exclude::new(&[]).unwrap();
     let own = &Own::default();
-    let (links, directory, inputs) = (crate::Links::Keep, std::path::Path::new(""), &[][..]);
-    let wanted = Wanted { directory, inputs, exclude, ignore_files: false, links, own };
+    let (links, directory) = (crate::Links::Keep, std::path::Path::new(""));
+    let (listed, inputs) = (&[][..], &[][..]);
+    let wanted = Wanted { directory, listed, inputs, exclude, ignore_files: false, links, own };
     let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();

@@ -1,54 +1,20 @@
 //! Finding what is to be packed.
 
-use std::collections::HashSet;
-use std::fs::{File, FileType, Metadata};
-use std::io::{self, Seek};
+use std::collections::{HashMap, HashSet};
+use std::fs::Metadata;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
 use super::exclude::{Exclude, Names};
-use super::identity::FileId;
+use super::found::{Found, FoundKind, describe, dropped_bits, exact_mtime, held, mode, reason};
 use super::ignored::Ignored;
 use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::{Input, Links};
+use super::own::Own;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
-
-/// Something to be packed.
-#[derive(Debug)]
-pub(crate) struct Found {
-    /// Where it is.
-    pub(crate) source: PathBuf,
-    /// Its path in the archive.
-    pub(crate) path: String,
-    pub(crate) kind: FoundKind,
-    pub(crate) mode: u16,
-    /// Nanoseconds since 1970.
-    pub(crate) mtime: i64,
-    /// The file itself, if it is not found by its name.
-    pub(crate) held: Option<Arc<File>>,
-}
-
-impl Found {
-    /// Opens it at its beginning. What is held has one position for all who open it: they come one after the other.
-    pub(crate) fn open(&self) -> io::Result<File> {
-        let Some(held) = &self.held else { return File::open(&self.source) };
-        let mut file = held.try_clone()?;
-        file.rewind()?;
-        Ok(file)
-    }
-}
-
-#[derive(Debug)]
-pub(crate) enum FoundKind {
-    File { size: u64 },
-    Directory,
-    Symlink { target: String },
-}
 
 /// All that was found, sorted bytewise by path, and what was left out.
 #[derive(Debug, Default)]
@@ -72,6 +38,8 @@ pub(crate) struct Walk {
 pub(crate) struct Wanted<'a> {
     /// What relative paths are relative to.
     pub(crate) directory: &'a Path,
+    /// Paths from a list.
+    pub(crate) listed: &'a [PathBuf],
     /// Files that are found nowhere.
     pub(crate) inputs: &'a [Input],
     pub(crate) exclude: Exclude,
@@ -79,46 +47,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) ignore_files: bool,
     pub(crate) links: Links,
     pub(crate) own: &'a Own<'a>,
-}
-
-/// The file that the archive is written to, which is never packed into itself.
-#[derive(Debug, Default)]
-pub(crate) struct Own<'a> {
-    id: Option<&'a FileId>,
-    /// Its only name that counts, if it is about to be replaced: the file keeps its others, and
-    /// they are not the archive.
-    place: Option<PathBuf>,
-}
-
-impl<'a> Own<'a> {
-    pub(crate) fn new(id: Option<&'a FileId>, place: Option<&Path>) -> Self {
-        Own { id, place: place.and_then(|place| place.canonicalize().ok()) }
-    }
-
-    /// Fails if one of `paths` is the archive itself, under whatever name. Nothing is written yet.
-    pub(crate) fn check(&self, paths: &[PathBuf], directory: &Path) -> Result<()> {
-        let Some(own) = self.id else { return Ok(()) };
-        let is_own = |path: &Path| FileId::of_path(path).is_ok_and(|id| id == *own);
-        match paths.iter().find(|path| is_own(&directory.join(path))) {
-            Some(path) => Err(Error::Usage(format!(
-                "{} is to be read and is the output as well: name another output",
-                path.display()
-            ))),
-            None => Ok(()),
-        }
-    }
-
-    fn is_at(&self, path: &Path) -> bool {
-        self.id.is_some_and(|id| id.is_at(path))
-    }
-
-    /// Whether `path`, which is this file, is the name that will be the archive's.
-    fn is_named(&self, path: &Path) -> bool {
-        match &self.place {
-            Some(place) => path.canonicalize().is_ok_and(|path| path == *place),
-            None => true,
-        }
-    }
 }
 
 /// Finds everything at and below `paths` but what is excluded, and but the archive itself.
@@ -129,13 +57,22 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
     let mut walk = Walk::default();
     let mut missing = None;
     // A list such as that of `find` has every directory, and all that is in it once more.
-    let mut walked = (paths.len() > 1).then(HashSet::new);
-    for root in paths {
+    let mut walked = (paths.len() + wanted.listed.len() > 1).then(HashSet::new);
+    let mut excluded = HashMap::new();
+    let given = paths.iter().map(|path| (path, false));
+    for (root, is_listed) in given.chain(wanted.listed.iter().map(|path| (path, true))) {
         let place = wanted.directory.join(root);
+        if is_listed {
+            wanted.own.check_listed(&place)?;
+        }
         if walked.as_ref().is_some_and(|walked| walked.contains(&plain(&place))) {
             continue;
         }
         let prefix = stored_path(root);
+        if prefix == Err(Odd::Parent) && is_listed {
+            walk.skipped.push((place, "'..' after a name".into()));
+            continue;
+        }
         if prefix == Err(Odd::Parent) {
             return Err(Error::Usage(format!("{}: '..' after a name", root.display())));
         }
@@ -143,6 +80,9 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         let names = Names::of(&stored, root, &place);
         let there = place.symlink_metadata();
         if wanted.exclude.matches(&names, Path::new(""), there.as_ref().is_ok_and(Metadata::is_dir)) {
+            continue;
+        }
+        if is_listed && root.parent().is_some_and(|above| wanted.excludes(above, &mut excluded)) {
             continue;
         }
         let Ok(prefix) = prefix else {
@@ -171,11 +111,35 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         }
         Some(_) | None => {}
     }
+    if let [archive, ..] = &*walk.left_out
+        && walk.found.is_empty()
+    {
+        let archive = archive.display();
+        return Err(Error::Usage(format!("{archive} is the output and all there is to pack")));
+    }
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     // Named twice, or named and in a directory that is named too.
     walk.found.dedup_by(|later, first| later.path == first.path && is_same(later, first));
     walk.unused = wanted.exclude.unused();
     Ok(walk)
+}
+
+impl Wanted<'_> {
+    /// Whether a directory, or one above it, is excluded; `known` holds earlier answers.
+    fn excludes(&self, directory: &Path, known: &mut HashMap<PathBuf, bool>) -> bool {
+        if self.exclude.is_empty() {
+            return false;
+        }
+        if let Some(known) = known.get(directory) {
+            return *known;
+        }
+        let stored = stored_path(directory).unwrap_or_default();
+        let names = Names::of(&stored, directory, &self.directory.join(directory));
+        let excludes = !stored.is_empty() && self.exclude.matches(&names, Path::new(""), true)
+            || directory.parent().is_some_and(|above| self.excludes(above, known));
+        known.insert(directory.into(), excludes);
+        excludes
+    }
 }
 
 /// Whether both were found under the same name in the same directory.
@@ -308,88 +272,6 @@ fn plain(path: &Path) -> PathBuf {
     path.components().filter(|component| *component != Component::CurDir).collect()
 }
 
-/// A file that was handed over, under the name it is to have.
-fn held(input: &Input) -> Result<Found> {
-    let path = stored_path(Path::new(&input.path)).unwrap_or_default();
-    if let Err(error) = policy::check_path(&path, System::HERE) {
-        let why = reason(error);
-        return Err(Error::Usage(format!("nothing can be stored as {:?}: {why}", input.path)));
-    }
-    let source = PathBuf::from("-");
-    let metadata = input.file.metadata().map_err(|error| Error::io(&source, error))?;
-    Ok(Found {
-        source,
-        path,
-        kind: FoundKind::File { size: metadata.len() },
-        mode: 0o644,
-        mtime: mtime(&metadata),
-        held: Some(Arc::clone(&input.file)),
-    })
-}
-
-/// Why the policy refuses something.
-fn reason(error: Error) -> String {
-    match error {
-        Error::Unsafe { why, .. } => why,
-        other => other.to_string(),
-    }
-}
-
-/// What is at `source`, or why it cannot be packed.
-fn describe(
-    source: &Path,
-    file_type: FileType,
-    path: &str,
-    links: Links,
-) -> std::result::Result<(FoundKind, Metadata), String> {
-    let metadata = match links {
-        Links::Follow => source.metadata(),
-        Links::Keep | Links::Skip => source.symlink_metadata(),
-    };
-    let metadata = metadata.map_err(|error| error.to_string())?;
-    let kind = if file_type.is_dir() {
-        FoundKind::Directory
-    } else if file_type.is_file() {
-        FoundKind::File { size: metadata.len() }
-    } else if file_type.is_symlink() && links == Links::Skip {
-        return Err("a symbolic link".into());
-    } else if file_type.is_symlink() {
-        let target = source.read_link().map_err(|error| error.to_string())?;
-        let target = target.to_str().ok_or("a symbolic link whose target is not UTF-8")?;
-        let target = if cfg!(windows) { target.replace('\\', "/") } else { target.into() };
-        let target = inner_target(source, path, target);
-        policy::check_target(path, &target, System::HERE)
-            .map_err(|error| format!("{} (it leads to {target})", reason(error)))?;
-        FoundKind::Symlink { target }
-    } else {
-        return Err("a special file (device, pipe or socket)".into());
-    };
-    Ok((kind, metadata))
-}
-
-/// A link's target in the form that an archive may hold. A `..` after a name is taken away with that
-/// name, as the system does when it follows the link, if the name is a real directory's: through
-/// another link it would lead elsewhere. What remains leads to the same place.
-fn inner_target(source: &Path, path: &str, target: String) -> String {
-    if policy::check_target(path, &target, System::HERE).is_ok() || target.starts_with('/') {
-        return target;
-    }
-    let mut kept: Vec<&str> = Vec::new();
-    for component in target.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match kept.last() {
-            Some(&last) if component == ".." && last != ".." => {
-                let named = source.parent().unwrap_or(Path::new("")).join(kept.join("/"));
-                if !named.symlink_metadata().is_ok_and(|named| named.is_dir()) {
-                    return target;
-                }
-                kept.pop();
-            }
-            Some(_) | None => kept.push(component),
-        }
-    }
-    if kept.is_empty() { ".".into() } else { kept.join("/") }
-}
-
 fn join(prefix: &str, below: &str) -> String {
     match (prefix, below) {
         ("", path) | (path, "") => path.into(),
@@ -399,7 +281,7 @@ fn join(prefix: &str, below: &str) -> String {
 
 /// Why a path cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Odd {
+pub(super) enum Odd {
     /// A name that is not UTF-8.
     Name,
     /// `..` after a name.
@@ -410,7 +292,7 @@ const NOT_UTF8: &str = "a name that is not UTF-8";
 
 /// The path under which `path` is stored: relative and with `/`. As in tar, a leading root, `.` or
 /// `..` is dropped; a `..` further in is refused, since it may not mean what it seems to.
-fn stored_path(path: &Path) -> std::result::Result<String, Odd> {
+pub(super) fn stored_path(path: &Path) -> std::result::Result<String, Odd> {
     let mut stored = String::new();
     for component in path.components() {
         match component {
@@ -433,61 +315,6 @@ fn stored_path(path: &Path) -> std::result::Result<String, Odd> {
     Ok(stored)
 }
 
-#[cfg(unix)]
-fn mode(metadata: &Metadata) -> u16 {
-    use std::os::unix::fs::MetadataExt;
-    // Everybody may write into a directory with the sticky bit, but not take away what others have
-    // there. Without that bit, which is not stored, they may not write.
-    let open = if metadata.is_dir() && metadata.mode() & 0o1000 != 0 { 0o022 } else { 0 };
-    (metadata.mode() & 0o777 & !open) as u16
-}
-
-/// Permission bits that an archive does not hold.
-#[cfg(unix)]
-fn dropped_bits(metadata: &Metadata) -> impl Iterator<Item = &'static str> {
-    use std::os::unix::fs::MetadataExt;
-    let mode = metadata.mode();
-    let bits = [(0o4000, "setuid bit"), (0o2000, "setgid bit"), (0o1000, "sticky bit")];
-    bits.into_iter().filter(move |(bit, _)| mode & bit != 0).map(|(_, name)| name)
-}
-
-#[cfg(not(unix))]
-fn dropped_bits(_metadata: &Metadata) -> impl Iterator<Item = &'static str> {
-    std::iter::empty()
-}
-
-#[cfg(not(unix))]
-fn mode(metadata: &Metadata) -> u16 {
-    match (metadata.is_dir(), metadata.permissions().readonly()) {
-        (true, _) => 0o755,
-        (false, false) => 0o644,
-        (false, true) => 0o444,
-    }
-}
-
-/// Nanoseconds since 1970, held within what an `i64` can say (the years 1677 to 2262).
-pub(crate) fn mtime(metadata: &Metadata) -> i64 {
-    exact_mtime(metadata).0
-}
-
-/// [`mtime`], and whether it is the true one.
-fn exact_mtime(metadata: &Metadata) -> (i64, bool) {
-    metadata.modified().map_or((0, true), exact_nanoseconds)
-}
-
-/// A time as archives hold it.
-pub(crate) fn nanoseconds(time: SystemTime) -> i64 {
-    exact_nanoseconds(time).0
-}
-
-fn exact_nanoseconds(time: SystemTime) -> (i64, bool) {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).map_or((i64::MAX, false), |at| (at, true)),
-        Err(before) => i64::try_from(before.duration().as_nanos())
-            .map_or((i64::MIN, false), |nanos| (-nanos, true)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -495,9 +322,9 @@ mod tests {
     fn found(paths: &[PathBuf], exclude: &[&str]) -> Result<(Vec<String>, usize)> {
         let exclude = Exclude::new(&exclude.iter().map(|s| s.to_string()).collect::<Vec<_>>())?;
         let own = &Own::default();
-        let (directory, inputs) = (Path::new(""), &[][..]);
+        let (directory, listed, inputs) = (Path::new(""), &[][..], &[][..]);
         let wanted =
-            Wanted { directory, inputs, exclude, ignore_files: false, links: Links::Keep, own };
+            Wanted { directory, listed, inputs, exclude, ignore_files: false, links: Links::Keep, own };
         let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }

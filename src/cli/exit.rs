@@ -94,7 +94,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Trailing { .. } => Some("unpack --keep-going takes the archive and leaves the rest"),
         Error::Foreign { expected, found } => Some(foreign_hint(*expected, *found)),
         Error::Limit { bound, .. } => Some(limit_hint(*bound)),
-        Error::Exists(_) => Some("--force replaces it"),
+        Error::Exists(_) => {
+            Some("--force replaces it; unpack can also --keep-existing or --rename")
+        }
         Error::ModelName { .. } => Some("give another name with --name"),
         Error::Unsupported(_) => {
             Some(concat!("a newer llz may be able to read it; this is ", env!("CARGO_PKG_VERSION")))

@@ -66,11 +66,11 @@ pub fn suggestion(args: &[OsString], refused: &clap::Error) -> Option<(String, S
         return None;
     }
     if words.iter().any(|word| is_decompress(word)) {
-        let file = first.filter(|file| Path::new(file).exists());
-        return Some((
-            "-d stands for no verb".into(),
-            file.map_or_else(decompress, |file| read(file)),
-        ));
+        let hint = first.and_then(|file| reads(file)).unwrap_or_else(|| {
+            "llz unpack ARCHIVE unpacks an archive; llz filter -d < FILE > OUT decodes a stream"
+                .into()
+        });
+        return Some(("-d stands for no verb".into(), hint));
     }
     let bundle = words.first().and_then(|word| bundle(word));
     let word = bundle.or(first.map(String::as_str))?;
@@ -81,7 +81,8 @@ pub fn suggestion(args: &[OsString], refused: &clap::Error) -> Option<(String, S
     if !Path::new(word).exists() {
         return None;
     }
-    Some((format!("{word:?} is a file and no verb"), read(word)))
+    let hint = reads(word).unwrap_or_else(|| format!("llz pack {word} makes {word}.llz"));
+    Some((format!("{word:?} is a file and no verb"), hint))
 }
 
 fn is_decompress(word: &str) -> bool {
@@ -89,10 +90,6 @@ fn is_decompress(word: &str) -> bool {
         letters.starts_with('d') && letters.chars().all(|letter| "dckfqv".contains(letter))
     });
     short || matches!(word, "--decompress" | "--uncompress")
-}
-
-fn decompress() -> String {
-    "llz unpack ARCHIVE unpacks an archive; llz filter -d < FILE > OUT decodes a stream".into()
 }
 
 /// The first letter of what tar takes for its verb and options in one, such as `xvf` or `-czf`.
@@ -129,16 +126,16 @@ fn verb(word: &str, words: &[String]) -> Option<String> {
     })
 }
 
-/// What reads a file that is there, or makes an archive of it.
-fn read(file: &str) -> String {
+/// What reads a file, if it is an archive or a stream.
+fn reads(file: &str) -> Option<String> {
     let mut begin = [0; 8];
-    let length = File::open(file).and_then(|mut file| file.read(&mut begin)).unwrap_or(0);
+    let length = File::open(file).and_then(|mut file| file.read(&mut begin)).ok()?;
     match &begin[..length] {
-        [0x8D, b'l', b'z', ..] => format!("llz filter -d < {file} > OUT decodes this stream"),
+        [0x8D, b'l', b'z', ..] => Some(format!("llz filter -d < {file} > OUT decodes this stream")),
         [0x89, b'L', b'L', b'Z', ..] => {
-            format!("llz list {file} shows what is in it, llz unpack {file} unpacks it")
+            Some(format!("llz list {file} shows what is in it, llz unpack {file} unpacks it"))
         }
-        _ => format!("llz pack {file} makes {file}.llz"),
+        _ => None,
     }
 }
 

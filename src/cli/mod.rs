@@ -9,6 +9,7 @@ mod exit;
 mod filter;
 mod habits;
 mod info;
+mod inputs;
 mod list;
 mod lists;
 mod losses;

@@ -191,14 +191,21 @@ pub fn note_kept(session: &Session, kept: &[String], renamed: &[(String, String)
         for path in kept {
             say!("llz: note: kept what is there: {}", escape(path));
         }
-    } else if !kept.is_empty() {
-        say!(
-            "llz: note: kept what is there in the place of {}",
-            count(kept.len() as u64, "entry", "entries")
-        );
+        for (from, to) in renamed {
+            say!("llz: note: {} is there already: unpacked as {}", escape(from), escape(to));
+        }
+        return;
     }
-    for (from, to) in renamed {
-        say!("llz: note: {} is there already: unpacked as {}", escape(from), escape(to));
+    if !kept.is_empty() {
+        let entries = count(kept.len() as u64, "entry", "entries");
+        say!("llz: note: kept what is there in the place of {entries}");
+    }
+    if let Some((from, to)) = renamed.first() {
+        let others = match renamed.len() - 1 {
+            0 => String::new(),
+            others => format!(", and {} too", count(others as u64, "other", "others")),
+        };
+        say!("llz: note: {} is there already: unpacked as {}{others}", escape(from), escape(to));
     }
 }
 

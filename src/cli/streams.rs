@@ -9,7 +9,7 @@ use std::fmt::Arguments;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 
-use llz::{Error, FileId, Progress, Result};
+use llz::{Bound, Error, FileId, Limits, Progress, Result};
 
 use crate::early;
 
@@ -60,16 +60,24 @@ pub fn nothing() -> Result<std::fs::File> {
 }
 
 /// Standard input, all of it, in a temporary file that has no name and goes away with its last user.
-pub fn spooled_input(progress: &Progress) -> Result<std::fs::File> {
+pub fn spooled_input(limits: &Limits, progress: &Progress) -> Result<std::fs::File> {
     let failed = |error| Error::io(std::env::temp_dir(), error);
     let mut input = input()?;
     let mut file = nothing()?;
     let mut buffer = vec![0; 1 << 16];
+    let mut total = 0;
     loop {
         progress.check()?;
+        if total > limits.total_bytes {
+            let (what, limit) = ("what comes from standard input".into(), limits.total_bytes);
+            return Err(Error::Limit { what, limit, bound: Bound::TotalBytes });
+        }
         match input.read(&mut buffer) {
             Ok(0) => return Ok(file),
-            Ok(n) => file.write_all(&buffer[..n]).map_err(failed)?,
+            Ok(n) => {
+                file.write_all(&buffer[..n]).map_err(failed)?;
+                total += n as u64;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::io("-", error)),
         }

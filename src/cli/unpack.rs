@@ -32,7 +32,7 @@ unpacked. -f replaces such files, each of them at once: its name shows the old o
 --keep-existing, --keep-newer and --rename leave them. A directory that exists keeps its permissions
 and times, except with -f.
 
- If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
+If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
 killed, or a power failure, can leave some files new and others old; those that were replaced are
 then in a directory .llz-* in the destination.";
 
@@ -63,7 +63,7 @@ pub struct Args {
     /// Take the first N names off each path; what has no more than N is not unpacked
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     strip_components: usize,
-    /// Print what would be written, and write nothing
+    /// Print what would be written, and write nothing; with --json one object per entry
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is

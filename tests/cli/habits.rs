@@ -57,6 +57,8 @@ fn verbs_of_others_are_answered_with_ours() {
         (&["--decompress", "a.llz"], "llz unpack a.llz"),
         (&["-d", "s.llzs"], "llz filter -d < s.llzs"),
         (&["-dc", "gone"], "llz unpack"),
+        (&["-d", "file"], "llz unpack"),
+        (&["-9", "file"], "llz pack file"),
     ] {
         let text = said(dir.path(), args, 2);
         let answer = text.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();

@@ -57,6 +57,8 @@ fn what_is_listed_and_gone_is_named() {
     let said = pack(dir.path(), &["--files-from", "-", "-o", "x.llz"], b"gone\na\ngone2\n", 4);
     assert!(said.contains("skipped gone: ") && said.contains("skipped gone2: "), "{said}");
     assert_eq!(listed(dir.path(), "x.llz"), "a ");
+    let said = pack(dir.path(), &["--files-from", "-", "-o", "x.llz"], b"a\nx/../a\n", 4);
+    assert!(said.contains("skipped x/../a: '..'"), "{said}");
     pack(dir.path(), &["--files-from", "-", "-o", "y.llz"], b"\n\n", 2);
     pack(dir.path(), &["--files-from", "-"], b"a\n", 2);
     assert_eq!(names(dir.path()), ["a", "x.llz"]);
@@ -83,6 +85,54 @@ fn find_makes_a_list_that_just_works() {
     }
     let ran = sh(dir.path(), "find . | llz pack -1f --files-from - -o x.llz");
     assert!(stderr(&ran).contains("left out ./x.llz"), "{}", stderr(&ran));
+    // What would be lost is no archive, or all that there is.
+    for line in [
+        "find . | llz pack -1f --files-from - -o a",
+        "echo x.llz | llz pack -1f --files-from - -o x.llz",
+    ] {
+        let before = fs::read(dir.path().join("x.llz")).unwrap();
+        let ran = sh(dir.path(), line);
+        assert_eq!(ran.status.code(), Some(2), "{line}: {}", stderr(&ran));
+        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"a");
+        assert!(fs::read(dir.path().join("x.llz")).unwrap() == before);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_excluded_is_left_out_of_a_list_with_all_that_it_has_of_it() {
+    use super::{sh, stderr};
+    let dir = scratch();
+    for name in ["t/a", "t/drop/b", "t/drop/deep/c", "t/keep/drop.txt"] {
+        write(dir.path().join(name), name);
+    }
+    let here = dir.path().canonicalize().unwrap();
+    for find in [
+        "find t",
+        "find ./t -type f",
+        "find t -depth",
+        &format!("find {}/t -type f", here.display()),
+    ] {
+        for pattern in ["drop", "drop/", &format!("{}/t/drop", here.display())] {
+            let line =
+                format!("{find} | llz pack -1qf --exclude '{pattern}' --files-from - -o x.llz");
+            let ran = sh(dir.path(), &line);
+            assert_eq!(ran.status.code(), Some(0), "{line}: {}", stderr(&ran));
+            let all = listed(dir.path(), "x.llz");
+            assert!(all.contains("t/keep/drop.txt") && !all.contains("/drop/"), "{line}: {all}");
+        }
+    }
+    // What is named one by one is meant, whatever lies above it is called.
+    pack(dir.path(), &["t/drop/b", "--exclude", "drop", "-o", "x.llz"], b"", 0);
+    assert_eq!(listed(dir.path(), "x.llz"), "t/drop/b ");
+}
+
+#[test]
+fn standard_input_has_a_limit() {
+    let dir = scratch();
+    let said = pack(dir.path(), &["-", "--name", "n", "--limit-size", "10"], b"more than ten", 6);
+    assert!(said.contains("standard input exceeds the limit of 10"), "{said}");
+    assert_eq!(names(dir.path()), [""; 0]);
 }
 
 #[test]

@@ -85,6 +85,10 @@ fn a_pattern_that_does_nothing_is_told_when_asked() {
     let (_, said) = packed(dir.path(), &[&args[..], &["-v"]].concat());
     let notes: Vec<&str> = said.lines().filter(|line| line.contains("left out nothing")).collect();
     assert!(notes.len() == 1 && notes[0].contains("*.obj"), "{said}");
+    let args = ["pack", "-1qf", "--json", "tree", "-o", "out.llz", "--exclude", "*.obj"];
+    let json = llz(dir.path()).args(args).assert().success();
+    let json: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(json["unused_patterns"][0], "*.obj");
 }
 
 #[test]
