@@ -38,7 +38,7 @@ impl TokenCoder for Decisions<'_> {
 
     fn bytes(&self, raw_len: usize) -> u64 {
         let head = (self.vocabulary.len(), self.hidden_width);
-        Mixer::bytes_for(raw_len, self.table_bits, Some(head))
+        Mixer::bytes_for(self.profile, raw_len, self.table_bits, Some(head))
     }
 
     fn encoder(&self, raw_len: usize) -> Box<dyn TokenEncoder + '_> {

@@ -167,7 +167,8 @@ impl Engine {
 
     /// Bytes that [`Engine::mixer_without_model`] takes.
     pub(super) fn mixer_bytes(&self, len: usize) -> u64 {
-        Mixer::bytes_for(len, self.params.table_bits, None)
+        let profile = self.profile.without_model.unwrap_or(self.profile);
+        Mixer::bytes_for(profile, len, self.params.table_bits, None)
     }
 
     /// The resources for a run whose workers take `worker_bytes` each, beside `fixed` bytes.

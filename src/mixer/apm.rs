@@ -29,6 +29,11 @@ impl Apm {
         Apm { cells: start.repeat(contexts), limit, used: 0 }
     }
 
+    /// Bytes that [`Apm::new`] takes.
+    pub fn bytes_for(contexts: usize) -> usize {
+        contexts * POINTS * size_of::<Cell>()
+    }
+
     /// The refined probability of stretched probability `x` in a context.
     #[inline]
     pub fn refine(&mut self, x: f32, context: usize) -> f32 {

@@ -79,6 +79,16 @@ impl ConfidenceBypass {
         }
     }
 
+    /// Bytes that [`ConfidenceBypass::new`] takes.
+    pub const BYTES: usize =
+        2 * MATCHES * STRENGTHS * size_of::<Cell>() + (size_of::<Line>() << LINE_BITS);
+
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        size_of_val(&self.by_strength[..]) + size_of_val(&self.by_bytes[..])
+    }
+
     /// Starts loading the line of the next byte's first decisions; `last` are the last three bytes.
     #[inline]
     pub fn prefetch(&self, last: u32) {

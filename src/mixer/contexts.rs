@@ -60,6 +60,10 @@ const PRIME: u32 = 0x2f0b_4c47;
 /// 2³² divided by the golden ratio, the next prime: Knuth's multiplicative hashing.
 const GOLDEN: u32 = 0x9e37_79b1;
 
+/// How many bytes there are, and how many pairs of bytes.
+const AFTER_ONE: usize = 1 << 8;
+const AFTER_TWO: usize = 1 << 16;
+
 /// Mixes a value into a hash.
 #[inline(always)]
 pub fn combine(hash: u32, value: u32) -> u32 {
@@ -77,8 +81,8 @@ impl Default for ContextState {
             word_before_that: 0,
             word_len: 0,
             word_first: 0,
-            after_one: vec![0; 1 << 8],
-            after_two: vec![0; 1 << 16],
+            after_one: vec![0; AFTER_ONE],
+            after_two: vec![0; AFTER_TWO],
             key: 0,
             line_word: 0,
             fields: 0,
@@ -105,7 +109,18 @@ impl ContextState {
 
     /// Reserves room for a chunk.
     pub fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes);
+        self.bytes.reserve_exact(bytes);
+    }
+
+    /// Bytes that a state takes with room for a chunk of `len` bytes.
+    pub fn bytes_for(len: usize) -> usize {
+        (AFTER_ONE + AFTER_TWO) * size_of::<u16>() + len
+    }
+
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        size_of_val(&self.after_one[..]) + size_of_val(&self.after_two[..]) + self.bytes.capacity()
     }
 
     /// The byte `back` positions ago (1 = the last), 0 before the beginning; `back` ≤ 8.

@@ -62,8 +62,15 @@ impl DynamicHead {
     }
 
     /// Bytes that [`DynamicHead::new`] takes.
-    pub fn bytes(decisions: usize, width: usize) -> usize {
-        slots(decisions) * (SPEEDS * width * size_of::<f32>() + size_of::<u16>())
+    pub fn bytes_for(decisions: usize, width: usize) -> usize {
+        let floats = (slots(decisions) * SPEEDS + 1) * width;
+        floats * size_of::<f32>() + slots(decisions) * size_of::<u16>()
+    }
+
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        size_of_val(&self.hidden[..]) + size_of_val(&self.weights[..]) + size_of_val(&self.counts[..])
     }
 
     /// Sets the model's hidden vector at a new token.

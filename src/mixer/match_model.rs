@@ -34,10 +34,22 @@ pub struct MatchModel {
 }
 
 impl MatchModel {
-    /// A match model with `1 << bits` remembered positions.
-    pub fn new(bits: u32) -> Self {
+    /// A match model with `1 << bits` remembered positions, for a chunk of about `len` bytes.
+    pub fn new(bits: u32, len: usize) -> Self {
         let cells = std::array::from_fn(|i| Cell::new(49_152 + 900 * (i as u16 % 16), 8));
-        MatchModel { positions: vec![0; 1 << bits], at: 0, length: 0, ends: Vec::new(), cells }
+        let ends = Vec::with_capacity(len);
+        MatchModel { positions: vec![0; 1 << bits], at: 0, length: 0, ends, cells }
+    }
+
+    /// Bytes that [`MatchModel::new`] takes.
+    pub fn bytes_for(bits: u32, len: usize) -> usize {
+        (size_of::<u32>() << bits) + len
+    }
+
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        size_of_val(&self.positions[..]) + self.ends.capacity()
     }
 
     /// The adaptive part that a prior may set.

@@ -140,15 +140,14 @@ impl Mixer {
         table_bits: u8,
     ) -> Self {
         let bits = table_bits_for(len, table_bits);
-        let (n, sets) = (profile.contexts.len(), profile.sets);
-        let weights: usize = sets.iter().map(|s| s.size()).sum();
+        let n = profile.contexts.len();
         let mut context_state = ContextState::default();
         context_state.reserve(len);
         let mut mixer = Mixer {
             isa,
             profile,
             context_state,
-            match_model: MatchModel::new(bits.clamp(12, 22) - 4),
+            match_model: MatchModel::new(match_bits(bits), len),
             table: Table::new(bits),
             end_histories: vec![0; 1 << (bits - 4)],
             hashes_stale: true,
@@ -158,7 +157,7 @@ impl Mixer {
             half: u32::MAX,
             cells: vec![[Cell::new(32_768, 0); 256]; n * 2],
             inputs: vec![0.0; profile.inputs()],
-            weights: vec![0.0; weights * profile.inputs()],
+            weights: vec![0.0; profile.first_sets() * profile.inputs()],
             last_weights: vec![0.0; NODES * LAST_WIDTH],
             at: [0; MAX_SETS],
             last_at: 0,
@@ -166,7 +165,7 @@ impl Mixer {
             probabilities: [0.0; MAX_SETS],
             mixed: 0.0,
             apm_by_node: Apm::new(NODES, 255),
-            apm_by_order: Apm::new(usize::from(profile.apm_stages > 1) << HASHED_BITS, 255),
+            apm_by_order: Apm::new(profile.contexts_by_order(), 255),
             dynamic_head: None,
             bypass: profile.bypass.then(ConfidenceBypass::new),
             expected: None,
@@ -178,14 +177,47 @@ impl Mixer {
         mixer
     }
 
-    /// About how many bytes of memory a mixer for a chunk of `len` bytes takes: its large tables and
-    /// the chunk. `dynamic_head` is the vocabulary size and the width of the model that it corrects.
-    pub fn bytes_for(len: usize, table_bits: u8, dynamic_head: Option<(usize, usize)>) -> u64 {
-        let table = 1u64 << table_bits_for(len, table_bits);
-        let corrections =
-            dynamic_head.map_or(0, |(tokens, width)| DynamicHead::bytes(tokens, width));
-        // The chunk's bytes, whether a token ended after each, and one MiB for all small tables.
-        table + table / 16 + corrections as u64 + 2 * len as u64 + (1 << 20)
+    /// How many bytes of memory a mixer for a chunk of `len` bytes takes. `dynamic_head` is the
+    /// vocabulary size and the width of the model that it corrects.
+    pub fn bytes_for(
+        profile: &Profile,
+        len: usize,
+        table_bits: u8,
+        dynamic_head: Option<(usize, usize)>,
+    ) -> u64 {
+        let bits = table_bits_for(len, table_bits);
+        let (n, inputs) = (profile.contexts.len(), profile.inputs());
+        let weights = profile.first_sets() * inputs + NODES * LAST_WIDTH + inputs;
+        let parts = [
+            size_of::<Mixer>(),
+            // Histories of bits and of ends.
+            (1 << bits) + (1 << (bits - 4)),
+            n * 2 * size_of::<[Cell; 256]>(),
+            weights * size_of::<f32>(),
+            ContextState::bytes_for(len),
+            MatchModel::bytes_for(match_bits(bits), len),
+            Apm::bytes_for(NODES) + Apm::bytes_for(profile.contexts_by_order()),
+            if profile.bypass { ConfidenceBypass::BYTES } else { 0 },
+            dynamic_head.map_or(0, |(tokens, width)| DynamicHead::bytes_for(tokens, width)),
+        ];
+        parts.into_iter().map(|bytes| bytes as u64).sum()
+    }
+
+    /// Bytes of memory that this mixer holds.
+    #[cfg(test)]
+    fn bytes_held(&self) -> usize {
+        let apms = [&self.apm_by_node, &self.apm_by_order];
+        let floats = [&self.inputs, &self.weights, &self.last_weights];
+        size_of::<Mixer>()
+            + self.table.bytes_held()
+            + self.end_histories.capacity()
+            + size_of_val(&self.cells[..])
+            + floats.into_iter().map(|floats| size_of_val(&floats[..])).sum::<usize>()
+            + self.context_state.bytes_held()
+            + self.match_model.bytes_held()
+            + apms.into_iter().map(|apm| size_of_val(apm.cells())).sum::<usize>()
+            + self.bypass.as_ref().map_or(0, ConfidenceBypass::bytes_held)
+            + self.dynamic_head.as_ref().map_or(0, DynamicHead::bytes_held)
     }
 
     /// This mixer with a dynamic head for a model whose hidden vector has `width` values and whose
@@ -258,6 +290,12 @@ impl Mixer {
     }
 }
 
+/// Places that the match model remembers beside a context table of this size, both as powers of two: one
+/// for sixteen bytes of the table, up to 2¹⁸.
+fn match_bits(table_bits: u32) -> u32 {
+    table_bits.min(22) - 4
+}
+
 /// Size of the context table for a chunk, as a power of two: about 32 bytes per byte of the chunk,
 /// within bounds. Chosen by trial; not tuned further.
 fn table_bits_for(len: usize, most: u8) -> u32 {
@@ -280,6 +318,23 @@ mod tests {
         }
         assert_eq!(table_bits_for(usize::MAX, 28), 28);
         assert_eq!((table_bits_for(9999, 3), table_bits_for(usize::MAX, 99)), (16, 28));
+    }
+
+    #[test]
+    fn a_mixer_takes_the_bytes_that_are_counted_for_it() {
+        for (profile, len) in [(&NEURAL, 5000), (&FULL, 0), (&FAST, 100_000)] {
+            let head = profile.without_model.is_some().then_some((9000, 64));
+            let prior = Prior::plain(profile);
+            let mut mixer = Mixer::new(Isa::portable(), profile, &prior, len, 20);
+            if let Some((tokens, width)) = head {
+                mixer = mixer.with_dynamic_head(tokens, width);
+            }
+            for i in 0..len {
+                mixer.push((i / 7) as u8);
+            }
+            let counted = Mixer::bytes_for(profile, len, 20, head);
+            assert_eq!(mixer.bytes_held() as u64, counted, "profile {}", profile.id);
+        }
     }
 
     #[test]

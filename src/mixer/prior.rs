@@ -54,7 +54,7 @@ impl Prior {
             weights: set.repeat(profile.sets.iter().map(|s| s.size()).sum()),
             last_weights: last.repeat(NODES),
             cells: vec![[Cell::new(32_768, 0); 256]; 2 * n],
-            matches: MatchModel::new(0).cells().to_vec(),
+            matches: MatchModel::new(0, 0).cells().to_vec(),
             nodes: Apm::new(NODES, 0).cells().to_vec(),
             bypass: if profile.bypass {
                 ConfidenceBypass::new().cells().to_vec()

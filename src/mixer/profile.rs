@@ -1,5 +1,6 @@
 //! Mixer profiles: which contexts, sets and rates, by the number recorded in archives.
 
+use super::HASHED_BITS;
 use super::contexts::Context;
 
 /// The small context that chooses a weight set of the first layer.
@@ -71,6 +72,16 @@ impl Profile {
     pub const fn inputs(&self) -> usize {
         let model = if self.without_model.is_some() { 4 } else { 0 };
         (self.model_at() + model).next_multiple_of(16)
+    }
+
+    /// Weight sets of the first layer, those of all selectors together.
+    pub fn first_sets(&self) -> usize {
+        self.sets.iter().map(|selector| selector.size()).sum()
+    }
+
+    /// Contexts of the second APM stage; none without it.
+    pub(super) fn contexts_by_order(&self) -> usize {
+        if self.apm_stages > 1 { 1 << HASHED_BITS } else { 0 }
     }
 
     /// Index of the first input after those of the contexts.

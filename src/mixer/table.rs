@@ -27,6 +27,12 @@ impl Table {
         Table { memory: ZeroedPages::new(count * 16), mask: (count - 1) as u32 }
     }
 
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub fn bytes_held(&self) -> usize {
+        self.memory.bytes().len()
+    }
+
     #[inline(always)]
     fn bucket(&self, index: u32) -> &Bucket {
         &self.memory.bytes().as_chunks().0[(index & self.mask) as usize]
