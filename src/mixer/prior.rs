@@ -2,7 +2,7 @@
 //!
 //! A prior is the small adaptive state of a mixer after typical data: the network's weights, and the
 //! probabilities of bit histories, of matches, of the first APM stage and of the confidence bypass.
-//! It is learned offline (`crates/tools/src/bin/train_prior.rs`) and shipped, so that prediction is good from
+//! It is learned offline (`crates/tools/src/bin/train_prior`) and shipped, so that prediction is good from
 //! the first byte of a chunk.
 
 use std::sync::Arc;

@@ -38,7 +38,7 @@ impl Selector {
 /// new one gets a new number.
 ///
 /// Contexts, weight sets and learning rates of the shipped profiles were chosen by measured coded
-/// size. `crates/tools/src/bin/train_prior.rs` measures the cost of leaving one out.
+/// size. `crates/tools/src/bin/train_prior` measures the cost of leaving one out.
 #[derive(Debug)]
 pub struct Profile {
     /// Its number in archives.
