@@ -32,6 +32,8 @@ fn machine() -> String {
     let mut hasher = DefaultHasher::new();
     #[cfg(unix)]
     rustix::system::uname().nodename().hash(&mut hasher);
+    // The system sets it, and the standard library has no other way to ask. It is the only variable that the library
+    // reads.
     #[cfg(not(unix))]
     std::env::var_os("COMPUTERNAME").hash(&mut hasher);
     format!("{:08x}", hasher.finish() as u32)
@@ -65,8 +67,8 @@ pub fn remove_unfinished() {
 }
 
 /// Removes unfinished archives that runs on this machine have left behind in `directory`. Directories are left
-/// alone: they may hold files of the user that were about to be replaced. A failure is no one's business: it is
-/// tried again by the next run.
+/// alone: they may hold files of the user that were about to be replaced. A failure is not reported: the next
+/// run tries again.
 pub(crate) fn sweep(directory: &Path) {
     let directory = if directory == Path::new("") { Path::new(".") } else { directory };
     let Ok(items) = directory.read_dir() else { return };
@@ -85,7 +87,7 @@ pub(crate) fn sweep(directory: &Path) {
     }
 }
 
-/// Whether nobody holds the file or directory at `path`. The lock ends with this function: whoever
+/// Whether nobody holds the file or directory at `path`. The lock ends with this function: a run that
 /// makes something unfinished looks after locking it whether it still is there.
 fn is_free(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| file.try_lock().is_ok())

@@ -19,6 +19,10 @@ pub const MODEL: u8 = 8;
 pub const EXISTS: u8 = 9;
 pub const INTERRUPTED: u8 = 130;
 
+/// The words for a process that ends because no memory is left, when nothing can be formatted any more.
+pub const OUT_OF_MEMORY: &str =
+    "llz: out of memory\nhint: --limit-memory, -T 1 or a lower level need less\n";
+
 /// Every code there is besides 0, for the test that the help names them all.
 #[cfg(test)]
 pub const ALL: [u8; 10] =

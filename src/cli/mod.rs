@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use exit::OUT_OF_MEMORY;
 use session::Session;
 use streams::say;
 
@@ -152,7 +153,7 @@ impl Verb {
 /// Runs the program.
 pub fn main() -> ExitCode {
     // Writing beyond `ulimit -f` is then an error like any other.
-    crate::early::ignore_file_size_signal();
+    crate::process::early::ignore_file_size_signal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(refused) => return answer(&refused),

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use llz::{Error, FileId, Result};
 
-use crate::early;
+use crate::process::early;
 
 /// Standard output, unbuffered: whoever writes little pieces buffers them.
 #[derive(Debug)]
