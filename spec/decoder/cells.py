@@ -31,7 +31,7 @@ def learn(cell, one, limit):
     return p << 10 | (count + 1 if count < limit else count)
 
 
-class Refinement:
+class Apm:
     """Probabilities at 33 stretched values in each of some contexts, interpolated."""
 
     LIMIT = 255

@@ -9,7 +9,7 @@ from errors import Corrupt, ModelMissing, Unsupported
 from mixer import PROFILES, Mixer
 from model import frequencies, log_odds
 from numeric import F
-from readout import Readout
+from dynamic_head import DynamicHead
 
 STORED, ZSTD, MIX, NEURAL = range(4)
 BYTES = vocabulary.of_bytes()
@@ -41,7 +41,7 @@ class Codec:
         return raw
 
     def mix(self, coded, raw_length):
-        profile = self.profile.alone or self.profile
+        profile = self.profile.without_model or self.profile
         mixer = Mixer(profile, prior.built_in(profile), raw_length, self.table_bits)
         decoder = Decoder(coded)
         while len(mixer.past.bytes) < raw_length:
@@ -51,17 +51,17 @@ class Codec:
     def neural(self, coded, raw_length):
         if self.model is None:
             raise ModelMissing("a neural chunk needs the model")
-        if not self.profile.alone:
+        if not self.profile.without_model:
             raise Corrupt("a neural chunk under a mixer profile without a model")
         start = prior.of_model(self.profile, self.model)
-        readout = Readout(len(self.model.vocabulary.tokens), self.model.width)
-        mixer = Mixer(self.profile, start, raw_length, self.table_bits, readout)
+        dynamic_head = DynamicHead(len(self.model.vocabulary.tokens), self.model.width)
+        mixer = Mixer(self.profile, start, raw_length, self.table_bits, dynamic_head)
         decoder, state = Decoder(coded), self.model.new_state()
         token = self.model.vocabulary.rank(b"\n")
         while len(mixer.past.bytes) < raw_length:
             hidden, logits = self.model.step(state, token)
             cumulative = frequencies(logits)
-            mixer.readout.begin_token(hidden)
+            mixer.dynamic_head.begin_token(hidden)
             token = spell(self.model.vocabulary, mixer, decoder,
                           lambda node: log_odds(cumulative, node))
         return finish(mixer, decoder)

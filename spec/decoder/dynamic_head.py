@@ -1,4 +1,4 @@
-"""Corrections of the model, learned as the chunk goes by (FORMAT.md, section 9.7)."""
+"""Dynamic head: corrections of the model, learned as the chunk goes by (FORMAT.md, section 9.7)."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ MOST = 8192
 RATES = F(0.5), F(4)  # of the slow correction and the fast
 
 
-class Readout:
+class DynamicHead:
     def __init__(self, tokens, width):
         self.places = min(tokens, MOST)
         self.weights = np.zeros((self.places, 2, width), F)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cells import STRETCH, Refinement, cell, learn, squash
+from bypass import Bypass
+from cells import STRETCH, Apm, cell, learn, squash
 from contexts import GOLDEN, MASK, Past, combine
 from histories import NEXT
 from match import BUCKETS, Match
 from numeric import F, bits, clamp, sigmoid, strided_sum
-from sure import Sure
 from vocabulary import BIT
 
 NODES = 272
@@ -21,7 +21,7 @@ SIZES = {"node": 272, "match": 64, "last": 512, "seen": 256, "age": 64, "known":
 ZERO, ONE = F(0), F(1)
 # The inputs of a probability in 12 bits; entry 4096 is for a context that saw nothing.
 ODDS = np.append(STRETCH, ZERO)
-LEAN = np.append((np.arange(4096).astype(F) - F(2047.5)) * F(1 / 1024), ZERO)
+LINEAR = np.append((np.arange(4096).astype(F) - F(2047.5)) * F(1 / 1024), ZERO)
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class Profile:
     id: int
     contexts: tuple
     selectors: tuple
-    lean: bool = True  # whether each context has a second input
-    alone: object = None  # with a model: the profile of chunks without it
+    linear_inputs: bool = True  # whether each context has a second input
+    without_model: object = None  # with a model: the profile of chunks without it
     first_rate: np.float32 = bits(0x3C75C28F)  # 0.015
     last_rate: np.float32 = bits(0x3BC49BA6)  # 0.006
 
     def width(self):
         """Inputs of the network, padded."""
-        return -(-(self.fixed() + (7 if self.alone else 3)) // 16) * 16
+        return -(-(self.fixed() + (7 if self.without_model else 3)) // 16) * 16
 
     def fixed(self):
         """The first input that is not of a context."""
-        return len(self.contexts) * (2 if self.lean else 1)
+        return len(self.contexts) * (2 if self.linear_inputs else 1)
 
     def sets(self):
         """Weight sets of the first layer."""
@@ -65,7 +65,7 @@ NEURAL = Profile(
     contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indirect", 1), ("indirect", 2),
         ("skip word", 0)),
-    selectors=("node", "match", "last", "known"), lean=False, alone=FULL)
+    selectors=("node", "match", "last", "known"), linear_inputs=False, without_model=FULL)
 PROFILES = {p.id: p for p in (FULL, FAST, NEURAL)}
 
 
@@ -103,8 +103,8 @@ def half_byte(partial):
 
 
 class Mixer:
-    def __init__(self, profile, prior, raw_length, table_bits, readout=None):
-        self.profile, self.readout = profile, readout
+    def __init__(self, profile, prior, raw_length, table_bits, dynamic_head=None):
+        self.profile, self.dynamic_head = profile, dynamic_head
         size = min(max((32 * max(raw_length, 1) - 1).bit_length(), 16), table_bits)
         self.past = Past()
         self.match = Match(min(size, 22) - 4)
@@ -114,9 +114,9 @@ class Mixer:
         self.cells = [[[cell(32768, 0)] * 256 for _ in range(n)] for _ in range(2)]
         self.weights = np.zeros((profile.sets(), profile.width()), F)
         self.last_weights = np.zeros((NODES, LAST_WIDTH), F)
-        self.by_node = Refinement(NODES)
-        self.by_order = Refinement(1 << HASHED_BITS)
-        self.sure = Sure() if profile.alone else None
+        self.by_node = Apm(NODES)
+        self.by_order = Apm(1 << HASHED_BITS)
+        self.bypass = Bypass() if profile.without_model else None
         self.rate = profile.first_rate
         self.outputs = np.zeros(LAST_WIDTH, F)
         prior(self)
@@ -160,9 +160,9 @@ class Mixer:
             self.expected = self.match.expect_bit(self.past.bytes, node.partial)
         else:
             self.expected = self.match.expect_end()
-        if self.sure:
+        if self.bypass:
             kind, place = (0, half_byte(node.partial)) if node.kind == BIT else (1, (0, 0))
-            p = self.sure.predict(kind, place, logit, self.expected, self.past.last)
+            p = self.bypass.predict(kind, place, logit, self.expected, self.past.last)
             if p is not None:
                 return p
         self.seek(node)
@@ -177,20 +177,20 @@ class Mixer:
             trust, side = (trust, ONE) if one else (-trust, -ONE)
         self.inputs = np.zeros(self.profile.width(), F)
         self.inputs[:n] = ODDS[p12]
-        if self.profile.lean:
-            self.inputs[n:2 * n] = LEAN[p12]
+        if self.profile.linear_inputs:
+            self.inputs[n:2 * n] = LINEAR[p12]
         fixed = self.profile.fixed()
         self.inputs[fixed:fixed + 3] = trust, side, bits(0x3ECCCCCD)  # 0.4
-        if self.readout:
+        if self.dynamic_head:
             logit = clamp(logit, -12, 12)
-            slow, fast = self.readout.correct(node.mid, logit)
+            slow, fast = self.dynamic_head.correct(node.mid, logit)
             logit = clamp(logit + (slow + fast) * F(0.5), -12, 12)
             self.inputs[fixed + 3:fixed + 7] = logit, clamp(logit, -2, 2), slow, fast
 
         self.node = node.partial if node.kind == BIT else 256 + min(node.depth, 15)
         self.sets = self.select(known)
         sums = strided_sum(self.weights[self.sets] * self.inputs)
-        if len(self.sets) == 1:  # no last layer, and no refinement by order
+        if len(self.sets) == 1:  # no last layer, and no APM stage by order
             x = min(max(sums[0], F(-14)), F(14))
             self.mixed = squash(x)
             self.probabilities = np.array([self.mixed], F)
@@ -229,7 +229,7 @@ class Mixer:
 
     def learn(self, one):
         """Learns the answer to the decision last predicted."""
-        if self.sure and self.sure.learn(one):
+        if self.bypass and self.bypass.learn(one):
             return
         target = ONE if one else ZERO
         error = (target - self.probabilities) * self.rate
@@ -241,8 +241,8 @@ class Mixer:
         self.by_node.learn(one)
         if self.expected:
             self.match.learn(self.kind, self.expected, one)
-        if self.readout:
-            self.readout.learn(target)
+        if self.dynamic_head:
+            self.dynamic_head.learn(target)
         for cells, place, state in zip(self.cells[self.kind], self.places, self.states):
             cells[state] = learn(cells[state], one, CELL_LIMIT)
             self.store[place] = NEXT[state][one]

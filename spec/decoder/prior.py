@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-import sure
+import bypass
 from bytesreader import Reader
 from errors import ModelMissing
 from mixer import NODES
@@ -29,7 +29,7 @@ def stored(profile, data):
     """Reads the tables; returns what sets a mixer to them."""
     sets, n = len(profile.selectors), len(profile.contexts)
     shapes = [(profile.sets(), profile.width()), (NODES, sets)]
-    counts = [2 * n * 256, 32, NODES * 33, sure.CELLS if profile.alone else 0]
+    counts = [2 * n * 256, 32, NODES * 33, bypass.CELLS if profile.without_model else 0]
     if len(data) != 1 + 2 * sum(a * b for a, b in shapes) + 3 * sum(counts):
         raise ModelMissing("the prior has another length")
     reader = Reader(data[1:])
@@ -45,8 +45,8 @@ def stored(profile, data):
         mixer.cells = [[cells[256 * (kind * n + i):][:256] for i in range(n)] for kind in (0, 1)]
         mixer.match.cells = list(matches)
         mixer.by_node.cells = list(nodes)
-        if mixer.sure:
-            mixer.sure.by_strength = list(strengths)
+        if mixer.bypass:
+            mixer.bypass.by_strength = list(strengths)
 
     return apply
 

@@ -59,7 +59,7 @@ impl CoderId {
 /// or stream. FORMAT.md lists the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CoderParams {
-    /// Mixer profile: which contexts, weight sets and refinements, by number.
+    /// Mixer profile: which contexts, weight sets and APM stages, by number.
     pub mixer: u8,
     /// log2 of the bytes of the context table at the full chunk size.
     pub table_bits: u8,
