@@ -12,6 +12,8 @@ use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use super::paths;
+
 const PREFIX: &str = ".llz-";
 const DIGITS: usize = 16;
 
@@ -70,8 +72,7 @@ pub fn remove_unfinished() {
 /// alone: they may hold files of the user that were about to be replaced. A failure is not reported: the next
 /// run tries again.
 pub(crate) fn sweep(directory: &Path) {
-    let directory = if directory == Path::new("") { Path::new(".") } else { directory };
-    let Ok(items) = directory.read_dir() else { return };
+    let Ok(items) = paths::directory(directory).read_dir() else { return };
     let own = format!("{PREFIX}{}", machine());
     for item in items.flatten() {
         let name = item.file_name();

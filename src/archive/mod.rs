@@ -23,6 +23,8 @@ mod pack;
 #[cfg(feature = "fs")]
 mod packer;
 #[cfg(feature = "fs")]
+mod paths;
+#[cfg(feature = "fs")]
 mod plan;
 #[cfg(feature = "fs")]
 mod policy;

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::identity::FileId;
 use super::leftovers;
+use super::paths::parent;
 use crate::{Error, Progress, Result};
 
 /// Links that may follow each other, as Linux has it (MAXSYMLINKS).
@@ -282,13 +283,6 @@ pub(crate) fn lacks(error: &io::Error) -> bool {
 fn sync_directory(directory: &Path) {
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
     }
 }
 

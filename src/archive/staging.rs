@@ -12,6 +12,7 @@ use cap_std::fs::{Dir, DirBuilder};
 use super::identity::FileId;
 use super::journal::{self, Journal};
 use super::leftovers;
+use super::paths;
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Progress, Result};
 
@@ -45,11 +46,8 @@ impl Destination {
                     return Err(Error::Exists(path.into()));
                 }
                 let name = path.file_name().ok_or_else(|| failed(error))?;
-                let parent = match path.parent() {
-                    Some(parent) if parent != Path::new("") => parent,
-                    _ => Path::new("."),
-                };
-                Ok(Destination { path: path.into(), place: open(parent)?, new: Some(name.into()) })
+                let place = open(paths::parent(path))?;
+                Ok(Destination { path: path.into(), place, new: Some(name.into()) })
             }
             Err(error) => Err(failed(error)),
         }
@@ -109,7 +107,7 @@ impl Staging {
         let times = journal::times(&destination.place, Path::new(".")).ok();
         leftovers::sweep(match destination.new {
             None => &destination.path,
-            Some(_) => destination.path.parent().unwrap_or(Path::new("")),
+            Some(_) => paths::parent(&destination.path),
         });
         let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let mut staging = Staging { destination, name, is_kept: false, times, open: None };

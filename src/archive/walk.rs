@@ -11,6 +11,7 @@ use super::identity::FileId;
 use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::Links;
+use super::paths;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -153,8 +154,7 @@ fn is_same(one: &Found, other: &Found) -> bool {
         // A directory may have been given by a link, or as `.`.
         FoundKind::Directory => found.source.canonicalize().ok(),
         FoundKind::File { .. } | FoundKind::Symlink { .. } => {
-            let parent = found.source.parent().filter(|parent| *parent != Path::new(""));
-            let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            let parent = paths::parent(&found.source).canonicalize().ok()?;
             Some(parent.join(found.source.file_name()?))
         }
     };
