@@ -176,6 +176,18 @@ impl Error {
         Error::Io { path: path.into(), source }
     }
 
+    /// A failure to fill a buffer from `path`: `ends_early` where nothing but the end of the input is in the way.
+    pub(crate) fn read_exact(
+        path: impl Into<PathBuf>,
+        source: std::io::Error,
+        ends_early: impl FnOnce() -> Self,
+    ) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => ends_early(),
+            _ => Error::io(path, source),
+        }
+    }
+
     /// A [`Error::Corrupt`] of which the place is not known here.
     pub fn corrupt(what: impl Into<String>) -> Self {
         Error::Corrupt(Corruption { what: what.into(), part: None, offset: None })

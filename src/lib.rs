@@ -64,6 +64,8 @@ pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{CoderParams, Entry, EntryKind, ModelRef, Params};
 pub use limits::{Bound, Limits};
+#[doc(hidden)]
+pub use model::hex;
 pub use model::{
     BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model,
     ModelStore,

@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use llz::{BUILT_IN_MODELS, Error, Info, Limits, Result};
+use llz::{BUILT_IN_MODELS, Error, Info, Limits, Result, hex};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::Source;
 use super::models;
-use super::report::{self, hex};
+use super::report;
 use super::session::Session;
 use super::streams;
 use super::terminal::escape;

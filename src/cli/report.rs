@@ -192,11 +192,6 @@ pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
     }
 }
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// Prints one JSON document, or one line of several.
 pub fn print_json(out: &mut impl std::io::Write, value: &Value) -> Result<()> {
     writeln!(out, "{value}").map_err(|e| Error::io("-", e))
