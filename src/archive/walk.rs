@@ -134,7 +134,7 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) 
         Some(_) if walk.found.is_empty() => {
             let (first, why) = &walk.skipped[0];
             let others = walk.skipped.len() - 1;
-            let why = std::io::Error::other(format!("{why}; nor can {others} others be packed"));
+            let why = std::io::Error::other(format!("{why}; {others} more cannot be packed"));
             return Err(Error::io(first, why));
         }
         Some(_) | None => {}

@@ -104,7 +104,7 @@ pub struct LimitArgs {
     /// Bytes of one path [default: 4096]
     #[arg(long, value_name = "N")]
     limit_path: Option<u64>,
-    /// Directories above a file [default: 256]
+    /// Components of one path, its own name included [default: 256]
     #[arg(long, value_name = "N")]
     limit_depth: Option<u64>,
     /// Working memory [default: 512M]

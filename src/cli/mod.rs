@@ -34,7 +34,7 @@ use streams::say;
 
 const EXAMPLES: &str = "\
 Examples:
-  llz pack photos notes.txt -o backup.llz   pack a directory and a file
+  llz pack letters notes.txt -o backup.llz  pack a directory and a file
   llz pack src                              makes src.llz
   llz list src.llz                          what is in it
   llz unpack src.llz -C /tmp                unpack everything below /tmp

@@ -1,4 +1,4 @@
-//! Standard input, output and error, without the mercies of Rust's own.
+//! Standard input, output and error, with their failures told.
 //!
 //! Rust takes a closed or wrongly opened input for an empty one, lets writes to a closed or wrongly
 //! opened output succeed, and panics when standard error is full. Here reading and writing tell

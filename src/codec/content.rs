@@ -24,7 +24,7 @@ const PIECES: usize = 8;
 pub(crate) fn of_chunk(raw: &[u8]) -> Content {
     let sample = sample(raw);
     let len = sample.len() as u64;
-    // Text is what is at least 85 % characters: a table of numbers or a small header may be in it.
+    // Text is what is more than 85 % characters: a table of numbers or a small header may be in it.
     if text_bytes(&sample) * 20 > len * 17 {
         return Content::Text;
     }
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(of_chunk(&skewed), Content::Binary);
     }
 
-    /// 85 % of characters are enough, and no fewer.
+    /// More than 85 % of characters are enough, and 85 % are not.
     #[test]
     fn the_share_of_text_has_a_sharp_border() {
         let mixed = |bad: usize| [vec![b'a'; 1000 - bad], vec![0; bad]].concat();

@@ -35,7 +35,7 @@ pub(super) trait Work: Sync {
     /// no second one.
     fn has_lanes(job: &Self::Job) -> bool;
 
-    /// The life of a worker: it takes jobs until there are none.
+    /// Takes jobs until there are none. Each worker runs this once.
     ///
     /// # Errors
     /// What ends the whole run: an interrupt, or the failure of a device. The failure of one job belongs into its

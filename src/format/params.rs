@@ -14,7 +14,7 @@ pub struct Params {
     pub level: u8,
     /// Greatest number of raw bytes in one chunk.
     pub chunk_size: u32,
-    /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
+    /// How files were grouped into the raw stream; 1 is by kind, language family and path. Information
     /// only.
     pub grouping: u8,
     /// Entropy coder of `mix` and `neural` chunks.
@@ -23,7 +23,7 @@ pub struct Params {
     pub mixer: CoderParams,
 }
 
-/// The number of grouping by kind, extension and path.
+/// The number of grouping by kind, language family and path.
 pub const GROUPING_BY_KIND: u8 = 1;
 
 /// Bytes of a whole section `MODL`.

@@ -85,7 +85,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// The life of a helper: it takes its part of each stage, unless the leader was faster.
+    /// Takes the part of helper `number` of each stage, unless the leader was faster, until all is over.
     fn help(&self, number: usize) {
         let part = &self.parts[number];
         let mut seen = 0;
