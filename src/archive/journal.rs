@@ -1,7 +1,7 @@
 //! Moving staged entries into place, and back out again when anything fails.
 //!
 //! Each file is replaced atomically: its name shows the old file or the whole new one. All of them
-//! together are not: whoever looks meanwhile sees some old and some new. If anything fails, or
+//! together are not: a look meanwhile shows some old and some new. If anything fails, or
 //! Ctrl-C comes, every step is taken back in reverse order, so that what was there is there again,
 //! the same files and not copies. A process that is killed (or a machine that fails) cannot do
 //! that: some files are new then, each of them whole, and the old ones of those that were replaced
@@ -48,7 +48,7 @@ enum Step {
     Touched { at: PathBuf, permissions: Permissions, times: FileTimes },
 }
 
-/// What has been done below `base`.
+/// The steps that have been done below `base`.
 #[derive(Debug)]
 pub(crate) struct Journal<'a> {
     base: Dir,
@@ -66,7 +66,7 @@ pub(crate) struct Journal<'a> {
     pub(crate) is_far: bool,
 }
 
-/// What happened while things were put back.
+/// The paths that could not be put back, with the reasons.
 pub(crate) type Lost = Vec<(PathBuf, io::Error)>;
 
 impl<'a> Journal<'a> {

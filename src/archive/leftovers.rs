@@ -1,5 +1,5 @@
-//! What a run that was killed leaves behind: never packed, and removed by the next run that writes
-//! in the same directory.
+//! The unfinished files that a killed run leaves behind. They are never packed, and the next run that
+//! writes in the same directory removes them.
 //!
 //! Everything that is not finished is called `.llz-` and sixteen hexadecimal digits: an archive
 //! beside its place, and the private directory into which entries are unpacked. Whoever made it

@@ -1,4 +1,4 @@
-//! What callers ask for and what they are told.
+//! The requests of callers, and the answers.
 
 use std::collections::BTreeMap;
 #[cfg(feature = "fs")]
@@ -12,7 +12,7 @@ use super::losses::Loss;
 use crate::codec::EncodeOptions;
 use crate::format::{ModelRef, Params};
 
-/// What happens to symbolic links.
+/// The treatment of symbolic links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Links {
     /// They are stored as links. Those that the format does not allow are left out: absolute ones,
@@ -21,7 +21,7 @@ pub enum Links {
     Keep,
     /// They are left out.
     Skip,
-    /// What they lead to is stored in their place.
+    /// The files and directories that they lead to are stored in their place.
     Follow,
 }
 
@@ -35,7 +35,7 @@ pub struct PackOptions {
     /// depth, one with `/` with the whole stored path. An excluded directory is left out with all
     /// that is in it.
     pub exclude: Vec<String>,
-    /// What happens to symbolic links.
+    /// The treatment of symbolic links.
     pub links: Links,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
@@ -46,7 +46,7 @@ pub struct PackOptions {
     pub output: Option<FileId>,
 }
 
-/// What was packed.
+/// A summary of what was packed.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackSummary {
@@ -62,15 +62,15 @@ pub struct PackSummary {
     pub archive_bytes: u64,
     /// Chunks by codec name, in alphabetical order.
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
-    /// What was left out, each with the reason: special files, files that could not be read, names
+    /// Paths that were left out, each with the reason: special files, files that could not be read, names
     /// and links that an archive cannot hold.
     pub skipped: Vec<(PathBuf, String)>,
-    /// What is stored but may be inconsistent, each with what happened: files that changed while
+    /// Paths that are stored but may be inconsistent, each with what happened: files that changed while
     /// they were read, and files that could be read in part only.
     pub changed: Vec<(PathBuf, String)>,
-    /// What is stored with something amiss, such as another time.
+    /// Properties that are stored otherwise than they are, such as a time.
     pub losses: Vec<Loss>,
-    /// What is dropped because no archive has it, such as the setuid bit.
+    /// Properties that are dropped because no archive has them, such as the setuid bit.
     pub notes: Vec<Loss>,
     /// Unfinished archives and private directories of other runs, which are never packed.
     pub leftovers: Vec<PathBuf>,
@@ -97,7 +97,7 @@ impl ChunkTally {
     }
 }
 
-/// What an archive says about itself; found without decoding anything.
+/// The facts that an archive states about itself; found without decoding anything.
 #[derive(Debug, Clone)]
 pub struct Info {
     /// Format version, major and minor.
@@ -120,7 +120,7 @@ pub struct Info {
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
 }
 
-/// What [`Archive::test`](crate::Archive::test) went through.
+/// A summary of what [`Archive::test`](crate::Archive::test) went through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TestSummary {
     /// Entries checked.
@@ -155,7 +155,7 @@ pub struct UnpackOptions {
     pub preserve_permissions: bool,
 }
 
-/// What was unpacked.
+/// A summary of what was unpacked.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnpackSummary {
@@ -167,6 +167,6 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
-    /// What the file system could not hold, by kind.
+    /// Properties that the file system could not hold, by kind.
     pub losses: Vec<Loss>,
 }

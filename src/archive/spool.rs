@@ -38,7 +38,7 @@ impl Spool {
         Ok(())
     }
 
-    /// What follows this place of the raw stream.
+    /// The bytes from this place of the raw stream on.
     pub(crate) fn read_at(&mut self, offset: u64) -> Result<impl Read> {
         let at = offset - self.base;
         self.attempt(|file| file.seek(SeekFrom::Start(at)))?;

@@ -42,15 +42,15 @@ pub(crate) struct Walk {
     pub(crate) skipped: Vec<(PathBuf, String)>,
     /// The archive itself.
     pub(crate) left_out: Vec<PathBuf>,
-    /// What other runs have not finished.
+    /// Files that other runs have not finished.
     pub(crate) leftovers: Vec<PathBuf>,
-    /// What is stored otherwise than it is.
+    /// Properties that are stored otherwise than they are.
     pub(crate) losses: Vec<Loss>,
-    /// What no archive has.
+    /// Properties that no archive has.
     pub(crate) notes: Vec<Loss>,
 }
 
-/// What is looked for.
+/// The things to look for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) exclude: Exclude,
@@ -99,7 +99,7 @@ impl<'a> Own<'a> {
 
 /// Finds everything at and below `paths` but what is excluded, and but the archive itself.
 ///
-/// What cannot be packed costs itself only. It is an error if that is all there is.
+/// Something that cannot be packed costs itself only. It is an error if nothing else is there.
 pub(crate) fn walk(paths: &[PathBuf], wanted: &Wanted<'_>, progress: &Progress) -> Result<Walk> {
     wanted.own.check(paths)?;
     let mut walk = Walk::default();
@@ -161,7 +161,7 @@ fn is_same(one: &Found, other: &Found) -> bool {
     place(one).is_some_and(|one| place(other).is_some_and(|other| one == other))
 }
 
-/// What a backslash in a path that was found stands for.
+/// The replacement of a backslash in a path that was found.
 const SLASH: &str = if cfg!(windows) { "/" } else { "\\" };
 
 impl Walk {
@@ -268,7 +268,7 @@ fn reason(error: Error) -> String {
     }
 }
 
-/// What is at `source`, or why it cannot be packed.
+/// The thing at `source`, or why it cannot be packed.
 fn describe(
     source: &Path,
     file_type: FileType,

@@ -108,7 +108,7 @@ fn hint(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// What reads the input that was found instead.
+/// The command that reads the input that was found instead.
 fn foreign_hint(expected: Container, found: Found) -> &'static str {
     match (expected, found) {
         (_, Found::Stream) => "llz filter -d decodes it",

@@ -66,7 +66,7 @@ fn named(sha256: &[u8; 32]) -> String {
     format!("{}, {}", name(sha256).as_deref().unwrap_or("not installed"), hex(sha256))
 }
 
-/// What a built-in or installed model is called.
+/// The name of a built-in or installed model.
 fn name(sha256: &[u8; 32]) -> Option<String> {
     if let Some(built) = BUILT_IN_MODELS.iter().find(|built| built.sha256() == *sha256) {
         return Some(built.name.to_owned());

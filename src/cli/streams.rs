@@ -13,7 +13,7 @@ use llz::{Error, FileId, Result};
 
 use crate::process::early;
 
-/// Standard output, unbuffered: whoever writes little pieces buffers them.
+/// Standard output, unbuffered: callers that write little pieces buffer them.
 #[derive(Debug)]
 pub struct Output(#[cfg(unix)] std::fs::File, #[cfg(not(unix))] io::Stdout);
 
@@ -54,7 +54,7 @@ pub fn input() -> Result<impl Read> {
     Ok(BufReader::new(input))
 }
 
-/// What `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
+/// The input that `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
 pub fn in_order(path: &Path) -> Result<Option<Box<dyn Read>>> {
     if path == Path::new("-") {
         return Ok(Some(Box::new(input()?)));

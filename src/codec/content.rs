@@ -1,11 +1,11 @@
-//! What kind of bytes these are, from a cheap look at them.
+//! The kind of some bytes, from a cheap look at them.
 //!
 //! Two questions are answered here: which codecs are worth trying on a chunk, and which files
 //! should lie beside each other in an archive. Both answers end up in the archive's bytes, so they
 //! are integer arithmetic on the bytes and nothing else: the same on every CPU, and independent of
 //! the versions of libraries.
 
-/// What a chunk holds.
+/// The content of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Text in any language: worth the language model.

@@ -105,7 +105,7 @@ impl Engine {
     }
 }
 
-/// What is known about a chunk before any codec is tried.
+/// The knowledge of a chunk before any codec is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     content: Content,

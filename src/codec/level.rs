@@ -5,7 +5,7 @@ use crate::model::{NANO, SMALL};
 
 use super::Level;
 
-/// What a level means.
+/// The meaning of a level.
 pub(super) struct LevelSettings {
     pub profile: &'static Profile,
     /// The built-in model, where the level uses one.

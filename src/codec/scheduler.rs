@@ -38,7 +38,7 @@ pub(super) trait Work: Sync {
     /// Takes jobs until there are none. Each worker runs this once.
     ///
     /// # Errors
-    /// What ends the whole run: an interrupt, or the failure of a device. The failure of one job belongs into its
+    /// An error that ends the whole run: an interrupt, or the failure of a device. The failure of one job belongs into its
     /// result.
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()>;
 }

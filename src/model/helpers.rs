@@ -73,7 +73,7 @@ impl Part {
     }
 }
 
-/// What the leader and its helpers share.
+/// The memory that the leader and its helpers share.
 #[derive(Debug)]
 struct Shared {
     model: Arc<Model>,

@@ -101,7 +101,7 @@ impl Decoder {
     }
 }
 
-/// What comes next.
+/// The beginning that comes next.
 enum Start {
     /// Nothing.
     End,

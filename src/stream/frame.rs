@@ -85,7 +85,7 @@ impl Head {
     }
 }
 
-/// What is known of a frame before its lengths.
+/// The part of a frame that is known before its lengths.
 pub(super) struct Lead {
     pub codec: CodecId,
     /// Whether it is the first of its stream, and the last.

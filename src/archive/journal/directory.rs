@@ -1,4 +1,4 @@
-//! What a journal asks of a directory and gives back to it: names, permissions, times.
+//! The properties of a directory that a journal reads and gives back: names, permissions, times.
 
 use std::fs::FileTimes;
 use std::io;
