@@ -56,11 +56,11 @@ fn given(block: *mut u8) -> *mut u8 {
 fn give_up() -> ! {
     static ASKED: AtomicBool = AtomicBool::new(false);
     // Cleaning up may allocate and fail again, or another thread may fail meanwhile.
-    if !ASKED.swap(true, Ordering::Relaxed) {
-        if let Some((words, clean_up)) = CLEAN_UP.get() {
-            say(words.as_bytes());
-            clean_up();
-        }
+    if !ASKED.swap(true, Ordering::Relaxed)
+        && let Some((words, clean_up)) = CLEAN_UP.get()
+    {
+        say(words.as_bytes());
+        clean_up();
     }
     leave()
 }
