@@ -15,7 +15,7 @@ pub enum Error {
     /// The operating system refused: disk full, permission denied, broken pipe, missing file.
     #[error("{}: {source}", path.display())]
     Io {
-        /// What was being read or written (`-` for a pipe).
+        /// The file that was being read or written (`-` for a pipe).
         path: PathBuf,
         /// The system's own words.
         #[source]
@@ -37,9 +37,9 @@ pub enum Error {
     /// The input is not of the kind asked for, by its first bytes.
     #[error("{}", foreign(*.expected, *.found))]
     Foreign {
-        /// What was asked for.
+        /// The kind that was asked for.
         expected: Container,
-        /// What is there.
+        /// The kind that is there.
         found: Found,
     },
     /// The archive is whole, but needs a version or feature this program does not have.
@@ -48,7 +48,7 @@ pub enum Error {
     /// A safety limit was reached.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {
-        /// What grew too large.
+        /// The quantity that grew too large.
         what: String,
         /// The limit in force.
         limit: u64,
@@ -60,7 +60,7 @@ pub enum Error {
     Unsafe {
         /// The entry's name as stored.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// The model the archive needs is not here, or a model file is not usable.
@@ -71,7 +71,7 @@ pub enum Error {
     ModelName {
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// The caller asked for something contradictory or impossible.
@@ -83,7 +83,7 @@ pub enum Error {
     /// Something in the destination cannot be replaced, with `--force` or without.
     #[error("{}: {why}", path.display())]
     InTheWay {
-        /// What is in the way.
+        /// The path that is in the way.
         path: PathBuf,
         /// Why it cannot be replaced.
         why: String,
@@ -96,11 +96,11 @@ pub enum Error {
 /// The library's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What is wrong with damaged bytes, and where, as far as it is known.
+/// The fault of damaged bytes and its place, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Corruption {
-    /// What is wrong.
+    /// The fault.
     pub what: String,
     /// The part of the container: `header`, `footer`, `section CHNK`, `frame`.
     pub part: Option<String>,
@@ -128,7 +128,7 @@ pub enum Container {
     Stream,
 }
 
-/// What is there instead of a [`Container`].
+/// The kind of input that is there instead of a [`Container`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found {
@@ -174,6 +174,18 @@ impl Error {
     /// An input/output error about `path`.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Error::Io { path: path.into(), source }
+    }
+
+    /// A failure to fill a buffer from `path`: `ends_early` where nothing but the end of the input is in the way.
+    pub(crate) fn read_exact(
+        path: impl Into<PathBuf>,
+        source: std::io::Error,
+        ends_early: impl FnOnce() -> Self,
+    ) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => ends_early(),
+            _ => Error::io(path, source),
+        }
     }
 
     /// A [`Error::Corrupt`] of which the place is not known here.

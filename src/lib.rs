@@ -67,6 +67,8 @@ pub use format::{
     CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
 };
 pub use limits::{Bound, Limits};
+#[doc(hidden)]
+pub use model::hex;
 pub use model::{
     BUILT_IN as BUILT_IN_MODELS, BuiltIn as BuiltInModel, BuiltInModels, Loaded as Model,
     ModelStore,

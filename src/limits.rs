@@ -1,8 +1,8 @@
 //! Safety limits: on by default, changed only by the caller.
 #![forbid(unsafe_code)]
 
-/// Bounds on what an archive may make this program do. Counted on what is actually produced,
-/// never on what a header promises.
+/// Bounds on what an archive may make this program do. Checked against what a header states, and
+/// again on what is produced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Total bytes of unpacked files.
@@ -13,9 +13,10 @@ pub struct Limits {
     pub chunk_bytes: u64,
     /// Bytes of one path.
     pub path_bytes: u64,
-    /// Components of one path.
+    /// Components of one path, its own name included.
     pub path_depth: u64,
-    /// Bytes of working memory for decoding: lanes are reduced to fit.
+    /// Bytes of working memory. Coding and decoding take up fewer chunks side by side to fit; the lists
+    /// of entries and of sections must fit as they are.
     pub memory: u64,
 }
 

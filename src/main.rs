@@ -3,16 +3,14 @@
 
 mod cli;
 #[allow(unsafe_code)]
-#[path = "sys/early.rs"]
-mod early;
-#[allow(unsafe_code)]
-#[path = "sys/memory.rs"]
-mod memory;
+mod process;
+
+use process::memory;
 
 #[global_allocator]
 static ALLOCATOR: memory::Allocator = memory::Allocator;
 
 fn main() -> std::process::ExitCode {
-    memory::set_clean_up(llz::remove_unfinished);
+    memory::set_clean_up(cli::OUT_OF_MEMORY, llz::remove_unfinished);
     cli::main()
 }

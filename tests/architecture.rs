@@ -116,8 +116,7 @@ fn names_used(code: &str) -> BTreeSet<String> {
 /// Names that the crate's root exports again, with the rooms they come from.
 fn exports() -> BTreeMap<String, String> {
     let root = code(&root().join("src/lib.rs"));
-    // The program takes this file of `sys` in by itself: it must run before the library can.
-    let mut exports = BTreeMap::from([("early".to_string(), "sys".to_string())]);
+    let mut exports = BTreeMap::new();
     for statement in root.split("pub use ").skip(1) {
         let path = statement.split(';').next().unwrap();
         let room = name(path);

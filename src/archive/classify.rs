@@ -1,6 +1,6 @@
-//! What kind of content a file has, by its name and its first bytes.
+//! The kind of a file's content, by its name and its first bytes.
 //!
-//! What bytes look like is for [`content`] to say; the names of files and formats are known here.
+//! [`content`] judges bytes by their look; the names of files and formats are known here.
 
 use crate::codec::content;
 
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Packed,
 }
 
-/// What similar files have in common: a kind, and a name for the language or format within it.
+/// The family of similar files: a kind, and a name for the language or format within it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Family {
     pub(crate) kind: Kind,
@@ -115,7 +115,7 @@ pub(crate) fn classify(path: &str, sample: &[u8]) -> Family {
     }
 }
 
-/// What follows the last dot of the name, or the whole name of one without; in lower case.
+/// The part of the name after its last dot, or the whole name of one without; in lower case.
 fn extension(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = name.strip_prefix('.').unwrap_or(name);

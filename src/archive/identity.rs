@@ -5,8 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-/// What makes a file the same file under all its names: device and inode, or what the system has
-/// instead.
+/// The identity of a file, the same under all its names: device and inode.
 #[cfg(unix)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileId {
@@ -14,7 +13,7 @@ pub struct FileId {
     inode: u64,
 }
 
-/// What makes a file the same file under all its names: its open handle.
+/// The identity of a file, the same under all its names: its open handle.
 #[cfg(not(unix))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileId(std::sync::Arc<same_file::Handle>);

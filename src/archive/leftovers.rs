@@ -1,5 +1,5 @@
-//! What a run that was killed leaves behind: never packed, and removed by the next run that writes
-//! in the same directory.
+//! The unfinished files that a killed run leaves behind. They are never packed, and the next run that
+//! writes in the same directory removes them.
 //!
 //! Everything that is not finished is called `.llz-` and sixteen hexadecimal digits: an archive
 //! beside its place, and the private directory into which entries are unpacked. Whoever made it
@@ -11,6 +11,8 @@ use std::fs::File;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use super::paths;
 
 const PREFIX: &str = ".llz-";
 const DIGITS: usize = 16;
@@ -32,6 +34,8 @@ fn machine() -> String {
     let mut hasher = DefaultHasher::new();
     #[cfg(unix)]
     rustix::system::uname().nodename().hash(&mut hasher);
+    // The system sets it, and the standard library has no other way to ask. It is the only variable that the library
+    // reads.
     #[cfg(not(unix))]
     std::env::var_os("COMPUTERNAME").hash(&mut hasher);
     format!("{:08x}", hasher.finish() as u32)
@@ -65,11 +69,10 @@ pub fn remove_unfinished() {
 }
 
 /// Removes unfinished archives that runs on this machine have left behind in `directory`. Directories are left
-/// alone: they may hold files of the user that were about to be replaced. A failure is no one's business: it is
-/// tried again by the next run.
+/// alone: they may hold files of the user that were about to be replaced. A failure is not reported: the next
+/// run tries again.
 pub(crate) fn sweep(directory: &Path) {
-    let directory = if directory == Path::new("") { Path::new(".") } else { directory };
-    let Ok(items) = directory.read_dir() else { return };
+    let Ok(items) = paths::directory(directory).read_dir() else { return };
     let own = format!("{PREFIX}{}", machine());
     for item in items.flatten() {
         let name = item.file_name();
@@ -85,7 +88,7 @@ pub(crate) fn sweep(directory: &Path) {
     }
 }
 
-/// Whether nobody holds the file or directory at `path`. The lock ends with this function: whoever
+/// Whether nobody holds the file or directory at `path`. The lock ends with this function: a run that
 /// makes something unfinished looks after locking it whether it still is there.
 fn is_free(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| file.try_lock().is_ok())

@@ -1,4 +1,4 @@
-//! What could not be kept, counted by kind: one file system that lacks something lacks it for every
+//! Properties that could not be kept, counted by kind: one file system that lacks something lacks it for every
 //! file, and a line for each would hide the others.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// One kind of thing that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
-    /// What was lost, such as `permissions`.
+    /// The kind of property, such as `permissions`.
     pub what: &'static str,
     /// How many files, directories or links lost it.
     pub count: u64,

@@ -36,6 +36,8 @@ mod pack;
 #[cfg(feature = "fs")]
 mod packer;
 #[cfg(feature = "fs")]
+mod paths;
+#[cfg(feature = "fs")]
 mod place;
 #[cfg(feature = "fs")]
 mod plan;

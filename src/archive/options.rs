@@ -1,4 +1,4 @@
-//! What callers ask for and what they are told.
+//! The requests of callers, and the answers.
 
 use std::collections::BTreeMap;
 #[cfg(feature = "fs")]
@@ -18,7 +18,7 @@ use crate::codec::EncodeOptions;
 use crate::format::Entry;
 use crate::format::{NamedModel, Params};
 
-/// What happens to symbolic links.
+/// The treatment of symbolic links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Links {
     /// They are stored as links. Those that the format does not allow are left out: absolute ones,
@@ -27,7 +27,7 @@ pub enum Links {
     Keep,
     /// They are left out.
     Skip,
-    /// What they lead to is stored in their place.
+    /// The files and directories that they lead to are stored in their place.
     Follow,
 }
 
@@ -63,7 +63,7 @@ pub struct PackOptions {
     /// Leave out what files `.gitignore` and `.llzignore` say, in what is packed and above it up to the
     /// root of the repository. What is named itself is packed.
     pub ignore_files: bool,
-    /// What happens to symbolic links.
+    /// The treatment of symbolic links.
     pub links: Links,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
@@ -74,7 +74,7 @@ pub struct PackOptions {
     pub output: Option<FileId>,
 }
 
-/// What was packed.
+/// A summary of what was packed.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
 pub struct PackSummary {
@@ -90,15 +90,15 @@ pub struct PackSummary {
     pub archive_bytes: u64,
     /// Chunks by codec name, in alphabetical order.
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
-    /// What was left out, each with the reason: special files, files that could not be read, names
+    /// Paths that were left out, each with the reason: special files, files that could not be read, names
     /// and links that an archive cannot hold.
     pub skipped: Vec<(PathBuf, String)>,
-    /// What is stored but may be inconsistent, each with what happened: files that changed while
+    /// Paths that are stored but may be inconsistent, each with what happened: files that changed while
     /// they were read, and files that could be read in part only.
     pub changed: Vec<(PathBuf, String)>,
-    /// What is stored with something amiss, such as another time.
+    /// Properties that are stored otherwise than they are, such as a time.
     pub losses: Vec<Loss>,
-    /// What is dropped because no archive has it, such as the setuid bit.
+    /// Properties that are dropped because no archive has them, such as the setuid bit.
     pub notes: Vec<Loss>,
     /// Unfinished archives and private directories of other runs, which are never packed.
     pub leftovers: Vec<PathBuf>,
@@ -127,7 +127,7 @@ impl ChunkTally {
     }
 }
 
-/// What an archive says about itself; found without decoding anything.
+/// The facts that an archive states about itself; found without decoding anything.
 #[derive(Debug, Clone)]
 pub struct Info {
     /// Format version, major and minor.
@@ -150,7 +150,7 @@ pub struct Info {
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
 }
 
-/// What [`Archive::test`](crate::Archive::test) went through.
+/// A summary of what [`Archive::test`](crate::Archive::test) went through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TestSummary {
     /// Entries checked.
@@ -206,7 +206,7 @@ pub struct UnpackOptions {
     pub preserve_permissions: bool,
 }
 
-/// What was unpacked.
+/// A summary of what was unpacked.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnpackSummary {
@@ -218,8 +218,8 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
-    /// What could not be unpacked as it is, by kind: what the file system cannot hold, and what cannot be without the
-    /// names that were taken off.
+    /// Properties that could not be unpacked, by kind: those that the file system cannot hold, and those that need
+    /// the names that were taken off.
     pub losses: Vec<Loss>,
     /// Entries that were not unpacked because something in their place stays.
     pub kept: Vec<String>,

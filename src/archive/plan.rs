@@ -1,7 +1,7 @@
 //! In which order files go into the raw stream, and where it is cut into chunks.
 //!
-//! Similar files stand together: by kind, by language or format, then by path, for neighbours in a
-//! directory speak of the same things. The stream is cut as evenly as the chunk size allows,
+//! Similar files stand together: by kind, by language or format, then by path, because files of
+//! one directory are often about the same things. The stream is cut as evenly as the chunk size allows,
 //! preferably between files. All of it follows from names, sizes and content alone.
 
 use std::collections::{HashMap, VecDeque};

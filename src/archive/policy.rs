@@ -66,7 +66,7 @@ pub(crate) fn check_path(path: &str, system: System) -> Result<()> {
     Ok(())
 }
 
-/// What keeps `component` from being a file name on Windows.
+/// The reason why `component` cannot be a file name on Windows.
 fn windows_problem(component: &str) -> Option<&'static str> {
     if component.contains(['\\', ':', '<', '>', '"', '|', '?', '*']) {
         return Some("a character that Windows does not allow in names");

@@ -1,7 +1,7 @@
 //! Where an archive is written to: a file that appears or is replaced at the last moment, or
 //! something that can only be written through (a device, a FIFO, an open descriptor).
 //!
-//! What is never done: putting a file in place of a device, a FIFO or a symbolic link. A link keeps
+//! A file is never put in place of a device, a FIFO or a symbolic link. A link keeps
 //! its place, and the file that it leads to is replaced, or made.
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::identity::FileId;
 use super::leftovers;
+use super::paths::parent;
 use crate::{Error, Progress, Result};
 
 /// Links that may follow each other, as Linux has it (MAXSYMLINKS).
@@ -21,7 +22,7 @@ const LINKS: u32 = 40;
 #[cfg(unix)]
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// What the output's name leads to. Looking at it opens and changes nothing.
+/// The thing that the output's name leads to. Looking at it opens and changes nothing.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// As the caller named it, for errors.
@@ -120,7 +121,7 @@ impl Target {
 pub(crate) enum Sink<'a> {
     /// A file without a name of its own yet.
     New(New<'a>),
-    /// What it gets is out of our hands at once.
+    /// Bytes that are written to it cannot be taken back.
     Through(File),
 }
 
@@ -282,13 +283,6 @@ pub(crate) fn lacks(error: &io::Error) -> bool {
 fn sync_directory(directory: &Path) {
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is left of a damaged archive, unpacked or named.
+//! The rest of a damaged archive, unpacked or named.
 
 use std::collections::HashMap;
 use std::path::Path;

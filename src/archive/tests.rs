@@ -12,7 +12,7 @@ use crate::{
     Existing, UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 
-/// What is at and below `root`: content, kind, permissions and times, by path.
+/// The things at and below `root`: content, kind, permissions and times, by path.
 fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut snapshot = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root).min_depth(1) {
@@ -145,7 +145,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// What an archive has beyond the files' bytes.
+/// The bytes that an archive has beyond those of the files.
 fn overhead(root: &Path) -> i64 {
     let (bytes, summary) = packed_with(EncodeOptions::default(), root, 1 << 20);
     bytes.len() as i64 - summary.raw_bytes as i64

@@ -13,6 +13,7 @@ use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::{Input, Links};
 use super::own::Own;
+use super::paths;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -23,17 +24,17 @@ pub(crate) struct Walk {
     pub(crate) skipped: Vec<(PathBuf, String)>,
     /// The archive itself.
     pub(crate) left_out: Vec<PathBuf>,
-    /// What other runs have not finished.
+    /// Files that other runs have not finished.
     pub(crate) leftovers: Vec<PathBuf>,
-    /// What is stored otherwise than it is.
+    /// Properties that are stored otherwise than they are.
     pub(crate) losses: Vec<Loss>,
-    /// What no archive has.
+    /// Properties that no archive has.
     pub(crate) notes: Vec<Loss>,
     /// Patterns that have left out nothing.
     pub(crate) unused: Vec<String>,
 }
 
-/// What is looked for.
+/// The things to look for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {
     /// What relative paths are relative to.
@@ -51,7 +52,7 @@ pub(crate) struct Wanted<'a> {
 
 /// Finds everything at and below `paths` but what is excluded, and but the archive itself.
 ///
-/// What cannot be packed costs itself only. It is an error if that is all there is.
+/// Something that cannot be packed costs itself only. It is an error if nothing else is there.
 pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -> Result<Walk> {
     wanted.own.check(paths, wanted.directory)?;
     let mut walk = Walk::default();
@@ -106,7 +107,7 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         Some(_) if walk.found.is_empty() => {
             let (first, why) = &walk.skipped[0];
             let others = walk.skipped.len() - 1;
-            let why = std::io::Error::other(format!("{why}; nor can {others} others be packed"));
+            let why = std::io::Error::other(format!("{why}; {others} more cannot be packed"));
             return Err(Error::io(first, why));
         }
         Some(_) | None => {}
@@ -154,8 +155,7 @@ fn is_same(one: &Found, other: &Found) -> bool {
         // A directory may have been given by a link, or as `.`.
         FoundKind::Directory => found.source.canonicalize().ok(),
         FoundKind::File { .. } | FoundKind::Symlink { .. } => {
-            let parent = found.source.parent().filter(|parent| *parent != Path::new(""));
-            let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            let parent = paths::parent(&found.source).canonicalize().ok()?;
             Some(parent.join(found.source.file_name()?))
         }
     };

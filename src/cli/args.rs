@@ -105,7 +105,7 @@ pub struct LimitArgs {
     /// Bytes of one path [default: 4096]
     #[arg(long, value_name = "N")]
     limit_path: Option<u64>,
-    /// Names in one path: directories, and what lies in the last of them [default: 256]
+    /// Components of one path, its own name included [default: 256]
     #[arg(long, value_name = "N")]
     limit_depth: Option<u64>,
     /// Working memory [default: 512M]

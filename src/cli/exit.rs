@@ -19,6 +19,10 @@ pub const MODEL: u8 = 8;
 pub const EXISTS: u8 = 9;
 pub const INTERRUPTED: u8 = 130;
 
+/// The words for a process that ends because no memory is left, when nothing can be formatted any more.
+pub const OUT_OF_MEMORY: &str =
+    "llz: out of memory\nhint: --limit-memory, -T 1 or a lower level need less\n";
+
 /// Every code there is besides 0, for the test that the help names them all.
 #[cfg(test)]
 pub const ALL: [u8; 10] =
@@ -112,7 +116,7 @@ fn hint(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// What reads the input that was found instead.
+/// The command that reads the input that was found instead.
 fn foreign_hint(expected: Container, found: Found) -> &'static str {
     match (expected, found) {
         (_, Found::Stream) => "llz filter -d decodes it",

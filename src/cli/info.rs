@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use llz::{BUILT_IN_MODELS, DeviceRef, EngineRef, Error, Info, Limits, NamedModel, Result};
+use llz::{BUILT_IN_MODELS, DeviceRef, EngineRef, Error, Info, Limits, NamedModel, Result, hex};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::Source;
 use super::models;
-use super::report::{self, hex};
+use super::report;
 use super::session::Session;
 use super::streams;
 use super::terminal::escape;
@@ -89,7 +89,7 @@ fn needed(device: &DeviceRef) -> String {
     format!("needs the device {names}, {lanes} chunks at a time")
 }
 
-/// What a built-in or installed model is called.
+/// The name of a built-in or installed model.
 fn name(sha256: &[u8; 32]) -> Option<String> {
     if let Some(built) = BUILT_IN_MODELS.iter().find(|built| built.sha256() == *sha256) {
         return Some(built.name.to_owned());

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use llz::{Entry, EntryKind, Error, Result};
+use llz::{Entry, EntryKind, Error, Result, hex};
 use serde_json::{Value, json};
 
 use super::Status;
 use super::args::{Chosen, Source};
-use super::report::{self, hex};
+use super::report;
 use super::session::Session;
 use super::streams;
 use super::terminal::escape;

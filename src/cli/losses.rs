@@ -1,4 +1,4 @@
-//! What `--keep-going` met: damage of the archive, and the files that it cost.
+//! The losses that `--keep-going` met: damage of the archive, and the files that it cost.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::terminal::escape;
 /// Damage, and what it cost.
 #[derive(Debug, Default)]
 pub struct Losses {
-    /// What is wrong with the archive.
+    /// The damage of the archive.
     pub damage: Vec<Error>,
     /// Files that could not be had.
     pub lost: Vec<Lost>,

@@ -32,12 +32,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use exit::OUT_OF_MEMORY;
 use session::Session;
 use streams::say;
 
 const EXAMPLES: &str = "\
 Examples:
-  llz pack photos notes.txt -o backup.llz   pack a directory and a file
+  llz pack letters notes.txt -o backup.llz  pack a directory and a file
   llz pack src                              makes src.llz
   llz list src.llz                          what is in it
   llz unpack src.llz -C /tmp                unpack everything below /tmp
@@ -171,7 +172,7 @@ impl Verb {
 /// Runs the program.
 pub fn main() -> ExitCode {
     // Writing beyond `ulimit -f` is then an error like any other.
-    crate::early::ignore_file_size_signal();
+    crate::process::early::ignore_file_size_signal();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     if let Some(wrong) = habits::wrong_level(&args) {
         return refuse(llz::Error::Usage(wrong));

@@ -46,7 +46,7 @@ enum Verb {
         /// The model (safetensors)
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// What to call it [default: the name it has in itself]
+        /// The name to give it [default: the one in the file]
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
         /// Bytes of the file at most [default: 512M]

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcetera::BaseStrategy;
-use llz::{BUILT_IN_MODELS, BuiltInModels, Error, Limits, Model, ModelFolder, ModelStore, Result};
-
-use super::report::hex;
+use llz::{
+    BUILT_IN_MODELS, BuiltInModels, Error, Limits, Model, ModelFolder, ModelStore, Result, hex,
+};
 
 /// Where installed models are: `$LLZ_MODELS`, or else `llz/models` in the user's data directory
 /// (`$XDG_DATA_HOME`, `~/.local/share`; on Windows `%APPDATA%`).

@@ -34,12 +34,12 @@ Examples:
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
 
 The archive is never packed into itself: naming it as an input is an error, and where it is found in
-a directory it is left out with a word. It appears when it is complete; a link named with -o keeps
-its place, and what is no file (a device, a FIFO, /dev/fd/N) is written through.
+a directory it is left out, and a message says so. It appears when it is complete. A link named with
+-o stays, and the file that it leads to is written. A device, a FIFO or /dev/fd/N is written directly.
 
-Special files (pipes, devices, sockets), what cannot be read, and names and links that an archive
-cannot hold are skipped with a warning and exit code 4; so does a file that changed while it was
-read, which is stored as read. Links are stored as links. The archive is the same for any number of threads.";
+Special files (pipes, devices, sockets), files that cannot be read, and names and links that an
+archive cannot hold are skipped with a warning, and the exit code is 4. It is 4, too, where a file
+changed while it was read; that file is stored as it was read. Links are stored as links. The archive is the same for any number of threads.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]

@@ -98,7 +98,7 @@ pub fn path_json(path: &Path) -> Value {
     }
 }
 
-/// What was skipped, as JSON.
+/// The paths that were skipped, as JSON.
 pub fn skipped_json(skipped: &[(PathBuf, String)]) -> Value {
     skipped.iter().map(|(path, why)| json!({ "path": path_json(path), "reason": why })).collect()
 }
@@ -163,7 +163,7 @@ fn loss_line(loss: &Loss) -> String {
     format!("{what} of {}{others}: {}", shown(first), escape(why))
 }
 
-/// What could not be kept, as JSON.
+/// The properties that could not be kept, as JSON.
 pub fn losses_json(losses: &[Loss]) -> Value {
     let object = |loss: &Loss| {
         let first = path_json(&loss.first);
@@ -227,11 +227,6 @@ pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
     for path in left_out {
         say!("llz: left out {}: it is the archive itself", shown(path));
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Prints one JSON document, or one line of several.

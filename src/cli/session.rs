@@ -19,7 +19,7 @@ use super::{exit, models};
 const PATIENCE: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// What every verb needs to know.
+/// The settings that every verb needs.
 #[derive(Debug)]
 pub struct Session {
     /// Worker threads; 0 is one per core.

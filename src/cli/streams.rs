@@ -1,4 +1,4 @@
-//! Standard input, output and error, without the mercies of Rust's own.
+//! Standard input, output and error, with their failures told.
 //!
 //! Rust takes a closed or wrongly opened input for an empty one, lets writes to a closed or wrongly
 //! opened output succeed, and panics when standard error is full. Here reading and writing tell
@@ -11,9 +11,9 @@ use std::path::Path;
 
 use llz::{Bound, Error, FileId, Limits, Progress, Result};
 
-use crate::early;
+use crate::process::early;
 
-/// Standard output, unbuffered: whoever writes little pieces buffers them.
+/// Standard output, unbuffered: callers that write little pieces buffer them.
 #[derive(Debug)]
 pub struct Output(#[cfg(unix)] std::fs::File, #[cfg(not(unix))] io::Stdout);
 
@@ -100,7 +100,7 @@ pub fn has_input() -> bool {
     !io::stdin().is_terminal()
 }
 
-/// What `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
+/// The input that `path` names, where it can only be read in order: standard input (`-`), a FIFO, a device.
 pub fn in_order(path: &Path) -> Result<Option<Box<dyn Read>>> {
     if path == Path::new("-") {
         return Ok(Some(Box::new(input()?)));

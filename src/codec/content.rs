@@ -1,11 +1,11 @@
-//! What kind of bytes these are, from a cheap look at them.
+//! The kind of some bytes, from a cheap look at them.
 //!
 //! Two questions are answered here: which codecs are worth trying on a chunk, and which files
 //! should lie beside each other in an archive. Both answers end up in the archive's bytes, so they
 //! are integer arithmetic on the bytes and nothing else: the same on every CPU, and independent of
 //! the versions of libraries.
 
-/// What a chunk holds.
+/// The content of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Text in any language: worth the language model.
@@ -24,7 +24,7 @@ const PIECES: usize = 8;
 pub(crate) fn of_chunk(raw: &[u8]) -> Content {
     let sample = sample(raw);
     let len = sample.len() as u64;
-    // Text is what is at least 85 % characters: a table of numbers or a small header may be in it.
+    // Text is what is more than 85 % characters: a table of numbers or a small header may be in it.
     if text_bytes(&sample) * 20 > len * 17 {
         return Content::Text;
     }
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(of_chunk(&skewed), Content::Binary);
     }
 
-    /// 85 % of characters are enough, and no fewer.
+    /// More than 85 % of characters are enough, and 85 % are not.
     #[test]
     fn the_share_of_text_has_a_sharp_border() {
         let mixed = |bad: usize| [vec![b'a'; 1000 - bad], vec![0; bad]].concat();

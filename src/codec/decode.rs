@@ -14,7 +14,7 @@ use super::mix;
 use super::scheduler::{self, Jobs, Work};
 use super::token_coder::TokenCoder;
 
-/// Chunks that one worker decodes in lockstep.
+/// Chunks that one worker decodes in lockstep. docs/experiments/constants.md has the time of others.
 const LANES: usize = 4;
 
 impl Engine {

@@ -18,7 +18,7 @@ use super::token_coder::TokenCoder;
 use super::{mix, neural};
 
 /// Chunks up to this length that are not text are coded with the model, without it, and by zstd: a short look at
-/// them says little, and the trials cost little.
+/// them says little, and the trials cost little. The bound itself was not measured.
 const SHORT: usize = 8 << 10;
 
 /// Bytes that the tokenizer takes, with the words that it remembers. Packing 3,000 bytes of text at level 6 takes
@@ -108,7 +108,7 @@ impl Engine {
     }
 }
 
-/// What is known about a chunk before any codec is tried.
+/// The knowledge of a chunk before any codec is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     content: Content,

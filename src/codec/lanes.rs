@@ -179,7 +179,7 @@ impl<L: Lane> Lockstep<L> {
         tokens.extend(active.iter().map(|lane| lane.token));
         places.extend(active.iter().map(|lane| lane.place));
         if self.is_fixed {
-            // Every call has the same shape: lanes without a chunk read some token that nobody asks about.
+            // Every call has the same shape: lanes without a chunk read some token, and their outputs are not used.
             for &place in free.iter() {
                 session.reset(place);
                 tokens.push(self.first);

@@ -5,7 +5,7 @@ use crate::model::{NANO, SMALL};
 
 use super::Level;
 
-/// What a level means.
+/// The meaning of a level.
 pub(super) struct LevelSettings {
     pub profile: &'static Profile,
     /// The built-in model, where the level uses one.
@@ -15,6 +15,8 @@ pub(super) struct LevelSettings {
 }
 
 impl LevelSettings {
+    /// Which level takes which model and chunk size was chosen, not measured level by level. docs/measurements.md has the
+    /// size of some chunk sizes, and size and speed of every level.
     pub fn of(level: Level) -> Self {
         let (nano, small) = (Some(NANO.name), Some(SMALL.name));
         let (profile, model, chunk) = match level.get() {

@@ -13,7 +13,8 @@ use crate::model::{Frequencies, LanguageModel, Outputs};
 use super::control::Control;
 use super::token_coder::{Prediction, TokenCoder, TokenEncoder};
 
-/// Positions of one chunk that packing takes through the model at once.
+/// Positions of one chunk that packing takes through the model at once. docs/experiments/constants.md has the time of
+/// others.
 pub(super) const POSITIONS: usize = 16;
 
 /// The token that a chunk's first prediction follows: a newline.

@@ -1,4 +1,4 @@
-//! What callers choose for coding and for decoding.
+//! The choices of callers for coding and for decoding.
 
 use std::sync::Arc;
 
@@ -6,12 +6,13 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::model::{Backend, BuiltInModels, Cpu, Loaded, ModelStore};
 
-/// How hard to try, 1 (fast, no model) to 9 (best model).
+/// How hard to try: 1 to 3 use contexts alone, 4 and 5 the built-in model `nano`, 6 to 9 `small`. Level 1 has few
+/// contexts. Otherwise a higher level with the same model takes larger chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(u8);
 
 impl Level {
-    /// The default: the embedded model with full mixing.
+    /// The default: the model `small` and chunks of 1 MiB.
     pub const DEFAULT: Level = Level(6);
 
     /// A level from 1 to 9.

@@ -35,10 +35,10 @@ pub(super) trait Work: Sync {
     /// no second one.
     fn has_lanes(job: &Self::Job) -> bool;
 
-    /// The life of a worker: it takes jobs until there are none.
+    /// Takes jobs until there are none. Each worker runs this once.
     ///
     /// # Errors
-    /// What ends the whole run: an interrupt, or the failure of a device. The failure of one job belongs into its
+    /// An error that ends the whole run: an interrupt, or the failure of a device. The failure of one job belongs into its
     /// result.
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()>;
 }

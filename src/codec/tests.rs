@@ -15,7 +15,7 @@ use crate::model::{
 use crate::progress::Progress;
 use crate::vocab::Vocabulary;
 
-/// What is kept of a coded chunk.
+/// The parts of a coded chunk that are kept.
 type Kept = (Coding, Vec<u8>);
 
 fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
@@ -313,7 +313,7 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
     }
 }
 
-/// What names no model, and what names one under parameters without a model, are told apart.
+/// Data that names no model is told apart from data that names one under parameters without a model.
 #[test]
 fn a_neural_chunk_without_a_model_says_what_is_missing() {
     let engine = with_threads(1);

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::CoderId;
 use crate::model::Frequencies;
 
-/// What a model expects of the next token.
+/// The expectation that a model has of the next token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prediction<'a> {
     /// The hidden vector; empty where the engine gives none.

@@ -21,7 +21,7 @@ pub struct Params {
     pub grouping: Option<u8>,
 }
 
-/// The number of grouping by kind, extension and path.
+/// The number of grouping by kind, language family and path.
 pub const GROUPING_BY_KIND: u8 = 1;
 
 /// Longest payload of `PARM`.

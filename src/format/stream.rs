@@ -193,8 +193,5 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<u
 }
 
 fn read_exact(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<()> {
-    reader.read_exact(buffer).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof => ends_early(),
-        _ => Error::io(name, error),
-    })
+    reader.read_exact(buffer).map_err(|error| Error::read_exact(name, error, ends_early))
 }

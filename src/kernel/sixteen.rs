@@ -4,8 +4,8 @@
 //! [`Sixteen`] and instantiated per instruction set. Every operation is IEEE arithmetic on each
 //! element, correctly rounded, so the instances give the same bits.
 //!
-//! Whoever makes values hands over a proof that the machine has their instructions. From then on
-//! the values prove it themselves.
+//! The caller that makes a value hands over a proof that the machine has its instructions. From then on
+//! the value proves it itself.
 
 use super::scalar::{flush, fold16, greatest};
 

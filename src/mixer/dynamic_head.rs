@@ -15,11 +15,11 @@ use super::maps::Squash;
 
 /// Linear functions per decision, each with a learning rate of its own.
 pub const SPEEDS: usize = 2;
-/// Most slots. In a larger vocabulary several decisions share one. It bounds the memory; chosen by
-/// trial, not tuned further.
+/// Most slots. In a larger vocabulary several decisions share one. It bounds the memory. The
+/// vocabularies of the built-in models are smaller, so what more slots would save is not measured.
 const MAX_SLOTS: usize = 8192;
-/// Learning rate of each function, for a hidden vector of length 1. Chosen by trial; not tuned
-/// further.
+/// Learning rate of each function, for a hidden vector of length 1. Chosen by trial;
+/// docs/experiments/constants.md has half and twice of them.
 const LEARNING_RATES: [f32; SPEEDS] = [0.5, 4.0];
 
 /// The corrections of the model's log odds in one chunk.
@@ -108,7 +108,7 @@ impl DynamicHead {
         let target = if one { 1.0 } else { 0.0 };
         let count = &mut self.counts[self.slot];
         // The rate falls from 1.5 to 0.5 of its value with the number of answers. Chosen by trial;
-        // not tuned further.
+        // docs/experiments/constants.md has half and twice of 64.
         let share = 0.5 + 64.0 * recip(64.0 + f32::from(*count));
         *count = count.saturating_add(1);
         let mut errors = [0.0; MAX_SETS];

@@ -3,9 +3,9 @@
 use super::contexts::combine;
 use super::maps::{Cell, Rates, Stretch};
 
-/// Least length of a match. Chosen by trial; not tuned further.
+/// Least length of a match. Chosen by trial; docs/experiments/constants.md has its neighbours.
 const MIN_LENGTH: usize = 6;
-/// Match lengths are counted up to here.
+/// Match lengths are counted up to here, far above the last bucket's beginning; not measured.
 const MAX_LENGTH: usize = 65_535;
 /// Buckets of match length.
 pub const BUCKETS: usize = 16;

@@ -80,9 +80,10 @@ const LAST_WIDTH: usize = 16;
 /// The greatest count of a history's probability, so its slowest rate is 1/(400 + 1.5). Chosen by
 /// measured coded size.
 const CELL_LIMIT: u32 = 400;
-/// Learning rate of the last layer. Chosen by trial; not tuned further.
+/// Learning rate of the last layer. Chosen by trial; docs/experiments/constants.md has its neighbours.
 const LAST_RATE: f32 = 0.002;
-/// Contexts of the second APM stage, as a power of two. Chosen by trial; not tuned further.
+/// Contexts of the second APM stage, as a power of two. Chosen by trial;
+/// docs/experiments/constants.md has its neighbours.
 const HASHED_BITS: u32 = 12;
 
 /// Predicts one chunk, decision by decision.
@@ -297,7 +298,7 @@ fn match_bits(table_bits: u32) -> u32 {
 }
 
 /// Size of the context table for a chunk, as a power of two: about 32 bytes per byte of the chunk,
-/// within bounds. Chosen by trial; not tuned further.
+/// within bounds. A trade of memory for size: docs/experiments/constants.md.
 fn table_bits_for(len: usize, most: u8) -> u32 {
     let most = u32::from(most.clamp(16, 28));
     let wanted = (len.max(1) as u64).saturating_mul(32).min(1 << most);

@@ -135,7 +135,7 @@ impl Mixer {
     }
 
     /// Inputs from the match model, and the constant. The constant lets the network learn a bias; 0.4
-    /// is between the usual sizes of the other inputs. Chosen by trial; not tuned further.
+    /// is between the usual sizes of the other inputs. docs/experiments/constants.md has half and twice.
     #[inline]
     fn gather_fixed(&mut self, shared: &Shared) {
         let (confidence, side) = self.expected.map_or((0.0, 0.0), |e| {
@@ -147,7 +147,7 @@ impl Mixer {
 
     /// Inputs from the model: its corrected log odds, in full and clipped, and the two corrections.
     /// The clipped input lets the network weigh small and large log odds differently; the clip at 2
-    /// was chosen by trial and not tuned further.
+    /// was chosen by trial, and docs/experiments/constants.md has half and twice.
     #[inline]
     fn gather_model(&mut self, decision: usize, logit: f32) {
         let wide = |x| clamp(x, -12.0, 12.0);

@@ -16,8 +16,8 @@ use super::{LAST_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
 const UNIT: f32 = 4096.0;
-/// The greatest stored count, so that the probabilities go on adapting. Chosen by trial; not tuned
-/// further.
+/// The greatest stored count, so that the probabilities go on adapting. Chosen by trial; others were
+/// not measured, for that takes new priors.
 #[cfg(any(test, feature = "internals"))]
 const MOST: u32 = 40;
 
@@ -38,7 +38,8 @@ struct Tables {
 
 impl Prior {
     /// Values for a mixer without a learned prior: the model has most weight if there is one, else all
-    /// contexts have equal weight. FORMAT.md prints them; chosen by trial, not tuned further.
+    /// contexts have equal weight. FORMAT.md prints them. Chosen by trial, others were not
+    /// measured: every shipped profile has a learned prior.
     pub fn plain(profile: &Profile) -> Self {
         let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
         let with_model = profile.without_model.is_some();

@@ -1,4 +1,4 @@
-//! What this machine's arithmetic makes of a fixed token sequence.
+//! A hash of what this machine's arithmetic makes of a fixed token sequence.
 //!
 //! Stored in archives and checked before decoding, so that a machine that breaks the numeric
 //! profile says so at once.

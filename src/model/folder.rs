@@ -23,7 +23,7 @@ const NAME: usize = 64;
 /// A model in the directory of installed ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
-    /// What `--model` calls it.
+    /// Its name.
     pub name: String,
     /// SHA-256 of the file, in hexadecimal, as its name says; opening it checks.
     pub sha256: String,

@@ -1,4 +1,4 @@
-//! What the model expects of the next token, as integer frequencies.
+//! A model's expectation of the next token, as integer frequencies.
 
 use crate::kernel::scalar::ln;
 use crate::kernel::{Isa, vector};

@@ -12,12 +12,13 @@ use super::stage::{INPUTS, Product, Stage};
 use super::team::make;
 use super::weights::Model;
 
-/// Helpers beyond this many find too little to do between two waits.
+/// Most helpers. More would have little to do between two waits; their number was not measured.
 pub(super) const MOST_HELPERS: usize = 3;
 /// How the rows are divided: the leader's core also keeps the state and the mixer's tables, so it gets fewer.
+/// Other divisions were not measured.
 const LEADER_UNITS: usize = 2;
 const HELPER_UNITS: usize = 3;
-/// Polls before a waiting thread yields its core.
+/// Polls before a waiting thread yields its core: some microseconds. Chosen, not measured, like the four that follow.
 const SPINS: u32 = 2000;
 /// A wait this long means that the helper is not running.
 const PATIENCE: Duration = Duration::from_micros(500);
@@ -73,7 +74,7 @@ impl Part {
     }
 }
 
-/// What the leader and its helpers share.
+/// The memory that the leader and its helpers share.
 #[derive(Debug)]
 struct Shared {
     model: Arc<Model>,
@@ -85,7 +86,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// The life of a helper: it takes its part of each stage, unless the leader was faster.
+    /// Takes the part of helper `number` of each stage, unless the leader was faster, until all is over.
     fn help(&self, number: usize) {
         let part = &self.parts[number];
         let mut seen = 0;

@@ -13,8 +13,9 @@ use super::state::State;
 use super::team::Team;
 use super::weights::Model;
 
-/// Multiply-adds per token from which on helpers pay. At a byte each, the weights of such a model are more than a
-/// core's own cache holds; the rows of a smaller one are sooner multiplied than shared out.
+/// Multiply-adds per token from which on helpers are used. At a byte each, the weights of such a model are more than a
+/// core's own cache holds; the rows of a smaller one are sooner multiplied than shared out. The bound itself was not
+/// measured.
 const WORTH_HELPERS: usize = 2_000_000;
 
 /// A loaded model with the instruction set of this machine.

@@ -15,10 +15,10 @@ pub(super) const PRODUCTS: usize = 7;
 /// A point of the forward pass where the inputs of several products are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// What the time mix of a layer makes of its shifted inputs: r, k and v, and the first halves of the low-rank
+    /// The first products of a layer's time mix, of its shifted inputs: r, k and v, and the first halves of the low-rank
     /// pairs (decay, rate, gate, residual).
     TimeIn(usize),
-    /// What the time mix of a layer gives back.
+    /// The output of a layer's time mix.
     TimeOut(usize),
     /// The inner vector of a layer's channel mix.
     ChannelIn(usize),

@@ -1,4 +1,4 @@
-//! What the model remembers of one lane.
+//! The memory that a model has of one lane.
 
 use crate::kernel::wkv::WkvState;
 

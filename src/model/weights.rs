@@ -141,7 +141,7 @@ impl Model {
             + self.prior.as_ref().map_or(0, Vec::len)
     }
 
-    /// What the mixer learned offline beside this model, if the file carries it.
+    /// The state that the mixer learned offline beside this model, if the file carries it.
     pub fn prior(&self) -> Option<&[u8]> {
         self.prior.as_deref()
     }

@@ -23,8 +23,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder. Of the options, `level` does not matter; `limits` bound what is decoded, and
-    /// `model` is the file for streams that were made with one.
+    /// A decoder. Of the options, `limits` bound what is decoded, and `models` has the models that
+    /// streams name.
     pub fn new(options: DecodeOptions) -> Self {
         Decoder { options, ready: None }
     }
@@ -103,7 +103,7 @@ impl Decoder {
     }
 }
 
-/// What comes next.
+/// The beginning that comes next.
 enum Start {
     /// Nothing.
     End,

@@ -96,7 +96,7 @@ impl Head {
     }
 }
 
-/// What is known of a frame before its lengths.
+/// The part of a frame that is known before its lengths.
 pub(super) struct Lead {
     pub coding: Coding,
     /// Whether it is the first of its stream, and the last.
@@ -172,10 +172,7 @@ fn cut_short() -> Error {
 
 /// Fills `buffer`, or fails with [`Error::Corrupt`] when the input ends first.
 pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<()> {
-    input.read_exact(buffer).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => cut_short(),
-        _ => Error::io("-", error),
-    })
+    input.read_exact(buffer).map_err(|error| Error::read_exact("-", error, cut_short))
 }
 
 /// The next `N` bytes.

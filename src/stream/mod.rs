@@ -11,38 +11,8 @@
 //! # Ok::<(), llz::Error>(())
 //! ```
 //!
-//! # Wire format
-//!
-//! Integers of fixed width are little-endian. A *varint* is LEB128, seven bits per byte, least
-//! significant first, in its shortest form; a longer form is corrupt.
-//!
-//! ```text
-//! input   = stream* [ message ]           not empty; they decode to their bytes one after the other
-//! stream  = magic profile frame+          exactly the final frame has LAST set
-//! magic   = 8D 6C 7A
-//! profile = id:u8                         1–255: a built-in set of parameters (profile.rs)
-//!         | 00 length:varint block crc:u32    crc: CRC-32 of everything from the magic to the block
-//! block   = a list of fields: the parameters, and the model if there is one
-//! frame   = head:u8 [ coder:u8 ] raw_len:varint [ coded_len:varint ] crc:u32 payload
-//! head    = codec (bits 0–3) | LAST (bit 4) | REST (bit 5) | CODER (bit 6); bit 7 is zero
-//! message = 83 raw_len:varint crc:u32 payload                       stored
-//!         | 10ccpppp raw_len:varint crc:u32 payload                 codec c > 0, built-in profile p
-//! ```
-//!
-//! * `raw_len` is the number of bytes the frame decodes to. It is zero only in the single frame of
-//!   an empty stream, which is then stored.
-//! * `coded_len` is the number of payload bytes, at most `raw_len`, and equal to it for `stored`.
-//!   With REST it is absent: the payload runs to the end of the input. REST is only allowed
-//!   together with LAST.
-//! * `coder` is there with CODER alone. Without it the coder is 1, and so it is in messages.
-//! * `crc` is the CRC-32 (ISO-HDLC, as in gzip) of **all raw bytes of the stream up to the end of
-//!   this frame**, so that a frame lost, repeated or moved is noticed as surely as one damaged.
-//! * An input that ends before a frame with LAST is complete was cut short.
-//!
-//! A message of 128 B to 16 KB thus costs 1 + 2 + 4 = 7 bytes beside its payload in the form
-//! [`encode`] writes, and 13 in the form [`Encoder::compress`] writes, which can be concatenated. What
-//! [`encode`] cannot write as a message, because it is longer than a frame or its model is not built
-//! in, it writes as a stream of which the last frame has REST.
+//! Chapter 13 of FORMAT.md defines the bytes. What [`encode`] cannot write as a message, because it is longer than a
+//! frame or its model is not built in, it writes as a stream of which the last frame has REST.
 
 #![forbid(unsafe_code)]
 

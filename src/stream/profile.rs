@@ -1,4 +1,4 @@
-//! The short names of parameter sets: one byte instead of the seventy that spell them out.
+//! The short names of parameter sets: one byte instead of the 57 that spell them out.
 //!
 //! A number, once released, means the same parameters and the same model for ever. A new model or
 //! mixer gets a new number; old numbers stay as long as this program can decode them.

@@ -1,6 +1,6 @@
 //! Memory from the operating system: mapped files and zeroed pages.
 //!
-//! Apart from `kernel`, `unsafe` is allowed in this folder only.
+//! Apart from `kernel` and `process`, `unsafe` is allowed in this folder only.
 
 #[cfg(feature = "fs")]
 mod map;

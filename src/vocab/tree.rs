@@ -7,7 +7,7 @@
 
 use super::Vocabulary;
 
-/// What a decision asks.
+/// The kind of a decision: the question that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecisionKind {
     /// The next bit of the byte being spelled: a leading 1 and the bits known so far (1 to 255).
@@ -28,7 +28,7 @@ pub enum Child {
 /// One decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision {
-    /// What is asked.
+    /// Its kind.
     pub kind: DecisionKind,
     /// How many bytes of the token are known.
     pub depth: u8,

@@ -76,7 +76,7 @@ fn a_fifo_is_written_through() {
         is_archive(dir.path(), "got");
         assert!(fs::metadata(&fifo).unwrap().file_type().is_fifo());
     }
-    fails(dir.path(), "llz pack -1 --verify in -o pipe", 2, "verify");
+    fails(dir.path(), "llz pack -1 --verify in -o pipe", 2, "read back");
     // Nobody reads, and whoever waits for that can be stopped.
     let line = "llz pack -1 in -o pipe & sleep 1; kill -INT $!; wait $!";
     let mut command = Command::new("bash");

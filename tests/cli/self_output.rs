@@ -116,7 +116,7 @@ fn an_archive_does_not_unpack_over_itself() {
     }
 }
 
-/// The archive was left out with a word, which is no failure.
+/// The archive was left out, and a message says so; that is no failure.
 #[track_caller]
 fn left_out(ran: &Output, name: &str) {
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(ran));

@@ -6,6 +6,7 @@ use std::path::Path;
 use cap_std::ambient_authority;
 
 use super::*;
+use crate::Result;
 
 fn write(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();

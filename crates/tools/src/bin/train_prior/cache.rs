@@ -1,4 +1,4 @@
-//! What a model says of some files, kept so that the mixer can be replayed without it.
+//! The predictions of a model for some files, kept so that the mixer can be replayed without it.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use llz::vocab::{Child, Decision, Vocabulary};
 
 use super::Result;
 
-/// What the cache holds of one file or folder.
+/// The part of the cache for one file or folder.
 pub struct Item {
     pub name: String,
     pub tokens: Vec<u32>,
@@ -21,7 +21,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// What its tokens spell.
+    /// The bytes that its tokens spell.
     pub fn bytes(&self, v: &Vocabulary) -> Vec<u8> {
         self.tokens.iter().flat_map(|&t| v.token(t)).copied().collect()
     }

@@ -1,4 +1,4 @@
-//! What the mixer makes of right answers beside the model, for the training of models.
+//! The mixer's share in the probability of right answers, for the training of models.
 
 use std::sync::Arc;
 

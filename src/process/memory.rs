@@ -1,20 +1,20 @@
 //! Running out of memory as an error with words and an exit code, instead of an abort.
 //!
 //! Rust offers no way to fail softly once an ordinary allocation has failed, and an allocator must
-//! not unwind. So the program's allocator ends the process itself: it says why, removes the file
+//! not unwind. So the program's allocator ends the process itself: it says why in the words it was given, removes the file
 //! that is being written, and exits. What is not a file is swept by the next run.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is to be done before the process ends.
-static CLEAN_UP: OnceLock<fn()> = OnceLock::new();
+/// The words to say and the work to do before the process ends.
+static CLEAN_UP: OnceLock<(&str, fn())> = OnceLock::new();
 
-/// Sets what is to be done before the process ends for lack of memory.
-pub fn set_clean_up(clean_up: fn()) {
+/// Sets the words that the program says before it ends for lack of memory, and the work that it does then.
+pub fn set_clean_up(words: &'static str, clean_up: fn()) {
     // Set once, at the start of the program.
-    let _ = CLEAN_UP.set(clean_up);
+    let _ = CLEAN_UP.set((words, clean_up));
 }
 
 /// The system's allocator, which never answers that there is nothing left.
@@ -56,11 +56,11 @@ fn given(block: *mut u8) -> *mut u8 {
 fn give_up() -> ! {
     static ASKED: AtomicBool = AtomicBool::new(false);
     // Cleaning up may allocate and fail again, or another thread may fail meanwhile.
-    if !ASKED.swap(true, Ordering::Relaxed) {
-        say(b"llz: out of memory\nhint: --limit-memory, -T 1 or a lower level need less\n");
-        if let Some(clean_up) = CLEAN_UP.get() {
-            clean_up();
-        }
+    if !ASKED.swap(true, Ordering::Relaxed)
+        && let Some((words, clean_up)) = CLEAN_UP.get()
+    {
+        say(words.as_bytes());
+        clean_up();
     }
     leave()
 }
