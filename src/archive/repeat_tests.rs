@@ -70,7 +70,7 @@ fn a_second_version_is_stored_as_what_is_new_in_it() {
     let first = prose(1, 100_000);
     let second = [&first[..30_000], b"inserted", &first[30_000..70_000], &first[71_000..]].concat();
     let files = [first, second];
-    let bytes = packed(&dir.path().join("in"), &files, 20_000);
+    let bytes = packed(&dir.path().join("in"), &files, 40_000);
     gives(&bytes, &files, dir.path());
     let new = raw_len(&bytes) - 100_000;
     assert!(new < 2000, "{new}");
@@ -83,10 +83,10 @@ fn damage_costs_the_files_that_need_the_chunk() {
     let second = [&first[..10_000], &prose(3, 2000)].concat();
     let files = [first, other, second];
     let mut bytes = packed(&dir.path().join("in"), &files, 20_000);
-    // The first chunk holds the first file; the third file repeats half of it.
+    // The first chunk lies in the first file, and the third file repeats half of that.
     let layout = Layout::open(&bytes, &Limits::default()).unwrap();
     let chunk = layout.chunks()[0];
-    assert_eq!(chunk.raw_len, 20_000);
+    assert!((1000..=20_000).contains(&chunk.raw_len), "{chunk:?}");
     bytes[chunk.section as usize + 100] ^= 1;
     let archive = dir.path().join("damaged.llz");
     fs::write(&archive, &bytes).unwrap();

@@ -51,11 +51,23 @@ pub fn vectors(vectors: &mut Vectors) -> Result<()> {
             .archive()
     };
     vectors.bad("repeat-empty", "a repeat of length 0", bad(32, &[(20, 10, 0)], 32));
-    vectors.bad("repeat-forward", "a repeat that runs into its own place", bad(32, &[(20, 10, 11)], 43));
+    vectors.bad(
+        "repeat-forward",
+        "a repeat that runs into its own place",
+        bad(32, &[(20, 10, 11)], 43),
+    );
     vectors.bad("repeat-before", "a repeat from before the beginning", bad(99, &[(20, 21, 5)], 37));
     vectors.bad("repeat-reach", "a repeat from beyond the reach", bad(9, &[(20, 10, 5)], 37));
-    vectors.bad("repeat-without-reach", "a repeat where PARM has no reach", bad(0, &[(20, 10, 5)], 37));
-    vectors.bad("repeat-beyond", "a repeat at a place beyond the chunks", bad(32, &[(33, 10, 5)], 37));
+    vectors.bad(
+        "repeat-without-reach",
+        "a repeat where PARM has no reach",
+        bad(0, &[(20, 10, 5)], 37),
+    );
+    vectors.bad(
+        "repeat-beyond",
+        "a repeat at a place beyond the chunks",
+        bad(32, &[(33, 10, 5)], 37),
+    );
     let overflow = bad(u64::MAX, &[(u64::MAX, 1, 1), (1, 1, 1)], 37);
     vectors.bad("repeat-overflow", "places that add up beyond 64 bits", overflow);
     vectors.bad("repeat-short", "content that no file has", bad(32, &[(20, 10, 5)], 36));
