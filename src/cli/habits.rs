@@ -70,7 +70,7 @@ pub fn suggestion(args: &[OsString], refused: &clap::Error) -> Option<(String, S
             "llz unpack ARCHIVE unpacks an archive; llz filter -d < FILE > OUT decodes a stream"
                 .into()
         });
-        return Some(("-d stands for no verb".into(), hint));
+        return Some(("-d decodes standard input, and takes no file".into(), hint));
     }
     let bundle = words.first().and_then(|word| bundle(word));
     let word = bundle.or(first.map(String::as_str))?;

@@ -1,4 +1,5 @@
 //! Unpacking beside what is there already, under other paths, or not at all.
+#![cfg(unix)]
 
 use std::fs;
 use std::path::Path;
@@ -73,7 +74,6 @@ fn one_file_is_restored_beside_others() {
     assert_same(&dir.path().join("tree"), &dir.path().join("file/tree"));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_directory_that_is_there_keeps_what_it_has() {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -209,7 +209,6 @@ fn paths_that_become_one_are_a_mistake() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_link_that_would_lead_out_is_left_out() {
     let dir = scratch();

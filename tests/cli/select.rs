@@ -31,6 +31,7 @@ fn listed(dir: &Path, args: &[&str]) -> String {
     files.join(" ")
 }
 
+#[cfg(unix)]
 #[test]
 fn a_pattern_knows_every_form_of_a_path() {
     let dir = tree(&["a", "drop/b", "sub/drop/c"]);
