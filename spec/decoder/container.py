@@ -34,6 +34,7 @@ class Archive:
 
     def __init__(self, data, model_file=None):
         self.model_file, self.codec, self.models = model_file, None, []
+        self.files = {}  # of models, as they lie in the archive
         self.entries, self.raw, self.owned, self.sections = [], bytearray(), 0, []
         self.tree = paths.Tree()
         self.reader = Reader(data)
@@ -87,6 +88,11 @@ class Archive:
             self.params(reader)
         elif kind == b"MODL":
             self.modl(reader)
+        elif kind == b"mfil":
+            number = reader.varint()
+            if number >= len(self.models) or number in self.files:
+                raise Corrupt("the file of a model that is not named before it, or a second one")
+            self.files[number] = reader.rest()
         elif kind == b"CHNK":
             chunk = self.chunk(reader)
         elif kind == b"ENTS":
@@ -124,7 +130,9 @@ class Archive:
         if codec == NEURAL:
             if number >= len(self.models):
                 raise Corrupt("a neural chunk of a model that is not named before it")
-            self.codec.model = find_model(self.models[number], self.model_file)
+            file = self.files.get(number)
+            embedded = file and (lambda: unpack_table(Reader(file)))
+            self.codec.model = find_model(self.models[number], self.model_file, embedded)
         raw = self.codec.decode(codec, coded, length)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")

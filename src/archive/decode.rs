@@ -8,7 +8,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use crate::codec::{Engines, Job};
-use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout};
+use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout, SectionType};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
 
@@ -28,6 +28,22 @@ pub(crate) struct Chunks<'a> {
     pub(crate) layout: &'a Layout,
     /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
     pub(crate) keep_going: bool,
+}
+
+impl Chunks<'_> {
+    /// Makes the engine for chunks coded so. A model that the caller does not have may be in the archive.
+    pub(crate) fn prepare(&self, engines: &Engines, coding: Coding) -> Result<()> {
+        let Chunks { bytes, layout, .. } = self;
+        let model = layout.model_of(coding);
+        let place = coding.model().and_then(|number| layout.model_file_place(number));
+        if let (Some(model), Some(place)) = (model, place)
+            && !engines.can_run(model)?
+        {
+            let file = layout.model_file(bytes, place, engines.room())?;
+            engines.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
+        }
+        engines.prepare(model)
+    }
 }
 
 /// A chunk in work: its place, and its checksum or why it cannot be decoded.
@@ -77,6 +93,7 @@ pub(crate) fn decode_files<'e>(
     };
     // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
     while let Some(run) = next_run(next_place.clone()) {
+        chunks.prepare(engines, run)?;
         let model = layout.model_of(run);
         let mut source = || {
             while let Some(place) = next_place.next_if(|place| fits_run(place.coding, run)) {

@@ -53,7 +53,7 @@ pub use identity::FileId;
 pub use leftovers::remove_unfinished;
 #[cfg(feature = "fs")]
 pub use losses::Loss;
-pub use options::{ChunkTally, Info, Lost, TestSummary};
+pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{Links, PackOptions, PackSummary, UnpackOptions, UnpackSummary};
 #[cfg(feature = "fs")]

@@ -37,6 +37,8 @@ pub struct PackOptions {
     pub exclude: Vec<String>,
     /// What happens to symbolic links.
     pub links: Links,
+    /// Put the file of the model into the archive, so that readers need not have it.
+    pub embed_model: bool,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
@@ -97,6 +99,17 @@ impl ChunkTally {
     }
 }
 
+/// A model that an archive names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedModel {
+    /// The number by which chunks name it.
+    pub number: u8,
+    /// What it is.
+    pub model: NamedModel,
+    /// Whether the archive has its file; see [`Archive::model_file`](crate::Archive::model_file).
+    pub is_embedded: bool,
+}
+
 /// What an archive says about itself; found without decoding anything.
 #[derive(Debug, Clone)]
 pub struct Info {
@@ -105,7 +118,7 @@ pub struct Info {
     /// How it was made.
     pub params: Params,
     /// The models that its neural chunks need, by number.
-    pub models: Vec<NamedModel>,
+    pub models: Vec<UsedModel>,
     /// Number of files.
     pub files: u64,
     /// Number of directories.

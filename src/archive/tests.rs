@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::codec::Level;
 use crate::{
-    Archive, DecodeOptions, EncodeOptions, Error, Limits, PackOptions, PackSummary, Progress, Result,
+    Archive, DecodeOptions, EncodeOptions, Error, PackOptions, PackSummary, Progress, Result,
     UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 

@@ -52,6 +52,9 @@ pub struct Args {
     level: LevelArg,
     #[command(flatten)]
     model: ModelArg,
+    /// Put the model's file into the archive, so that it can be unpacked where the model is not
+    #[arg(long)]
+    embed_model: bool,
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     chunk_size: Option<usize>,
@@ -114,6 +117,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         encode: session.encode_options(args.level.0, &args.model, args.chunk_size, limits)?,
         exclude: args.exclude.clone(),
         links: args.links.into(),
+        embed_model: args.embed_model,
         verify: args.verify,
         output: None,
     };

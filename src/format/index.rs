@@ -42,11 +42,11 @@ pub(crate) fn to_payload(items: &[IndexItem]) -> Result<Vec<u8>> {
             put_varint(&mut table, u64::from(raw_len));
         }
     }
-    packed::pack(&table)
+    packed::pack(&table, packed::TABLE_LEVEL)
 }
 
 pub(crate) fn parse(payload: &[u8], limits: &Limits) -> Result<Vec<IndexItem>> {
-    let table = packed::unpack(payload, WHAT, limits)?;
+    let table = packed::unpack_table(payload, WHAT, limits)?;
     let mut cursor = Cursor::new(&table, WHAT);
     let count = cursor.count(MIN_ITEM)?;
     let mut items = Vec::with_capacity(count);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::{EngineRef, ModelRef};
 use crate::kernel::NUMERIC_PROFILE;
 
-use super::loaded::Loaded;
+use super::loaded::{Loaded, Origin};
 
 /// A model that is part of the program.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub fn built_in(name: &str) -> Result<Loaded> {
         return Ok(loaded.clone());
     }
     let model = &BUILT_IN[index];
-    let loaded = Loaded::read(model.bytes, model.sha256())?;
+    let loaded = Loaded::read(model.bytes, model.sha256(), Origin::BuiltIn(model.bytes))?;
     Ok(LOADED[index].get_or_init(|| loaded).clone())
 }
 
@@ -137,7 +137,7 @@ mod tests {
         for path in files.filter(|path| path.extension().is_some_and(|e| e == "safetensors")) {
             let bytes = std::fs::read(&path).unwrap();
             let sha256 = Sha256::digest(&bytes).into();
-            let loaded = Loaded::read(&bytes, sha256).unwrap();
+            let loaded = Loaded::read(&bytes, sha256, Origin::Caller).unwrap();
             let model = loaded.model();
             let row = format!(
                 "| `{}` | `{}` | `{}` | 0x{:016X} |",
