@@ -52,7 +52,7 @@ rooms! {
 #[allow(unsafe_code)]
 mod sys;
 
-pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary};
+pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use archive::{
     Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackPlan,

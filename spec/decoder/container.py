@@ -34,6 +34,7 @@ class Archive:
 
     def __init__(self, data, model_file=None):
         self.model_file, self.codec, self.models = model_file, None, []
+        self.files = {}  # of models, as they lie in the archive
         self.entries, self.owned, self.sections = [], 0, []
         # The content stream up to the last repeat, the raw stream, and how much of that is in the former.
         self.stream, self.raw, self.used = bytearray(), bytearray(), 0
@@ -90,6 +91,11 @@ class Archive:
             self.params(reader)
         elif kind == b"MODL":
             self.modl(reader)
+        elif kind == b"mfil":
+            number = reader.varint()
+            if number >= len(self.models) or number in self.files:
+                raise Corrupt("the file of a model that is not named before it, or a second one")
+            self.files[number] = reader.rest()
         elif kind == b"CHNK":
             chunk = self.chunk(reader)
         elif kind == b"REPS":
@@ -130,7 +136,9 @@ class Archive:
         if codec == NEURAL:
             if number >= len(self.models):
                 raise Corrupt("a neural chunk of a model that is not named before it")
-            self.codec.model = find_model(self.models[number], self.model_file)
+            file = self.files.get(number)
+            embedded = file and (lambda: unpack_table(Reader(file)))
+            self.codec.model = find_model(self.models[number], self.model_file, embedded)
         raw = self.codec.decode(codec, coded, length)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")

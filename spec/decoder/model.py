@@ -243,6 +243,20 @@ def built_in(name):
     return load(MODELS / f"{name}.safetensors")
 
 
+@cache
+def parse(data):
+    try:
+        return Model(data)
+    except (ValueError, KeyError, IndexError) as e:
+        raise ModelMissing("the file is no model") from e
+
+
+def parse_embedded(named, data):
+    if hashlib.sha256(data).digest() != named.sha256:
+        raise Corrupt("the model in the archive is another than it names")
+    return parse(bytes(data))
+
+
 @dataclass
 class Named:
     """A model as section MODL names it."""
@@ -275,8 +289,8 @@ def read_engine(field):
     return numeric, field.integer(8)
 
 
-def find_model(named, file):
-    """The model that is named, from `file` or else from among the built-in ones."""
+def find_model(named, file, embedded=None):
+    """The model that is named, from `file` or else from among the built-in ones, or else what `embedded` gives."""
     if named.numeric != NUMERIC_PROFILE:
         raise Unsupported("a device or another numeric profile")
     for path in [file] if file else sorted(MODELS.glob("*.safetensors")):
@@ -284,6 +298,8 @@ def find_model(named, file):
         if model.sha256 == named.sha256:
             break
     else:
+        model = embedded and parse_embedded(named, embedded())
+    if not model:
         raise ModelMissing(f"the model {named.name} with SHA-256 {named.sha256.hex()} is needed")
     if named.tokenizer != model.vocabulary.id:
         raise ModelMissing("the vocabulary is another")

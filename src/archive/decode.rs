@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::kept_chunks::KeptChunks;
 use crate::codec::{Engines, Job};
-use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout};
+use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout, SectionType};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
 
@@ -29,6 +29,22 @@ pub(crate) struct Chunks<'a> {
     pub(crate) layout: &'a Layout,
     /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
     pub(crate) keep_going: bool,
+}
+
+impl Chunks<'_> {
+    /// Makes the engine for chunks coded so. A model that the caller does not have may be in the archive.
+    pub(crate) fn prepare(&self, engines: &Engines, coding: Coding) -> Result<()> {
+        let Chunks { bytes, layout, .. } = self;
+        let model = layout.model_of(coding);
+        let place = coding.model().and_then(|number| layout.model_file_place(number));
+        if let (Some(model), Some(place)) = (model, place)
+            && !engines.can_run(model)?
+        {
+            let file = layout.model_file(bytes, place, engines.room())?;
+            engines.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
+        }
+        engines.prepare(model)
+    }
 }
 
 /// A chunk in work: its number, and its checksum or why it cannot be decoded.
@@ -79,6 +95,7 @@ pub(crate) fn decode_files<'e>(
     // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
     let coding = |number: usize| layout.chunks()[number].coding;
     while let Some(run) = next_run(next_chunk.clone().map(coding)) {
+        chunks.prepare(engines, run)?;
         let model = layout.model_of(run);
         let mut source = || {
             while let Some(number) = next_chunk.next_if(|&number| fits_run(coding(number), run)) {

@@ -207,7 +207,8 @@ fn a_missing_model_is_named_before_anything_is_written() {
     writer.entry(&file("a", raw), None).unwrap();
     writer.finish().unwrap();
     let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
-    assert_eq!(archive.info().models, [model]);
+    let used = crate::UsedModel { number: 0, model, is_embedded: false };
+    assert_eq!(archive.info().models, [used]);
     for error in refusal(&bytes, Limits::default()) {
         let needed = format!("\"nobody's\" with SHA-256 {}", "ab".repeat(32));
         assert!(matches!(&error, Error::Model(what) if what.contains(&needed)), "{error}");

@@ -76,7 +76,7 @@ pub use identity::FileId;
 pub use leftovers::remove_unfinished;
 #[cfg(feature = "fs")]
 pub use losses::Loss;
-pub use options::{ChunkTally, Info, Lost, TestSummary};
+pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
     Existing, Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackPlan, UnpackSummary,

@@ -65,6 +65,8 @@ pub struct PackOptions {
     pub ignore_files: bool,
     /// The treatment of symbolic links.
     pub links: Links,
+    /// Put the file of the model into the archive, so that readers need not have it.
+    pub embed_model: bool,
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
@@ -127,6 +129,17 @@ impl ChunkTally {
     }
 }
 
+/// A model that an archive names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedModel {
+    /// The number by which chunks name it.
+    pub number: u8,
+    /// What it is.
+    pub model: NamedModel,
+    /// Whether the archive has its file; see [`Archive::model_file`](crate::Archive::model_file).
+    pub is_embedded: bool,
+}
+
 /// The facts that an archive states about itself; found without decoding anything.
 #[derive(Debug, Clone)]
 pub struct Info {
@@ -135,7 +148,7 @@ pub struct Info {
     /// How it was made.
     pub params: Params,
     /// The models that its neural chunks need, by number.
-    pub models: Vec<NamedModel>,
+    pub models: Vec<UsedModel>,
     /// Number of files.
     pub files: u64,
     /// Number of directories.

@@ -77,11 +77,13 @@ pub(super) fn pack_found<W: Write>(
         level: Some(options.encode.level.get()),
         grouping: Some(GROUPING_BY_KIND),
     };
+    let model_file = options.embed_model.then(|| engine.model_file()).transpose()?;
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
     let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
     let mut raw = RawStream::new(&found, plan, cutting, &findings, progress);
     let writer = Writer::new(out, name, params)?;
-    let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
+    let mut output =
+        Output { writer, engine: &engine, model_file, findings: &findings, written: 0 };
     engine.encode(
         &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
         &mut |coded| output.chunk(coded),
@@ -155,6 +157,8 @@ pub(super) fn check_total(total: u64, item: &Found, limits: &Limits) -> Result<(
 struct Output<'a, W> {
     writer: Writer<W>,
     engine: &'a Engine,
+    /// The model's file, until it is written.
+    model_file: Option<Cow<'static, [u8]>>,
     findings: &'a RefCell<Findings>,
     /// Bytes of the raw stream written as chunks.
     written: u64,
@@ -173,6 +177,9 @@ impl<W: Write> Output<'_, W> {
                 coded.store();
             } else {
                 self.writer.model(&model)?;
+                if let Some(file) = self.model_file.take() {
+                    self.writer.model_file(0, &file)?;
+                }
             }
         }
         let (coding, raw_len) = (coded.coding, coded.raw.len());

@@ -2,17 +2,19 @@
 
 #[cfg(feature = "fs")]
 use std::fs::File;
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::ops::Deref;
 use std::path::Path;
 
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
-use super::{Info, TestSummary};
-use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, StreamReader};
+use super::{Info, TestSummary, UsedModel};
+use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, SectionType, StreamReader};
 #[cfg(feature = "fs")]
 use crate::sys::Map;
-use crate::codec::{DecodeOptions, Engines};
+use crate::codec::{DecodeOptions, Engines, check_file};
+use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
 #[cfg(feature = "fs")]
 use crate::{Container, Found};
@@ -186,7 +188,7 @@ impl Archive {
         let mut info = Info {
             version: (header.major, header.minor),
             params: self.params(),
-            models: self.layout.models().iter().flatten().cloned().collect(),
+            models: self.used_models(),
             files: 0,
             dirs: 0,
             symlinks: 0,
@@ -209,6 +211,15 @@ impl Archive {
         info
     }
 
+    fn used_models(&self) -> Vec<UsedModel> {
+        let numbered = (0..).zip(self.layout.models());
+        let used = numbered.filter_map(|(number, model)| {
+            let is_embedded = self.layout.model_file_place(number).is_some();
+            Some(UsedModel { number, model: model.clone()?, is_embedded })
+        });
+        used.collect()
+    }
+
     fn params(&self) -> Params {
         self.layout.params().expect("a layout that has been read has parameters")
     }
@@ -219,6 +230,9 @@ impl Archive {
         while reader.next_event()?.is_some() {
             progress.check()?;
             self.bytes.release(reader.layout().offset());
+        }
+        for place in self.layout.model_files() {
+            self.model_file(place.model)?;
         }
         let contents = Contents::of(self.entries.iter());
         check_total(contents.total, self.limits())?;
@@ -286,16 +300,32 @@ impl Archive {
         sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
-        let chunks = Chunks { bytes: &self.bytes, layout: &self.layout, keep_going };
-        decode_files(chunks, files, &self.engines, progress, sink, release)
+        decode_files(self.chunks(keep_going), files, &self.engines, progress, sink, release)
     }
 
     /// Fails with [`Error::Model`] if a model for decoding these files, in the order of the raw stream, is not here.
     #[cfg(feature = "fs")]
     pub(crate) fn check_models(&self, files: &[&Entry]) -> Result<()> {
-        decode::codings(&self.layout, files)
-            .into_iter()
-            .try_for_each(|coding| self.engines.prepare(self.layout.model_of(coding)))
+        let mut codings = decode::codings(&self.layout, files).into_iter();
+        codings.try_for_each(|coding| self.chunks(false).prepare(&self.engines, coding))
+    }
+
+    fn chunks(&self, keep_going: bool) -> Chunks<'_> {
+        Chunks { bytes: &self.bytes, layout: &self.layout, keep_going }
+    }
+
+    /// The file of the model of this number, where the archive has it; it is held to the SHA-256 that the archive names.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a file that is damaged or another; [`Error::Limit`] where it takes more memory than
+    /// allowed.
+    pub fn model_file(&self, number: u8) -> Result<Option<Cow<'_, [u8]>>> {
+        let model = self.layout.models().get(usize::from(number)).and_then(Option::as_ref);
+        let place = self.layout.model_file_place(number);
+        let (Some(model), Some(place)) = (model, place) else { return Ok(None) };
+        let file = self.layout.model_file(&self.bytes, place, self.engines.room())?;
+        check_file(model, &file).at(SectionType::MODEL_FILE, place.section)?;
+        Ok(Some(file))
     }
 
     /// How many chunks it has.

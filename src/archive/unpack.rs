@@ -19,7 +19,10 @@ use super::spool::Spool;
 use super::staging::{Destination, Staging};
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
 use crate::codec::{DecodeOptions, Engines, Job};
-use crate::format::{Chunk, Coding, Entry, EntryKind, Event, Header, Layout, StreamReader};
+use crate::format::{
+    Chunk, Coding, Entry, EntryKind, Event, Header, Layout, SectionType, StreamReader,
+};
+use crate::error::Place;
 use crate::{Error, Progress, Result};
 
 impl Archive {
@@ -189,6 +192,7 @@ pub fn unpack_reader(
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
         next: None,
+        file: None,
         ended: false,
         owned: 0,
         staged: HashMap::new(),
@@ -197,17 +201,9 @@ pub fn unpack_reader(
         pipe.extractor.obey_umask()?;
     }
     let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
-    let mut engines = None;
-    while let Some(chunk) = first_chunk(&sections, &pipe)? {
-        let engines = match &mut engines {
-            Some(engines) => engines,
-            None => {
-                let params = sections.borrow().layout().params();
-                let params = params.ok_or_else(|| Error::corrupt("no section PARM"))?;
-                engines.insert(Engines::new(decode.clone(), params.mixer))
-            }
-        };
-        decode_run(chunk, engines, &sections, &pipe, progress)?;
+    let engines = first_engines(&sections, decode)?;
+    while let Some(chunk) = first_chunk(&engines, &sections, &pipe)? {
+        decode_run(chunk, &engines, &sections, &pipe, progress)?;
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
@@ -217,19 +213,50 @@ pub fn unpack_reader(
     Ok(summary)
 }
 
+/// Reads the parameters and prepares for them.
+fn first_engines<R: Read>(
+    sections: &RefCell<StreamReader<R>>,
+    decode: &DecodeOptions,
+) -> Result<Engines> {
+    let mut reader = sections.borrow_mut();
+    while reader.layout().params().is_none() {
+        reader.next_event()?;
+    }
+    let params = reader.layout().params().ok_or_else(|| Error::corrupt("no section PARM"))?;
+    Ok(Engines::new(decode.clone(), params.mixer))
+}
+
+/// Takes in the file of a model that comes next in the pipe, if the model is not here.
+fn take_file<R: Read>(engines: &Engines, reader: &mut StreamReader<R>, number: u8) -> Result<()> {
+    let model = reader.layout().models().get(usize::from(number)).cloned().flatten();
+    let Some(model) = model else { return Ok(()) };
+    let place = reader.layout().model_file_place(number).map_or(0, |place| place.section);
+    if !engines.can_run(&model)?
+        && let Some(file) = reader.model_file(engines.room())?
+    {
+        engines.supply(&model, &file).at(SectionType::MODEL_FILE, place)?;
+    }
+    Ok(())
+}
+
 /// Goes on to the next chunk where none is in work. `None` at the archive's end.
 fn first_chunk<R: Read>(
+    engines: &Engines,
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
 ) -> Result<Option<OwnedChunk>> {
     if let Some(chunk) = pipe.borrow_mut().next.take() {
         return Ok(Some(chunk));
     }
+    if let Some(number) = pipe.borrow_mut().file.take() {
+        take_file(engines, &mut sections.borrow_mut(), number)?;
+    }
     while !pipe.borrow().ended {
         let mut reader = sections.borrow_mut();
         match reader.next_event()? {
             None => return Ok(None),
             Some(Event::Params | Event::Model) => {}
+            Some(Event::ModelFile(number)) => take_file(engines, &mut reader, number)?,
             Some(Event::Chunk(chunk)) => return Ok(Some(chunk.into())),
             Some(Event::Entries(range)) => pipe.borrow_mut().entries(reader.layout(), range)?,
         }
@@ -258,6 +285,11 @@ fn decode_run<R: Read>(
                     None => match sections.borrow_mut().next_event()? {
                         Some(Event::Chunk(chunk)) => chunk.into(),
                         Some(Event::Params | Event::Model) => continue,
+                        // Its memory is counted before the next run.
+                        Some(Event::ModelFile(number)) => {
+                            (over, pipe.borrow_mut().file) = (true, Some(number));
+                            continue;
+                        }
                         Some(Event::Entries(range)) => {
                             pipe.borrow_mut().in_work.push_back(InWork::Entries(range));
                             continue;
@@ -316,6 +348,8 @@ struct Pipe<'a> {
     in_work: VecDeque<InWork>,
     /// A chunk that has been read and needs another model than those in work.
     next: Option<OwnedChunk>,
+    /// The number of a model whose file comes next.
+    file: Option<u8>,
     /// Whether the archive has been read to its end.
     ended: bool,
     /// Bytes of the content stream that belong to the entries taken in so far. The layout knows of more.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use llz::{BUILT_IN_MODELS, DeviceRef, EngineRef, Error, Info, Limits, NamedModel, Result, hex};
+use llz::{BUILT_IN_MODELS, DeviceRef, EngineRef, Error, Info, Limits, Result, UsedModel, hex};
 use serde_json::{Value, json};
 
 use super::Status;
@@ -64,7 +64,7 @@ fn text(name: &str, info: &Info) -> String {
     }
     for model in &info.models {
         line("model", named(model));
-        if let EngineRef::Device(device) = &model.reference.engine {
+        if let EngineRef::Device(device) = &model.model.reference.engine {
             line("", needed(device));
         }
     }
@@ -72,12 +72,14 @@ fn text(name: &str, info: &Info) -> String {
 }
 
 /// A model's name, whether it is here, and its SHA-256.
-fn named(model: &NamedModel) -> String {
-    let sha256 = &model.reference.sha256;
-    let shown = match (name(sha256), &model.name) {
+fn named(used: &UsedModel) -> String {
+    let sha256 = &used.model.reference.sha256;
+    let place = if used.is_embedded { "in the archive" } else { "not installed" };
+    let shown = match (name(sha256), &used.model.name) {
+        (Some(here), _) if used.is_embedded => format!("{here} ({place})"),
         (Some(here), _) => here,
-        (None, Some(said)) => format!("{} (not installed)", escape(said)),
-        (None, None) => "not installed".into(),
+        (None, Some(said)) => format!("{} ({place})", escape(said)),
+        (None, None) => place.into(),
     };
     format!("{shown}, {}", hex(sha256))
 }
@@ -118,8 +120,8 @@ fn as_json(info: &Info) -> Value {
     })
 }
 
-fn model_json(model: &NamedModel) -> Value {
-    let reference = &model.reference;
+fn model_json(used: &UsedModel) -> Value {
+    let (reference, said) = (&used.model.reference, &used.model.name);
     let here = name(&reference.sha256);
     let engine = match &reference.engine {
         EngineRef::Portable { profile, fingerprint } => {
@@ -134,8 +136,10 @@ fn model_json(model: &NamedModel) -> Value {
         }),
     };
     json!({
-        "name": here.as_ref().or(model.name.as_ref()),
+        "name": here.as_ref().or(said.as_ref()),
+        "number": used.number,
         "is_here": here.is_some(),
+        "is_embedded": used.is_embedded,
         "sha256": hex(&reference.sha256),
         "tokenizer": hex(&reference.tokenizer),
         "engine": engine,

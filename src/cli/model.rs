@@ -1,10 +1,13 @@
 //! `llz model`
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use llz::{BUILT_IN_MODELS, BuiltInModel, Error, InstalledModel, Limits, Result};
+use llz::{
+    Archive, BUILT_IN_MODELS, BuiltInModel, DecodeOptions, Error, InstalledModel, Limits, Result,
+};
 use serde_json::{Value, json};
 
 use super::Status;
@@ -41,9 +44,10 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Copy a model file to where llz finds it by name, and by the archives made with it
+    /// Copy a model file, or the models in an archive, to where llz finds them by name, and by the archives made with
+    /// them
     Install {
-        /// The model (safetensors)
+        /// The model (safetensors), or an archive that was packed with --embed-model
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// The name to give it [default: the one in the file]
@@ -91,8 +95,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         Verb::List { json } => list(*json)?,
         Verb::Install { file, name, limit_memory } => {
             let memory = limit_memory.as_ref().map_or(Limits::default().memory, |size| size.bytes);
-            let model = models::folder(memory)?.install(file, name.as_deref())?;
-            tell(session, &format!("{} → {}", model.name, model.path.display()));
+            for model in install(file, name.as_deref(), memory)? {
+                tell(session, &format!("{} → {}", model.name, model.path.display()));
+            }
         }
         Verb::Remove { name } => {
             let model = models::folder(Limits::default().memory)?.remove(name)?;
@@ -100,6 +105,39 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         }
     }
     Ok(Status::Done)
+}
+
+/// Installs a model file, or the models in an archive.
+fn install(file: &Path, name: Option<&str>, memory: u64) -> Result<Vec<InstalledModel>> {
+    let folder = models::folder(memory)?;
+    if !begins_as_archive(file) {
+        return Ok(vec![folder.install(file, name)?]);
+    }
+    let limits = Limits { memory, ..Limits::default() };
+    let archive = Archive::open(file, DecodeOptions::with_limits(limits))?;
+    let used = archive.info().models;
+    let embedded: Vec<u8> =
+        used.iter().filter(|used| used.is_embedded).map(|used| used.number).collect();
+    match embedded.len() {
+        0 => return Err(Error::Model("the archive has no model in it".into())),
+        2.. if name.is_some() => {
+            return Err(Error::Usage("the archive has several models; leave out --name".into()));
+        }
+        _ => {}
+    }
+    let install = |number| match archive.model_file(number)? {
+        Some(bytes) => folder.install_bytes(&bytes, name),
+        None => Err(Error::Model("the archive has no model in it".into())),
+    };
+    embedded.into_iter().map(install).collect()
+}
+
+/// Whether a file begins as archives do. Of a pipe nothing is read: its bytes would be gone.
+fn begins_as_archive(file: &Path) -> bool {
+    let mut first = [0; 4];
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file())
+        && File::open(file).and_then(|mut file| file.read_exact(&mut first)).is_ok()
+        && first == *b"\x89LLZ"
 }
 
 fn tell(session: &Session, line: &str) {

@@ -57,6 +57,9 @@ pub struct Args {
     level: LevelArg,
     #[command(flatten)]
     model: ModelArg,
+    /// Put the model's file into the archive, so that it can be unpacked where the model is not
+    #[arg(long)]
+    embed_model: bool,
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
     chunk_size: Option<Size>,
@@ -95,6 +98,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         exclude,
         ignore_files: inputs.ignore,
         links: inputs.links(),
+        embed_model: args.embed_model,
         verify: args.verify,
         output: (output == Path::new("-")).then(streams::output_id).flatten(),
     };

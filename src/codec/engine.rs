@@ -141,6 +141,18 @@ impl Engine {
         self.model.as_ref().map(|model| NamedModel::new(model.name(), model.reference()))
     }
 
+    /// The file of the model to record, to be put beside its name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the level uses no model, and as [`Loaded::file`].
+    #[cfg(feature = "fs")]
+    pub fn model_file(&self) -> Result<std::borrow::Cow<'static, [u8]>> {
+        match &self.loaded {
+            Some(loaded) => loaded.file(self.limits.memory),
+            None => Err(Error::Usage("there is no model to embed: this level uses none".into())),
+        }
+    }
+
     /// Raw bytes of a chunk when packing.
     pub fn chunk_size(&self) -> usize {
         self.chunk_size

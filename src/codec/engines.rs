@@ -3,11 +3,13 @@
 //! An engine is made when a chunk first needs it and kept, for an archive may go back and forth between its models.
 //! The memory of all that are kept counts while any of them works.
 
+use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::format::{CoderParams, ModelRef, NamedModel};
 use crate::limits::Bound;
+use crate::model::{Loaded, hex};
 use crate::progress::Progress;
 
 use super::engine::{Engine, Job};
@@ -42,6 +44,51 @@ impl Engines {
         self.engine(model).map(drop)
     }
 
+    /// Whether the engine that runs `model` is made, or can be: the store of models has it.
+    ///
+    /// # Errors
+    /// Those of the store, and of [`Engines::prepare`].
+    pub fn can_run(&self, model: &NamedModel) -> Result<bool> {
+        if self.is_ready(model) {
+            return Ok(true);
+        }
+        match self.options.models.find(&model.reference.sha256)? {
+            Some(found) => self.make_of(model, found).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Makes the engine that runs `model` from the bytes of its file, wherever they come from.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for another file than `model` names, and as [`Engines::prepare`].
+    pub fn supply(&self, model: &NamedModel, file: &[u8]) -> Result<()> {
+        check_file(model, file)?;
+        // The file, the model that is made of it, and one tensor of it as numbers.
+        let (needed, limit) = (3 * file.len() as u64, self.room());
+        if needed > limit {
+            let what = format!("the {needed} bytes of memory for reading the archive's model");
+            return Err(Error::Limit { what, limit, bound: Bound::Memory });
+        }
+        self.make_of(model, Loaded::from_bytes(file)?)
+    }
+
+    /// Bytes of memory that the engines have left.
+    pub fn room(&self) -> u64 {
+        let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        self.options.limits.memory.saturating_sub(bytes_beside(&known, None))
+    }
+
+    fn is_ready(&self, model: &NamedModel) -> bool {
+        let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|ready| ready.model.as_ref() == Some(&model.reference))
+    }
+
+    fn make_of(&self, model: &NamedModel, found: Loaded) -> Result<()> {
+        let options = DecodeOptions { models: Arc::new(found), ..self.options.clone() };
+        self.engine_by(&options, Some(model)).map(drop)
+    }
+
     /// Decodes chunks of one model, or of none, as [`Engine::decode`] does.
     ///
     /// # Errors
@@ -59,13 +106,21 @@ impl Engines {
 
     /// The engine for a model, and the bytes that the others take.
     fn engine(&self, model: Option<&NamedModel>) -> Result<(Arc<Engine>, u64)> {
+        self.engine_by(&self.options, model)
+    }
+
+    fn engine_by(
+        &self,
+        options: &DecodeOptions,
+        model: Option<&NamedModel>,
+    ) -> Result<(Arc<Engine>, u64)> {
         let wanted = model.map(|model| &model.reference);
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(found) = known.iter().find(|ready| ready.model.as_ref() == wanted) {
             return Ok((Arc::clone(&found.engine), bytes_beside(&known, wanted)));
         }
         let beside = bytes_beside(&known, wanted);
-        let engine = Arc::new(Engine::for_decoding(&self.options, self.params, model)?);
+        let engine = Arc::new(Engine::for_decoding(options, self.params, model)?);
         let limit = self.options.limits.memory;
         if beside.saturating_add(engine.bytes()) > limit {
             let what = "the memory that the models of the archive take together".into();
@@ -78,6 +133,18 @@ impl Engines {
         }
         Ok((engine, beside))
     }
+}
+
+/// Fails unless `file` is the one that `model` names.
+pub fn check_file(model: &NamedModel, file: &[u8]) -> Result<()> {
+    if Sha256::digest(file)[..] == model.reference.sha256 {
+        return Ok(());
+    }
+    let name = model.name.as_ref().map_or(String::new(), |name| format!(" {name:?}"));
+    Err(Error::corrupt(format!(
+        "the file of the model{name} in the archive is another than the archive names (SHA-256 {})",
+        hex(&model.reference.sha256)
+    )))
 }
 
 /// Bytes of all engines but that of `wanted`.

@@ -37,6 +37,6 @@ mod tests;
 #[cfg(feature = "encode")]
 pub use encode::Coded;
 pub use engine::{Engine, Job};
-pub use engines::Engines;
+pub use engines::{Engines, check_file};
 pub use isa::instruction_sets;
 pub use options::{DecodeOptions, EncodeOptions, Level};

@@ -42,12 +42,12 @@ pub(crate) fn to_payload(items: &[IndexItem]) -> Result<Vec<u8>> {
             put_varint(&mut table, u64::from(raw_len));
         }
     }
-    packed::pack(&table)
+    packed::pack(&table, packed::TABLE_LEVEL)
 }
 
 /// Reads an index, where lists of sections take `memory` bytes already.
 pub(crate) fn parse(payload: &[u8], memory: u64, limits: &Limits) -> Result<Vec<IndexItem>> {
-    let table = packed::unpack(payload, WHAT, limits)?;
+    let table = packed::unpack_table(payload, WHAT, limits)?;
     let mut cursor = Cursor::new(&table, WHAT);
     let count = cursor.count(MIN_ITEM)?;
     let own = (count as u64).saturating_mul(size_of::<IndexItem>() as u64);

@@ -9,11 +9,14 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
+use super::model_file;
 use super::model_ref::{MAX_MODEL, NamedModel};
 use super::params::{MAX_PARAMS, Params};
 use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
+use std::borrow::Cow;
+
 use crate::error::{Container, Found, Place};
 use crate::{Bound, Error, Limits, Result};
 
@@ -32,6 +35,17 @@ pub struct ChunkPlace {
     pub raw_len: u32,
 }
 
+/// Where the file of a model lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelFilePlace {
+    /// The number of the model.
+    pub model: u8,
+    /// Its section's place in the archive.
+    pub section: u64,
+    /// Bytes of its section's payload.
+    pub payload_len: u32,
+}
+
 /// Everything about an archive but the content of its chunks.
 #[derive(Debug)]
 pub struct Layout {
@@ -39,6 +53,7 @@ pub struct Layout {
     params: Option<Params>,
     /// By number; `None` for one that a recovery has lost.
     models: Vec<Option<NamedModel>>,
+    model_files: Vec<ModelFilePlace>,
     chunks: Vec<ChunkPlace>,
     repeats: RepeatList,
     list: EntryList,
@@ -56,7 +71,7 @@ pub struct Layout {
 pub(crate) enum Content<'a> {
     /// A chunk by how it is coded and its raw length.
     Chunk(Coding, u32),
-    /// The payload of any other section.
+    /// The payload of any other section; of `mfil` its first bytes suffice.
     Payload(&'a [u8]),
 }
 
@@ -66,6 +81,7 @@ impl Layout {
             header,
             params: None,
             models: Vec::new(),
+            model_files: Vec::new(),
             chunks: Vec::new(),
             repeats: RepeatList::default(),
             list: EntryList::default(),
@@ -115,7 +131,10 @@ impl Layout {
                     if (section.kind, section.len) != (item.kind, item.len) {
                         return Err(disagreement().at(item.kind, layout.offset));
                     }
-                    section.verify(payload).at(section.kind, layout.offset)?;
+                    // A model's file is long, and most readers do without.
+                    if section.kind != SectionType::MODEL_FILE {
+                        section.verify(payload).at(section.kind, layout.offset)?;
+                    }
                     Content::Payload(payload)
                 }
             };
@@ -179,6 +198,16 @@ impl Layout {
                 if self.content_len().is_none() {
                     return Err(Error::corrupt("a repeat whose place is not there yet"));
                 }
+            }
+            (SectionType::MODEL_FILE, Content::Payload(payload)) => {
+                let model = model_file::number(payload)?;
+                if usize::from(model) >= self.models.len() {
+                    return Err(Error::corrupt("the file of a model that no section MODL before it names"));
+                }
+                if self.model_file_place(model).is_some() {
+                    return Err(Error::corrupt(format!("a second file of model {model}")));
+                }
+                self.model_files.push(ModelFilePlace { model, section: self.offset, payload_len: len });
             }
             (SectionType::ENTRIES, Content::Payload(payload)) => {
                 self.list.read_table(payload, limits)?;
@@ -306,6 +335,42 @@ impl Layout {
     /// The model that chunks coded so need.
     pub fn model_of(&self, coding: Coding) -> Option<&NamedModel> {
         self.models.get(usize::from(coding.model()?))?.as_ref()
+    }
+
+    /// The files of models, as they lie in the archive.
+    pub fn model_files(&self) -> &[ModelFilePlace] {
+        &self.model_files
+    }
+
+    /// Where the file of this model lies.
+    pub fn model_file_place(&self, model: u8) -> Option<&ModelFilePlace> {
+        self.model_files.iter().find(|place| place.model == model)
+    }
+
+    /// Reads a model's file out of the archive's bytes, if that takes `room` bytes of memory at most. Only its checksum
+    /// is compared: whether it is the file of that model is for the caller to see.
+    pub fn model_file<'a>(
+        &self,
+        bytes: &'a [u8],
+        place: &ModelFilePlace,
+        room: u64,
+    ) -> Result<Cow<'a, [u8]>> {
+        let payload = self.model_file_payload(bytes, place)?;
+        model_file::unpack(payload, room).at(SectionType::MODEL_FILE, place.section)
+    }
+
+    /// Fails if the section at `place` is damaged.
+    pub(crate) fn model_file_payload<'a>(
+        &self,
+        bytes: &'a [u8],
+        place: &ModelFilePlace,
+    ) -> Result<&'a [u8]> {
+        let (section, payload) = section_at(bytes, place.section)?;
+        if (section.kind, section.len) != (SectionType::MODEL_FILE, place.payload_len) {
+            return Err(disagreement().at(SectionType::MODEL_FILE, place.section));
+        }
+        section.verify(payload).at(section.kind, place.section)?;
+        Ok(payload)
     }
 
     /// All chunks, in the order of the raw stream.

@@ -28,7 +28,10 @@ pub fn recover(bytes: &[u8], limits: &Limits) -> Result<(Layout, Vec<Error>)> {
     let error = match Layout::open(bytes, limits) {
         Ok(layout) => {
             let chunks = layout.chunks().iter();
-            let damage = chunks.filter_map(|place| layout.chunk(bytes, place).err()).collect();
+            let chunks = chunks.filter_map(|place| layout.chunk(bytes, place).err());
+            let files = layout.model_files().iter();
+            let files = files.filter_map(|place| layout.model_file_payload(bytes, place).err());
+            let damage = files.chain(chunks).collect();
             return Ok((layout, damage));
         }
         Err(error @ Error::Limit { .. }) => return Err(error),
@@ -230,7 +233,7 @@ impl<'a> Salvage<'a> {
                 },
                 SectionType::INDEX => return Ok(()),
                 _ if is_whole => Content::Payload(payload),
-                SectionType::MODEL => {
+                kind if kind == SectionType::MODEL || !kind.is_critical() => {
                     self.layout.lose(&IndexItem { kind, len, chunk: None });
                     continue;
                 }

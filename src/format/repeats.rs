@@ -42,7 +42,7 @@ pub(crate) fn to_payload(repeats: &[Repeat], mut last: u64) -> Result<Vec<u8>> {
     for repeat in repeats {
         put_varint(&mut table, repeat.len);
     }
-    packed::pack(&table)
+    packed::pack(&table, packed::TABLE_LEVEL)
 }
 
 /// All repeats read so far, in order.
@@ -69,7 +69,7 @@ impl RepeatList {
     /// of content, which belong to files already. On an error nothing is added.
     pub(crate) fn read(&mut self, payload: &[u8], reach: u64, owned: u64, limits: &Limits) -> Result<()> {
         let before = self.repeats.len();
-        let result = self.parse(&packed::unpack(payload, WHAT, limits)?, reach, owned, limits);
+        let result = self.parse(&packed::unpack_table(payload, WHAT, limits)?, reach, owned, limits);
         if result.is_err() {
             self.repeats.truncate(before);
         }
@@ -181,7 +181,7 @@ mod tests {
             }
         }
         let mut list = RepeatList::default();
-        list.read(&packed::pack(&table).unwrap(), 1000, owned, &Limits::default())?;
+        list.read(&packed::pack(&table, 3).unwrap(), 1000, owned, &Limits::default())?;
         Ok(list)
     }
 

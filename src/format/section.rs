@@ -15,6 +15,8 @@ impl SectionType {
     pub const PARAMS: Self = SectionType(*b"PARM");
     /// A model that neural chunks need; before the first of them.
     pub const MODEL: Self = SectionType(*b"MODL");
+    /// The file of a model that a section before it names; ancillary.
+    pub const MODEL_FILE: Self = SectionType(*b"mfil");
     /// One coded chunk.
     pub const CHUNK: Self = SectionType(*b"CHNK");
     /// Long repeats in the content of the entries that follow.
@@ -31,8 +33,16 @@ impl SectionType {
 
     /// Whether this version defines this type.
     pub fn is_known(self) -> bool {
-        [Self::PARAMS, Self::MODEL, Self::CHUNK, Self::REPEATS, Self::ENTRIES, Self::INDEX]
-            .contains(&self)
+        let kinds = [
+            Self::PARAMS,
+            Self::MODEL,
+            Self::MODEL_FILE,
+            Self::CHUNK,
+            Self::REPEATS,
+            Self::ENTRIES,
+            Self::INDEX,
+        ];
+        kinds.contains(&self)
     }
 
     /// Fails when the type is not four letters, or critical and unknown.

@@ -1,5 +1,6 @@
 //! Reading an archive in order, from a pipe or to check every byte of one.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::chunk::{Chunk, MAX_PREFIX};
 use super::header::{Footer, Header, MAGIC};
 use super::layout::{Content, Layout, check_len};
+use super::model_file;
 use super::packed::table_limit;
 use super::section::{SectionHeader, SectionType};
 use crate::error::Place;
@@ -23,6 +25,8 @@ pub struct StreamReader<R> {
     limits: Limits,
     layout: Layout,
     payload: Vec<u8>,
+    /// The file of a model of which only the beginning, in `payload`, has been read, and its place.
+    file: Option<(SectionHeader, u64)>,
 }
 
 /// What the next section was. Ancillary sections of unknown type are passed over.
@@ -32,6 +36,9 @@ pub enum Event<'a> {
     Params,
     /// One more model is known now.
     Model,
+    /// The file of the model of this number comes next; [`StreamReader::model_file`] reads it, the next event passes
+    /// it over.
+    ModelFile(u8),
     /// A chunk; its coded bytes are valid until the next call.
     Chunk(Chunk<'a>),
     /// Entries whose content is complete, by their place in [`Layout::entries`].
@@ -44,7 +51,7 @@ impl<R: Read> StreamReader<R> {
         let mut bytes = [0; Header::LEN];
         read_exact(&mut reader, &mut bytes, name).at("header", 0)?;
         let layout = Layout::new(Header::parse(&bytes).at("header", 0)?);
-        Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new() })
+        Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new(), file: None })
     }
 
     /// What is known so far.
@@ -61,15 +68,23 @@ impl<R: Read> StreamReader<R> {
     /// The next section of interest; `None` once the whole archive has been read and everything
     /// in it agrees.
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>> {
+        if let Some((section, offset)) = self.file.take() {
+            self.skip_payload(section).at(section.kind, offset)?;
+        }
         loop {
             let mut bytes = [0; SectionHeader::LEN];
             let offset = self.layout.offset();
             let read = read_exact(&mut self.reader, &mut bytes, &self.name);
             let section = read.and_then(|()| SectionHeader::parse(&bytes));
             let section = section.at("section header", offset)?;
-            let read = match section.kind.is_critical() {
-                true => self.read_payload(section),
-                false => self.skip_payload(section),
+            self.payload.clear();
+            let read = match section.kind {
+                SectionType::MODEL_FILE => {
+                    self.file = Some((section, offset));
+                    self.read_up_to(section.len.min(model_file::NUMBER as u32))
+                }
+                kind if kind.is_critical() => self.read_payload(section),
+                _ => self.skip_payload(section),
             };
             read.at(section.kind, offset)?;
             let known = self.layout.entries().len();
@@ -90,6 +105,10 @@ impl<R: Read> StreamReader<R> {
             match kind {
                 SectionType::PARAMS => return Ok(Some(Event::Params)),
                 SectionType::MODEL => return Ok(Some(Event::Model)),
+                SectionType::MODEL_FILE => {
+                    let number = model_file::number(&self.payload).at(kind, offset)?;
+                    return Ok(Some(Event::ModelFile(number)));
+                }
                 SectionType::ENTRIES => {
                     return Ok(Some(Event::Entries(known..self.layout.entries().len())));
                 }
@@ -112,21 +131,36 @@ impl<R: Read> StreamReader<R> {
             let what = section.kind.to_string();
             return Err(Error::Limit { what, limit: most, bound });
         }
-        self.payload.clear();
-        let got = (&mut self.reader)
-            .take(u64::from(section.len))
-            .read_to_end(&mut self.payload)
-            .map_err(|error| Error::io(&self.name, error))?;
-        if got as u64 != u64::from(section.len) {
-            return Err(ends_early());
-        }
+        self.read_up_to(section.len)?;
         section.verify(&self.payload)
     }
 
+    /// Reads a payload on, up to `len` bytes.
+    fn read_up_to(&mut self, len: u32) -> Result<()> {
+        let left = u64::from(len).saturating_sub(self.payload.len() as u64);
+        let got = (&mut self.reader)
+            .take(left)
+            .read_to_end(&mut self.payload)
+            .map_err(|error| Error::io(&self.name, error))?;
+        if got as u64 == left { Ok(()) } else { Err(ends_early()) }
+    }
+
+    /// The file of a model, after its event, if taking it out needs `room` bytes of memory at most. Only its checksum
+    /// is compared. `None` where no such file comes next.
+    pub fn model_file(&mut self, room: u64) -> Result<Option<Cow<'_, [u8]>>> {
+        let Some((section, offset)) = self.file.take() else { return Ok(None) };
+        model_file::check_room(u64::from(section.len), room)?;
+        let read = self.read_up_to(section.len).and_then(|()| section.verify(&self.payload));
+        read.at(section.kind, offset)?;
+        model_file::unpack(&self.payload, room).at(section.kind, offset).map(Some)
+    }
+
+    /// Reads over what of a payload has not been read.
     fn skip_payload(&mut self, section: SectionHeader) -> Result<()> {
-        self.payload.clear();
         let mut crc = crc32fast::Hasher::new();
-        let mut left = u64::from(section.len);
+        crc.update(&self.payload);
+        let mut left = u64::from(section.len) - self.payload.len() as u64;
+        self.payload.clear();
         let mut buffer = [0; 8192];
         while left > 0 {
             let piece = &mut buffer[..left.min(8192) as usize];

@@ -94,7 +94,7 @@ impl TableBuilder {
         ] {
             table.extend(column);
         }
-        packed::pack(&table)
+        packed::pack(&table, packed::TABLE_LEVEL)
     }
 }
 
@@ -118,7 +118,7 @@ impl EntryList {
     /// Adds the entries of one table. On an error nothing is added.
     pub(crate) fn read_table(&mut self, payload: &[u8], limits: &Limits) -> Result<()> {
         let (before, owned, memory) = (self.entries.len(), self.owned, self.memory);
-        let table = packed::unpack(payload, WHAT, limits)?;
+        let table = packed::unpack_table(payload, WHAT, limits)?;
         let result = self.parse_table(&table, limits);
         if result.is_err() {
             self.entries.truncate(before);

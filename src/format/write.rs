@@ -8,6 +8,7 @@ use super::coding::Coding;
 use super::entry::Entry;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
+use super::model_file;
 use super::model_ref::NamedModel;
 use super::params::Params;
 use super::repeats::{self, Repeat};
@@ -65,6 +66,12 @@ impl<W: Write> Writer<W> {
     pub fn model(&mut self, model: &NamedModel) -> Result<()> {
         self.models += 1;
         self.section(SectionType::MODEL, &model.to_payload(), None)
+    }
+
+    /// Writes the file of a model that has been named, for readers that do not have it; once at most.
+    pub fn model_file(&mut self, model: u8, file: &[u8]) -> Result<()> {
+        debug_assert!(usize::from(model) < self.models);
+        self.section(SectionType::MODEL_FILE, &model_file::to_payload(model, file)?, None)
     }
 
     /// How many models have been named.

@@ -52,7 +52,9 @@ pub fn decompress(coded: &[u8], len: usize) -> Option<Vec<u8>> {
 
 /// Bytes that [`decompress`] takes beside its input and its result: a ring buffer that doubles as it grows.
 pub fn working_bytes(len: usize) -> u64 {
-    let ring = len.saturating_add(MAX_BLOCK).next_power_of_two() as u64;
+    let ring = len.saturating_add(MAX_BLOCK).checked_next_power_of_two();
+    // No memory has a ring of half of all addresses.
+    let ring = ring.map_or(1 << 62, |ring| ring as u64);
     ring + ring / 2 + TABLES
 }
 

@@ -123,8 +123,15 @@ impl ModelFolder {
     /// [`Error::Model`] for a file that is no model, is built in, or has no usable name; [`Error::Limit`] for one
     /// that is too long; [`Error::Io`].
     pub fn install(&self, file: &Path, name: Option<&str>) -> Result<Installed> {
-        let bytes = read(file, self.limit)?;
-        let loaded = Loaded::from_bytes(&bytes)?;
+        self.install_bytes(&read(file, self.limit)?, name)
+    }
+
+    /// [`ModelFolder::install`] for a model file in memory, such as one out of an archive.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::install`].
+    pub fn install_bytes(&self, bytes: &[u8], name: Option<&str>) -> Result<Installed> {
+        let loaded = Loaded::from_bytes(bytes)?;
         let sha256 = loaded.sha256();
         if let Some(built) = known(&sha256) {
             return Err(Error::Model(format!("this is {}, which is built in", built.name)));
@@ -148,7 +155,7 @@ impl ModelFolder {
         let failed = |error| Error::io(&path, error);
         fs::create_dir_all(&self.path).map_err(failed)?;
         let mut copy = tempfile::NamedTempFile::new_in(&self.path).map_err(failed)?;
-        copy.write_all(&bytes).and_then(|()| copy.as_file().sync_all()).map_err(failed)?;
+        copy.write_all(bytes).and_then(|()| copy.as_file().sync_all()).map_err(failed)?;
         copy.persist(&path).map_err(|error| failed(error.error))?;
         Ok(Installed { name, sha256, bytes: bytes.len() as u64, path })
     }

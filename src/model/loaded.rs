@@ -1,5 +1,9 @@
 //! A model file that has been read: its weights, and the tokenizer that belongs to it.
 
+#[cfg(feature = "fs")]
+use std::borrow::Cow;
+#[cfg(feature = "fs")]
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(feature = "encode")]
 use std::sync::OnceLock;
@@ -26,8 +30,22 @@ struct Inner {
     model: Arc<Model>,
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     tokenizer_json: String,
+    #[cfg_attr(not(feature = "fs"), allow(dead_code))]
+    origin: Origin,
     #[cfg(feature = "encode")]
     tokenizer: OnceLock<Tokenizer>,
+}
+
+/// Where the bytes of a model file are.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// In the program.
+    BuiltIn(&'static [u8]),
+    /// In a file.
+    #[cfg(feature = "fs")]
+    File(PathBuf),
+    /// With whoever loaded it.
+    Caller,
 }
 
 impl Loaded {
@@ -47,7 +65,7 @@ impl Loaded {
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         match known(&sha256) {
             Some(model) => built_in(model.name),
-            None => Self::read(bytes, sha256),
+            None => Self::read(bytes, sha256, Origin::Caller),
         }
     }
 
@@ -57,16 +75,42 @@ impl Loaded {
     /// [`Error::Io`] for a file that cannot be read, [`Error::Limit`] for one that is too long, and as
     /// [`Loaded::from_bytes`].
     #[cfg(feature = "fs")]
-    pub fn open(path: &std::path::Path, limit: u64) -> Result<Self> {
-        Self::from_bytes(&super::load::read(path, limit)?)
+    pub fn open(path: &Path, limit: u64) -> Result<Self> {
+        let bytes = super::load::read(path, limit)?;
+        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+        match known(&sha256) {
+            Some(model) => built_in(model.name),
+            None => Self::read(&bytes, sha256, Origin::File(path.into())),
+        }
+    }
+
+    /// The bytes of the model file, read again where they are not part of the program.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a model that was made of bytes, [`Error::Model`] for a file that was changed since it was
+    /// loaded, [`Error::Io`], and [`Error::Limit`] for a file beyond `limit` bytes.
+    #[cfg(feature = "fs")]
+    pub(crate) fn file(&self, limit: u64) -> Result<Cow<'static, [u8]>> {
+        let bytes = match &self.0.origin {
+            Origin::BuiltIn(bytes) => return Ok(Cow::Borrowed(bytes)),
+            Origin::File(path) => super::load::read(path, limit)?,
+            Origin::Caller => {
+                return Err(Error::Usage("the model was loaded from bytes; load it from its file to embed it".into()));
+            }
+        };
+        if Sha256::digest(&bytes)[..] != self.sha256() {
+            return Err(Error::Model("the model file was changed after it was loaded".into()));
+        }
+        Ok(Cow::Owned(bytes))
     }
 
     /// A model from the bytes of a safetensors file with this SHA-256.
-    pub(super) fn read(bytes: &[u8], sha256: [u8; 32]) -> Result<Self> {
+    pub(super) fn read(bytes: &[u8], sha256: [u8; 32], origin: Origin) -> Result<Self> {
         let (model, tokenizer_json) = Model::from_safetensors(bytes, sha256)?;
         Ok(Loaded(Arc::new(Inner {
             model: Arc::new(model),
             tokenizer_json,
+            origin,
             #[cfg(feature = "encode")]
             tokenizer: OnceLock::new(),
         })))

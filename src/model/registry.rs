@@ -7,7 +7,7 @@ use crate::format::{EngineRef, ModelRef};
 use crate::kernel::NUMERIC_PROFILE;
 use crate::once::get_or_try_init;
 
-use super::loaded::Loaded;
+use super::loaded::{Loaded, Origin};
 
 /// A model that is part of the program.
 #[derive(Debug)]
@@ -83,7 +83,8 @@ pub fn built_in(name: &str) -> Result<Loaded> {
         .position(|b| b.name == name)
         .ok_or_else(|| Error::Model(format!("there is no built-in model {name:?}")))?;
     let model = &BUILT_IN[index];
-    get_or_try_init(&LOADED[index], || Loaded::read(model.bytes, model.sha256())).cloned()
+    let read = || Loaded::read(model.bytes, model.sha256(), Origin::BuiltIn(model.bytes));
+    get_or_try_init(&LOADED[index], read).cloned()
 }
 
 /// Whether a built-in model is called so.
@@ -134,7 +135,7 @@ mod tests {
         for path in files.filter(|path| path.extension().is_some_and(|e| e == "safetensors")) {
             let bytes = std::fs::read(&path).unwrap();
             let sha256 = Sha256::digest(&bytes).into();
-            let loaded = Loaded::read(&bytes, sha256).unwrap();
+            let loaded = Loaded::read(&bytes, sha256, Origin::Caller).unwrap();
             let model = loaded.model();
             let row = format!(
                 "| `{}` | `{}` | `{}` | 0x{:016X} |",

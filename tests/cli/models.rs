@@ -158,3 +158,52 @@ fn a_model_needs_a_level_that_uses_one() {
     refused.stderr(predicate::str::contains("level 1 uses no model"));
     llz(dir.path()).args(["pack", "--model", "nothing", "text"]).assert().code(8);
 }
+
+#[test]
+fn an_archive_can_bring_its_model() {
+    let dir = scratch();
+    let dir = dir.path();
+    write(dir.join("text"), TEXT.repeat(20));
+    another_model(&dir.join("file"), "mini");
+    let pack = |arguments: &[&str]| llz(dir).args(["pack", "-f", "text"]).args(arguments).assert();
+    pack(&["--model", "file", "--embed-model", "--verify"]).success();
+    fs::remove_file(dir.join("file")).unwrap();
+    let info = llz(dir).args(["info", "text.llz"]).assert().success();
+    info.stdout(predicate::str::contains("mini (in the archive), "));
+    let info = llz(dir).args(["info", "--json", "text.llz"]).assert().success();
+    info.stdout(predicate::str::contains(r#""is_embedded":true,"is_here":false,"name":"mini""#));
+
+    llz(dir).args(["test", "text.llz"]).assert().success();
+    llz(dir).args(["unpack", "text.llz", "-C", "out"]).assert().success();
+    let bytes = fs::read(dir.join("text.llz")).unwrap();
+    let piped = llz(dir).args(["unpack", "-", "-C", "piped"]).write_stdin(bytes.clone()).assert();
+    piped.success();
+    for out in ["out", "piped"] {
+        assert_eq!(fs::read_to_string(dir.join(out).join("text")).unwrap(), TEXT.repeat(20));
+    }
+    // The room for taking it out is bounded, from a pipe as well.
+    for limit in ["1M", "4M", "10M"] {
+        let limited = ["--limit-memory", limit, "-C", "none"];
+        llz(dir).args(["unpack", "text.llz"]).args(limited).assert().code(6);
+        let piped =
+            llz(dir).args(["unpack", "-"]).args(limited).write_stdin(bytes.clone()).assert();
+        piped.code(6);
+    }
+    assert!(!dir.join("none").exists());
+
+    llz(dir).args(["model", "install", "text.llz"]).assert().success();
+    assert_eq!(names(dir), ["nano", "small", "mini"]);
+    let info = llz(dir).args(["info", "text.llz"]).assert().success();
+    info.stdout(predicate::str::contains("mini (in the archive), "));
+
+    // A built-in model can be brought as well; where there is none, that is said.
+    pack(&["--embed-model", "-4"]).success();
+    assert!(fs::metadata(dir.join("text.llz")).unwrap().len() > 1_000_000);
+    llz(dir).args(["test", "text.llz"]).assert().success();
+    let refused = llz(dir).args(["model", "install", "text.llz"]).assert().code(8);
+    refused.stderr(predicate::str::contains("built in"));
+    pack(&["--embed-model", "-1"]).code(2).stderr(predicate::str::contains("uses none"));
+    pack(&["-4"]).success();
+    let refused = llz(dir).args(["model", "install", "text.llz"]).assert().code(8);
+    refused.stderr(predicate::str::contains("no model in it"));
+}

@@ -2,6 +2,7 @@
 //! about each in its README.md. `cargo run --release -p llz-tools --bin make_vectors` writes them all anew;
 //! `tests/vectors.rs` checks that each behaves as its line says.
 
+mod embedded;
 mod messages;
 mod repeats;
 mod sections;
@@ -72,6 +73,7 @@ fn main() -> Result<()> {
     names(&mut vectors);
     future(&mut vectors);
     repeats::vectors(&mut vectors)?;
+    embedded::embedded(&mut vectors)?;
     messages::messages(&mut vectors)?;
     write(&folder, &vectors.0)
 }
@@ -123,8 +125,15 @@ const CODE: &str =
     "/// Adds up.\npub fn sum(values: &[u64]) -> u64 {\n    values.iter().sum()\n}\n";
 const TABLE: &str = "id,name,score\n1,Ada,97\n2,Brendan,88\n3,Chu,91\n4,Dolores,79\n";
 
-/// Packs `files`, below one folder, all with fixed times and permissions.
+/// Packs `files` at this level.
 fn packed(level: u8, chunk_size: usize, files: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
+    let (level, chunk_size) = (Level::new(level)?, Some(chunk_size));
+    let encode = EncodeOptions { level, chunk_size, ..Default::default() };
+    packed_with(&PackOptions { encode, ..Default::default() }, files)
+}
+
+/// Packs `files`, below one folder, all with fixed times and permissions.
+fn packed_with(options: &PackOptions, files: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
     let dir = tempfile::tempdir()?;
     let root = dir.path().join("v");
     fs::create_dir(&root)?;
@@ -143,11 +152,8 @@ fn packed(level: u8, chunk_size: usize, files: &[(&str, Vec<u8>)]) -> Result<Vec
     // Packed from within, so that stored paths do not begin with where this ran.
     let here = std::env::current_dir()?;
     std::env::set_current_dir(dir.path())?;
-    let (level, chunk_size) = (Level::new(level)?, Some(chunk_size));
-    let encode = EncodeOptions { level, chunk_size, ..Default::default() };
-    let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
-    let packed = llz::pack(&[PathBuf::from("v")], &mut bytes, &options, &Progress::default());
+    let packed = llz::pack(&[PathBuf::from("v")], &mut bytes, options, &Progress::default());
     std::env::set_current_dir(here)?;
     packed?;
     Ok(bytes)
