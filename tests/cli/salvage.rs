@@ -109,7 +109,9 @@ fn test_names_all_that_is_damaged() {
 #[test]
 fn a_cut_archive_gives_what_was_complete() {
     let (dir, archive) = packed();
-    for (len, least) in [(archive.len() - 1, FILES + 2), (archive.len() / 2, FILES / 2 - 6)] {
+    // A table of entries comes after every two chunks here, and the second of them about in the middle.
+    let half = archive.len() / 2 + 50_000;
+    for (len, least) in [(archive.len() - 1, FILES + 2), (half, FILES / 2)] {
         let (whole, said) = salvage(dir.path(), &archive[..len], 4);
         assert!(
             whole >= least && (said.contains("damaged") || said.contains("ends early")),
