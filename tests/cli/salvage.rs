@@ -109,9 +109,9 @@ fn test_names_all_that_is_damaged() {
 #[test]
 fn a_cut_archive_gives_what_was_complete() {
     let (dir, archive) = packed();
-    // A table of entries comes after every two chunks here, and the second of them about in the middle.
-    let half = archive.len() / 2 + 50_000;
-    for (len, least) in [(archive.len() - 1, FILES + 2), (half, FILES / 2)] {
+    // A table is written once 512 KiB have gone by, and then at the end of a chunk, of 512 KiB at most.
+    let half = FILES / 2 - (1 << 20) / SIZE - 1;
+    for (len, least) in [(archive.len() - 1, FILES + 2), (archive.len() / 2, half)] {
         let (whole, said) = salvage(dir.path(), &archive[..len], 4);
         assert!(
             whole >= least && (said.contains("damaged") || said.contains("ends early")),
