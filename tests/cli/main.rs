@@ -7,6 +7,7 @@ mod filter;
 mod habits;
 mod inputs;
 mod interrupt;
+mod levels;
 mod limits;
 mod models;
 mod names;
