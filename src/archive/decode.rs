@@ -1,12 +1,12 @@
 //! The content of files, out of the chunks that they lie in.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use super::source::Source;
 use crate::codec::{DecodeOptions, Engine, Job};
 use crate::format::{ChunkPlace, Entry, EntryKind, Layout};
 use crate::error::Place;
@@ -30,7 +30,7 @@ pub(crate) enum Piece<'a> {
 /// An archive whose chunks are to be decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chunks<'a> {
-    pub(crate) bytes: &'a [u8],
+    pub(crate) source: &'a Source,
     pub(crate) layout: &'a Layout,
     /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
     pub(crate) keep_going: bool,
@@ -40,17 +40,15 @@ pub(crate) struct Chunks<'a> {
 type InWork<'a> = (&'a ChunkPlace, Result<u32>);
 
 /// Decodes the chunks that `files` lie in and hands on each file's content piece by piece; the flag marks a file's
-/// last piece. The files must be in the order of the raw stream, none of them empty, no two at one place. After each
-/// chunk `read_up_to` is told how much of the archive has been gone through.
+/// last piece. The files must be in the order of the raw stream, none of them empty, no two at one place.
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
     engine: impl FnOnce() -> Result<&'e Engine>,
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
-    read_up_to: impl Fn(u64),
 ) -> Result<()> {
-    let Chunks { bytes, layout, keep_going } = chunks;
+    let Chunks { source, layout, keep_going } = chunks;
     let spans: Vec<(Range<u64>, &Entry)> =
         files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
     let places = needed(layout.chunks(), &spans);
@@ -64,7 +62,6 @@ pub(crate) fn decode_files<'e>(
     let delivery = RefCell::new(delivery);
     let deliver = |place: &ChunkPlace, raw: Result<Vec<u8>>| {
         let raw = raw.at("section CHNK", place.section);
-        read_up_to(place.section + u64::from(place.payload_len));
         delivery.borrow_mut().chunk(place, raw)
     };
     // Lost chunks are not decoded; they are delivered in their places between those that are.
@@ -84,7 +81,7 @@ pub(crate) fn decode_files<'e>(
     engine()?.decode(
         &mut || {
             for place in next_place.by_ref() {
-                let chunk = match layout.chunk(bytes, place) {
+                let chunk = match source.chunk(place) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
                         in_work.borrow_mut().push_back((place, Err(error)));
@@ -93,9 +90,8 @@ pub(crate) fn decode_files<'e>(
                     Err(error) => return Err(error),
                 };
                 in_work.borrow_mut().push_back((place, Ok(chunk.raw_crc)));
-                let coded = Cow::Borrowed(chunk.coded);
-                let raw_len = chunk.raw_len as usize;
-                return Ok(Some(Job { codec: chunk.codec, coded, raw_len }));
+                let raw_len = place.raw_len as usize;
+                return Ok(Some(Job { codec: place.codec, coded: chunk.coded, raw_len }));
             }
             Ok(None)
         },

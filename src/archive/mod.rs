@@ -33,6 +33,7 @@ mod raw_stream;
 mod read;
 #[cfg(feature = "fs")]
 mod salvage;
+mod source;
 #[cfg(feature = "fs")]
 mod spool;
 #[cfg(feature = "fs")]

@@ -1,24 +1,19 @@
 //! Reading archives at any place.
 
-#[cfg(feature = "fs")]
-use std::fs::File;
-use std::io::{Read, Write};
-use std::ops::Deref;
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
+use super::source::Source;
 use super::{Info, TestSummary};
 use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
-#[cfg(feature = "fs")]
-use crate::sys::Map;
 use crate::codec::{DecodeOptions, Engine};
-use crate::{Bound, Error, Limits, Progress, Result};
-#[cfg(feature = "fs")]
-use crate::{Container, Found};
+use crate::{Error, Limits, Progress, Result};
 
-/// An archive that can be read at any place: a mapped file, or bytes in memory.
+/// An archive that can be read at any place: a file, or bytes in memory. A file that is cut short or fails meanwhile
+/// is an error like any other.
 ///
 #[cfg_attr(feature = "fs", doc = "```")]
 #[cfg_attr(not(feature = "fs"), doc = "```ignore")]
@@ -44,72 +39,12 @@ use crate::{Container, Found};
 /// ```
 #[derive(Debug)]
 pub struct Archive {
-    bytes: Bytes,
+    source: Source,
     layout: Layout,
     entries: Vec<Entry>,
     options: DecodeOptions,
     /// Prepared when the first chunk is decoded, and kept.
     engine: OnceLock<Engine>,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    #[cfg(feature = "fs")]
-    Mapped(Map),
-    Owned(Vec<u8>),
-}
-
-impl Bytes {
-    /// Maps the file at `path`, or reads what cannot be mapped.
-    #[cfg(feature = "fs")]
-    fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let failed = |error| Error::io(path, error);
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_dir() {
-            return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
-        }
-        if metadata.is_file() {
-            return Ok(Bytes::Mapped(Map::open(&file).map_err(failed)?));
-        }
-        Self::read(file, path, limits)
-    }
-
-    /// Reads everything; `name` stands for the reader in errors.
-    fn read(reader: impl Read, name: &Path, limits: &Limits) -> Result<Self> {
-        let mut bytes = Vec::new();
-        let mut reader = reader.take(limits.memory.saturating_add(1));
-        reader.read_to_end(&mut bytes).map_err(|error| Error::io(name, error))?;
-        if bytes.len() as u64 > limits.memory {
-            return Err(Error::Limit {
-                what: "the archive, which is no regular file and has to be read into memory,".into(),
-                limit: limits.memory,
-                bound: Bound::Memory,
-            });
-        }
-        Ok(Bytes::Owned(bytes))
-    }
-
-    /// Gives back the memory of what has been gone through.
-    fn release(&self, end: u64) {
-        match self {
-            #[cfg(feature = "fs")]
-            Bytes::Mapped(map) => map.release(usize::try_from(end).unwrap_or(usize::MAX)),
-            Bytes::Owned(_) => _ = end,
-        }
-    }
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            #[cfg(feature = "fs")]
-            Bytes::Mapped(map) => map,
-            Bytes::Owned(bytes) => bytes,
-        }
-    }
 }
 
 impl Archive {
@@ -120,29 +55,29 @@ impl Archive {
     /// [`Archive::from_reader`].
     #[cfg(feature = "fs")]
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::open(path, &options.limits)?, options)
+        Self::from(Source::open(path, &options.limits)?, options)
     }
 
     /// Reads an archive to its end, such as from a pipe, into memory; otherwise like
     /// [`Archive::open`]. It may take as much as [`Limits::memory`](crate::Limits::memory).
     pub fn from_reader(reader: impl Read, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+        Self::from(Source::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
     pub fn from_bytes(bytes: Vec<u8>, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::Owned(bytes), options)
+        Self::from(Source::Memory(bytes), options)
     }
 
-    fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
-        let layout = Layout::open(&bytes, &options.limits)?;
-        Ok(Self::with(bytes, layout, options))
+    fn from(source: Source, options: DecodeOptions) -> Result<Self> {
+        let layout = Layout::open(&source.whole()?, &options.limits)?;
+        Ok(Self::with(source, layout, options))
     }
 
-    fn with(bytes: Bytes, mut layout: Layout, options: DecodeOptions) -> Self {
+    fn with(source: Source, mut layout: Layout, options: DecodeOptions) -> Self {
         let mut entries = layout.take_entries();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Archive { bytes, layout, entries, options, engine: OnceLock::new() }
+        Archive { source, layout, entries, options, engine: OnceLock::new() }
     }
 
     /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
@@ -150,7 +85,7 @@ impl Archive {
     /// damage. [`Archive::salvage`] unpacks the rest, [`Archive::damaged_files`] names what is lost.
     #[cfg(feature = "fs")]
     pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
-        Self::recovered(Bytes::open(path, &options.limits)?, options)
+        Self::recovered(Source::open(path, &options.limits)?, options)
     }
 
     /// [`Archive::recover`] for an archive in a pipe, which is read into memory.
@@ -158,12 +93,12 @@ impl Archive {
         reader: impl Read,
         options: DecodeOptions,
     ) -> Result<(Self, Vec<Error>)> {
-        Self::recovered(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+        Self::recovered(Source::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
-    fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
-        let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
-        Ok((Self::with(bytes, layout, options), damage))
+    fn recovered(source: Source, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        let (layout, damage) = crate::format::recover(&source.whole()?, &options.limits)?;
+        Ok((Self::with(source, layout, options), damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -188,7 +123,7 @@ impl Archive {
             dirs: 0,
             symlinks: 0,
             raw_bytes: 0,
-            archive_bytes: self.bytes.len() as u64,
+            archive_bytes: self.source.len(),
             chunks_by_codec: Default::default(),
         };
         for entry in &self.entries {
@@ -212,10 +147,13 @@ impl Archive {
 
     /// Decodes everything and checks every section, checksum and hash, writing nothing.
     pub fn test(&self, progress: &Progress) -> Result<TestSummary> {
-        let mut reader = StreamReader::new(&*self.bytes, Path::new("archive"), self.options.limits)?;
+        let mut reader = StreamReader::new(
+            BufReader::new(self.source.reader()),
+            Path::new("archive"),
+            self.options.limits,
+        )?;
         while reader.next_event()?.is_some() {
             progress.check()?;
-            self.bytes.release(reader.layout().offset());
         }
         let contents = Contents::of(self.entries.iter());
         check_total(contents.total, self.limits())?;
@@ -282,10 +220,9 @@ impl Archive {
         keep_going: bool,
         sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
-        let release = |end| self.bytes.release(end);
         let engine = || self.engine();
-        let chunks = Chunks { bytes: &self.bytes, layout: &self.layout, keep_going };
-        decode_files(chunks, files, engine, progress, sink, release)
+        let chunks = Chunks { source: &self.source, layout: &self.layout, keep_going };
+        decode_files(chunks, files, engine, progress, sink)
     }
 
     /// Fails with [`Error::Model`] if the model for decoding these files is not here.
