@@ -11,14 +11,14 @@
 //! on that mount first, and renamed from it.
 
 use std::ffi::OsStr;
-use std::fs::FileTimes;
+use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, Permissions};
 
 use super::identity::FileId;
-use super::staging::{copy_tree, private_dir};
+use super::staging::{PrivateDir, copy_tree, private_dir};
 use crate::{Error, Progress, Result};
 
 /// A private directory on the file system to which it gives access by renaming.
@@ -27,6 +27,8 @@ struct Place {
     /// Where it lies, below the journal's base.
     path: PathBuf,
     dir: Dir,
+    /// Says that it is in use; the staging directory has its own.
+    lock: Option<File>,
 }
 
 /// One thing that was done.
@@ -75,7 +77,7 @@ impl<'a> Journal<'a> {
     ) -> Self {
         Journal {
             base,
-            places: vec![Place { path: name.into(), dir: inner }],
+            places: vec![Place { path: name.into(), dir: inner, lock: None }],
             steps: Vec::new(),
             numbers: 0,
             force,
@@ -269,8 +271,8 @@ impl<'a> Journal<'a> {
     fn near(&mut self, path: &Path) -> io::Result<usize> {
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
         let parent = parent.unwrap_or(Path::new("."));
-        let (name, dir) = private_dir(&self.base.open_dir(parent)?)?;
-        self.places.push(Place { path: parent.join(name), dir });
+        let PrivateDir { name, dir, lock } = private_dir(&self.base.open_dir(parent)?)?;
+        self.places.push(Place { path: parent.join(name), dir, lock: Some(lock) });
         self.steps.push(Step::Near);
         Ok(self.places.len() - 1)
     }
@@ -331,8 +333,8 @@ impl<'a> Journal<'a> {
 
     /// Takes away places on other mounts; the staging directory, the first, has its own owner.
     fn sweep(&mut self, first: usize) {
-        for Place { path, dir } in self.places.drain(first..) {
-            drop(dir);
+        for Place { path, dir, lock } in self.places.drain(first..) {
+            drop((dir, lock));
             // What is left is named `.llz-*`, and what was asked for is done or undone.
             let _ = self.base.remove_dir_all(path);
         }

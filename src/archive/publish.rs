@@ -178,9 +178,8 @@ impl New<'_> {
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = try_beside(path)?;
-        leftovers::hold(file.as_file());
         // Another run may have taken it for a leftover before it was held.
-        if file.path().symlink_metadata().is_ok() {
+        if leftovers::hold(file.as_file()) && file.path().symlink_metadata().is_ok() {
             return Ok(file);
         }
     }

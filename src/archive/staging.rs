@@ -2,7 +2,7 @@
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
 use std::ffi::OsString;
-use std::fs::FileTimes;
+use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -97,6 +97,8 @@ pub(crate) struct Staging {
     times: Option<FileTimes>,
     /// `None` once dropped: Windows cannot remove a directory with open handles.
     open: Option<(Dir, Dir)>,
+    /// Says that the directory is in use.
+    lock: Option<File>,
 }
 
 const TREE: &str = "tree";
@@ -111,8 +113,10 @@ impl Staging {
             None => &destination.path,
             Some(_) => destination.path.parent().unwrap_or(Path::new("")),
         });
-        let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
-        let mut staging = Staging { destination, name, is_kept: false, times, open: None };
+        let private = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
+        let PrivateDir { name, dir: inner, lock } = private;
+        let lock = Some(lock);
+        let mut staging = Staging { destination, name, is_kept: false, times, open: None, lock };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
@@ -218,7 +222,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        self.open = None;
+        (self.open, self.lock) = (None, None);
         if self.is_kept {
             return;
         }
@@ -230,8 +234,16 @@ impl Drop for Staging {
     }
 }
 
-/// A new directory in `place` that only its owner can enter.
-pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
+/// A directory that only its owner can enter, in use until its lock is closed.
+#[derive(Debug)]
+pub(crate) struct PrivateDir {
+    pub(crate) name: String,
+    pub(crate) dir: Dir,
+    pub(crate) lock: File,
+}
+
+/// A new private directory in `place`.
+pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
@@ -241,9 +253,23 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
     loop {
         let name = leftovers::name();
         match place.create_dir_with(&name, &builder) {
-            Ok(()) => return place.open_dir(&name).map(|dir| (name, dir)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
+        }
+        let locked = place.open_dir(&name).and_then(|dir| {
+            let lock = dir.create(leftovers::LOCK)?.into_std();
+            Ok((leftovers::hold(&lock), PrivateDir { name: name.clone(), dir, lock }))
+        });
+        match locked {
+            Ok((true, private)) if place.symlink_metadata(&name).is_ok() => return Ok(private),
+            // Another run has taken it for a leftover before it was held.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let _ = place.remove_dir_all(&name);
+                return Err(error);
+            }
         }
     }
 }
