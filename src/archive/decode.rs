@@ -23,21 +23,35 @@ pub(crate) fn engine(layout: &Layout, options: &DecodeOptions) -> Result<Engine>
 pub(crate) enum Piece<'a> {
     /// Its next bytes.
     Bytes(&'a [u8]),
+    /// Its next bytes, which were not decoded, for they lie in their file already.
+    There(&'a [u8]),
     /// It cannot be had, and why; nothing more comes of the file.
     Lost(&'a Error),
 }
 
 /// An archive whose chunks are to be decoded.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Chunks<'a> {
     pub(crate) source: &'a Source,
     pub(crate) layout: &'a Layout,
     /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
     pub(crate) keep_going: bool,
+    /// Gives the bytes of chunks that need not be decoded, by place and checksum.
+    pub(crate) there: Option<&'a There<'a>>,
 }
 
-/// A chunk in work: its place, and its checksum or why it cannot be decoded.
-type InWork<'a> = (&'a ChunkPlace, Result<u32>);
+/// Gives the bytes of a chunk with this checksum, if they are there already.
+pub(crate) type There<'a> = dyn Fn(&ChunkPlace, u32) -> Option<Vec<u8>> + 'a;
+
+/// What is known of a chunk that waits for those before it.
+enum InWork {
+    /// It is decoded, and has this checksum.
+    Coded(u32),
+    /// It is there, with this checksum. Its bytes are read again in its turn, for many may wait.
+    There(u32),
+    /// It cannot be decoded.
+    Lost(Error),
+}
 
 /// Decodes the chunks that `files` lie in and hands on each file's content piece by piece; the flag marks a file's
 /// last piece. The files must be in the order of the raw stream, none of them empty, no two at one place.
@@ -48,7 +62,7 @@ pub(crate) fn decode_files<'e>(
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
 ) -> Result<()> {
-    let Chunks { source, layout, keep_going } = chunks;
+    let Chunks { source, layout, keep_going, there } = chunks;
     let spans: Vec<(Range<u64>, &Entry)> =
         files.iter().filter_map(|&entry| Some((span(entry)?, entry))).collect();
     let places = needed(layout.chunks(), &spans);
@@ -57,24 +71,28 @@ pub(crate) fn decode_files<'e>(
         return delivery.finish();
     }
     let mut next_place = places.iter();
-    // What is known of the chunks in work.
-    let in_work: RefCell<VecDeque<InWork<'_>>> = RefCell::default();
+    let in_work: RefCell<VecDeque<(&ChunkPlace, InWork)>> = RefCell::default();
     let delivery = RefCell::new(delivery);
-    let deliver = |place: &ChunkPlace, raw: Result<Vec<u8>>| {
-        let raw = raw.at("section CHNK", place.section);
-        delivery.borrow_mut().chunk(place, raw)
+    let deliver = |place: &ChunkPlace, raw: Result<Vec<u8>>, is_there| {
+        delivery.borrow_mut().chunk(place, raw.at("section CHNK", place.section), is_there)
     };
-    // Lost chunks are not decoded; they are delivered in their places between those that are.
-    let deliver_lost = || {
+    // Some chunks are not decoded; they are delivered in their places between those that are.
+    let deliver_ready = || {
         loop {
             let next = {
                 let mut in_work = in_work.borrow_mut();
-                let is_lost = in_work.front().is_some_and(|(_, crc)| crc.is_err());
-                if is_lost { in_work.pop_front() } else { None }
+                let next = in_work.front();
+                let is_ready = next.is_some_and(|(_, next)| !matches!(next, InWork::Coded(_)));
+                if is_ready { in_work.pop_front() } else { None }
             };
             match next {
-                Some((place, Err(error))) => deliver(place, Err(error))?,
-                _ => return Ok(()),
+                Some((place, InWork::Lost(error))) => deliver(place, Err(error), false)?,
+                Some((place, InWork::There(raw_crc))) => {
+                    let changed = || Error::corrupt("what was unpacked before has changed");
+                    let raw = there.and_then(|there| there(place, raw_crc));
+                    deliver(place, raw.ok_or_else(changed), true)?;
+                }
+                Some((_, InWork::Coded(_))) | None => return Ok(()),
             }
         }
     };
@@ -84,26 +102,37 @@ pub(crate) fn decode_files<'e>(
                 let chunk = match source.chunk(place) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
-                        in_work.borrow_mut().push_back((place, Err(error)));
+                        in_work.borrow_mut().push_back((place, InWork::Lost(error)));
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
-                in_work.borrow_mut().push_back((place, Ok(chunk.raw_crc)));
+                if let Some(raw) = there.and_then(|there| there(place, chunk.raw_crc)) {
+                    progress.check()?;
+                    progress.add(raw.len() as u64);
+                    deliver_ready()?;
+                    if in_work.borrow().is_empty() {
+                        deliver(place, Ok(raw), true)?;
+                    } else {
+                        in_work.borrow_mut().push_back((place, InWork::There(chunk.raw_crc)));
+                    }
+                    continue;
+                }
+                in_work.borrow_mut().push_back((place, InWork::Coded(chunk.raw_crc)));
                 let raw_len = place.raw_len as usize;
                 return Ok(Some(Job { codec: place.codec, coded: chunk.coded, raw_len }));
             }
             Ok(None)
         },
         &mut |raw| {
-            deliver_lost()?;
+            deliver_ready()?;
             let next = in_work.borrow_mut().pop_front();
-            let Some((place, Ok(raw_crc))) = next else { return Ok(()) };
-            deliver(place, check(raw, raw_crc))
+            let Some((place, InWork::Coded(raw_crc))) = next else { return Ok(()) };
+            deliver(place, check(raw, raw_crc), false)
         },
         progress,
     )?;
-    deliver_lost()?;
+    deliver_ready()?;
     delivery.into_inner().finish()
 }
 
@@ -119,7 +148,7 @@ struct Delivery<'s, 'e, S> {
 }
 
 impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'_, 'e, S> {
-    fn chunk(&mut self, place: &ChunkPlace, raw: Result<Vec<u8>>) -> Result<()> {
+    fn chunk(&mut self, place: &ChunkPlace, raw: Result<Vec<u8>>, is_there: bool) -> Result<()> {
         let raw = match raw {
             Err(error) if !self.keep_going => return Err(error),
             raw => raw,
@@ -139,7 +168,9 @@ impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'_, 'e, S>
                     // Both lie within this chunk, whose length is that of `raw`.
                     let from = span.start.max(place.raw_start) - place.raw_start;
                     let to = span.end.min(end) - place.raw_start;
-                    (self.sink)(entry, Piece::Bytes(&raw[from as usize..to as usize]), is_last)?;
+                    let bytes = &raw[from as usize..to as usize];
+                    let piece = if is_there { Piece::There(bytes) } else { Piece::Bytes(bytes) };
+                    (self.sink)(entry, piece, is_last)?;
                 }
                 Err(_) if self.is_lost => {}
                 Err(error) => {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::{Dir, Permissions};
 
 use super::identity::FileId;
-use super::staging::{PrivateDir, copy_tree, private_dir};
+use super::staging::{PrivateDir, TREE, copy_tree, private_dir};
 use crate::{Error, Progress, Result};
 
 /// A private directory on the file system to which it gives access by renaming.
@@ -31,11 +31,22 @@ struct Place {
     lock: Option<File>,
 }
 
+/// What happens to what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// Nothing is touched.
+    Refuse,
+    /// Directories are merged; files and links stay.
+    Merge,
+    /// Directories are merged; files and links are replaced.
+    Replace,
+}
+
 /// One thing that was done.
 #[derive(Debug)]
 enum Step {
-    /// Something new got the name `at`.
-    Placed { at: PathBuf, place: usize },
+    /// Something new got the name `at`; it was `staged` there in its place, if it was moved and not copied.
+    Placed { at: PathBuf, place: usize, staged: Option<PathBuf> },
     /// Something at `at` was kept as `aside` in a place, and may have been replaced.
     Kept { at: PathBuf, aside: String, place: usize },
     /// A further place was made, the last of them.
@@ -52,7 +63,7 @@ pub(crate) struct Journal<'a> {
     places: Vec<Place>,
     steps: Vec<Step>,
     numbers: u64,
-    force: bool,
+    existing: Existing,
     /// Files that must not be replaced.
     #[cfg_attr(not(unix), allow(dead_code))]
     sources: &'a [FileId],
@@ -71,7 +82,7 @@ impl<'a> Journal<'a> {
         base: Dir,
         name: &str,
         inner: Dir,
-        force: bool,
+        existing: Existing,
         sources: &'a [FileId],
         progress: &'a Progress,
     ) -> Self {
@@ -80,7 +91,7 @@ impl<'a> Journal<'a> {
             places: vec![Place { path: name.into(), dir: inner, lock: None }],
             steps: Vec::new(),
             numbers: 0,
-            force,
+            existing,
             sources,
             progress,
             #[cfg(test)]
@@ -99,11 +110,12 @@ impl<'a> Journal<'a> {
             match self.base.symlink_metadata(&to) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(error)),
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
+                Ok(_) if self.existing == Existing::Refuse => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() && staged.is_dir() => {
                     self.check(&from.open_dir(&name).map_err(failed)?, &to, &shown)?;
                     continue;
                 }
+                Ok(_) if self.existing == Existing::Merge => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(there) if self.is_source(&there) => {
                     let why = "it is the archive or model that is being read".into();
@@ -134,7 +146,7 @@ impl<'a> Journal<'a> {
 
     /// Notes that the whole destination was put in its place.
     pub(crate) fn placed(&mut self, at: &OsStr) {
-        self.steps.push(Step::Placed { at: at.into(), place: 0 });
+        self.steps.push(Step::Placed { at: at.into(), place: 0, staged: Some(TREE.into()) });
     }
 
     /// Fails if the directory at `at` is there and another user's, who alone may give it the
@@ -175,12 +187,13 @@ impl<'a> Journal<'a> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(error)),
                 // The check has passed, so it came after that.
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
+                Ok(_) if self.existing == Existing::Refuse => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() && staged.is_dir() => {
                     let from = from.open_dir(&name).map_err(failed)?;
                     self.merge_on(&from, &to, &shown, place)?;
                     continue;
                 }
+                Ok(_) if self.existing == Existing::Merge => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(_) => {
                     place = self.keep(&to, place, staged.is_dir()).map_err(failed)?;
@@ -190,7 +203,8 @@ impl<'a> Journal<'a> {
             place = self.place(from, &name, &to, place).map_err(failed)?;
             // Putting a kept file back replaces a new file, but no directory.
             if !is_kept || staged.is_dir() {
-                self.steps.push(Step::Placed { at: to, place });
+                let staged = (place == 0).then(|| Path::new(TREE).join(&to));
+                self.steps.push(Step::Placed { at: to, place, staged });
             }
         }
         Ok(())
@@ -302,10 +316,13 @@ impl<'a> Journal<'a> {
         let mut lost = Lost::new();
         while let Some(step) = self.steps.pop() {
             let (at, undone) = match step {
-                Step::Placed { at, place } => {
+                Step::Placed { at, place, staged } => {
                     let scrap = self.number();
                     let dir = &self.places[place].dir;
-                    let undone = self.base.rename(&at, dir, scrap);
+                    // Where it came from, so that another run can go on with it.
+                    let returned = staged.is_some_and(|to| self.base.rename(&at, dir, to).is_ok());
+                    let undone =
+                        if returned { Ok(()) } else { self.base.rename(&at, dir, scrap) };
                     (at, undone)
                 }
                 // Where it still is under its own name too, a rename does nothing, and succeeds.

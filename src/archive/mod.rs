@@ -8,6 +8,8 @@ mod classify;
 mod contents;
 mod decode;
 #[cfg(feature = "fs")]
+mod destination;
+#[cfg(feature = "fs")]
 mod extract;
 #[cfg(feature = "fs")]
 mod identity;
@@ -17,6 +19,8 @@ mod journal;
 mod leftovers;
 #[cfg(feature = "fs")]
 mod losses;
+#[cfg(feature = "fs")]
+mod metadata;
 mod options;
 #[cfg(feature = "fs")]
 mod pack;
@@ -31,6 +35,8 @@ mod publish;
 #[cfg(feature = "fs")]
 mod raw_stream;
 mod read;
+#[cfg(feature = "fs")]
+mod resume;
 #[cfg(feature = "fs")]
 mod salvage;
 mod source;

@@ -153,6 +153,11 @@ pub struct UnpackOptions {
     pub sources: Vec<FileId>,
     /// Restore permissions exactly. Otherwise the umask takes off what it takes off any new file.
     pub preserve_permissions: bool,
+    /// Go on with what an earlier run left that did not come to its end, and leave what is done if this one does not
+    /// either ([`Archive::unpack`](crate::Archive::unpack) and
+    /// [`Archive::salvage`](crate::Archive::salvage) only). Files and links that are in `dest` already, as the
+    /// archive has them, stay, and directories are merged.
+    pub resume: bool,
 }
 
 /// What was unpacked.
@@ -167,6 +172,10 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
+    /// Of these, bytes that an earlier run had left and that were not decoded again.
+    pub reused_bytes: u64,
+    /// Files and links that were in their places already.
+    pub in_place: u64,
     /// What the file system could not hold, by kind.
     pub losses: Vec<Loss>,
 }

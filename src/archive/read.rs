@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::contents::Contents;
-use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
+use super::decode::{self, Chunks, Piece, There, Verifier, check_total, decode_files};
 use super::source::Source;
 use super::{Info, TestSummary};
 use crate::format::{Entry, EntryKind, Layout, Params, StreamReader};
@@ -164,8 +164,8 @@ impl Archive {
             Verifier::new(entry).finish()?;
         }
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, false, |entry, piece, is_last| {
-            let Piece::Bytes(bytes) = piece else { return Ok(()) };
+        self.decode(&contents.distinct, progress, false, None, |entry, piece, is_last| {
+            let (Piece::Bytes(bytes) | Piece::There(bytes)) = piece else { return Ok(()) };
             verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => verifier.finish(),
@@ -195,8 +195,8 @@ impl Archive {
         progress.set_total(entry.size());
         let mut verifier = Verifier::new(entry);
         let wanted: &[&Entry] = if entry.size() > 0 { &[entry] } else { &[] };
-        self.decode(wanted, progress, false, |_, piece, _| {
-            let Piece::Bytes(bytes) = piece else { return Ok(()) };
+        self.decode(wanted, progress, false, None, |_, piece, _| {
+            let (Piece::Bytes(bytes) | Piece::There(bytes)) = piece else { return Ok(()) };
             verifier.update(bytes);
             out.write_all(bytes).map_err(|error| Error::io("-", error))
         })?;
@@ -212,16 +212,17 @@ impl Archive {
     }
 
     /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
-    /// `keep_going` no piece is lost, for a damaged chunk ends the work.
+    /// `keep_going` no piece is lost, for a damaged chunk ends the work. What is `there` is not decoded.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
         keep_going: bool,
+        there: Option<&There<'_>>,
         sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let engine = || self.engine();
-        let chunks = Chunks { source: &self.source, layout: &self.layout, keep_going };
+        let chunks = Chunks { source: &self.source, layout: &self.layout, keep_going, there };
         decode_files(chunks, files, engine, progress, sink)
     }
 

@@ -50,9 +50,9 @@ impl Archive {
         }
         progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, true, |entry, piece, is_last| {
+        self.decode(&contents.distinct, progress, true, None, |entry, piece, is_last| {
             match piece {
-                Piece::Bytes(bytes) => {
+                Piece::Bytes(bytes) | Piece::There(bytes) => {
                     verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
                     match verifier.take_if(|_| is_last) {
                         Some(verifier) => losses.tolerate(entry, verifier.finish()),

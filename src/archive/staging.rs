@@ -1,91 +1,17 @@
 //! A private directory beside the destination, in which everything is written and verified before
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
-use std::ffi::OsString;
 use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder};
 
+use super::destination::Destination;
 use super::identity::FileId;
-use super::journal::{self, Journal};
+use super::journal::{self, Existing, Journal};
 use super::leftovers;
-use crate::format::{Entry, EntryKind};
 use crate::{Error, Progress, Result};
-
-/// Where unpacked entries go.
-#[derive(Debug)]
-pub(crate) struct Destination {
-    /// As the caller named it, for errors.
-    path: PathBuf,
-    /// The destination itself if it exists, else its parent.
-    place: Dir,
-    /// The destination's name if it does not exist yet.
-    new: Option<OsString>,
-}
-
-impl Destination {
-    /// Looks at `path` and writes nothing. It must be a directory, or not exist in one that does.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let failed = |error| Error::io(path, error);
-        let open = |path: &Path| Dir::open_ambient_dir(path, ambient_authority()).map_err(failed);
-        match path.metadata() {
-            Ok(found) if found.is_dir() => {
-                Ok(Destination { path: path.into(), place: open(path)?, new: None })
-            }
-            Ok(_) => {
-                let why = "it is not a directory, into which to unpack".into();
-                Err(Error::InTheWay { path: path.into(), why })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // A dangling link is in the way too.
-                if path.symlink_metadata().is_ok() {
-                    return Err(Error::Exists(path.into()));
-                }
-                let name = path.file_name().ok_or_else(|| failed(error))?;
-                let parent = match path.parent() {
-                    Some(parent) if parent != Path::new("") => parent,
-                    _ => Path::new("."),
-                };
-                Ok(Destination { path: path.into(), place: open(parent)?, new: Some(name.into()) })
-            }
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// Fails if something already has the name of this top-level item.
-    pub(crate) fn check_free(&self, top: &str) -> Result<()> {
-        if self.new.is_none() && self.place.symlink_metadata(top).is_ok() {
-            return Err(Error::Exists(self.path.join(top)));
-        }
-        Ok(())
-    }
-
-    /// Where an entry's path lies, as the journal sees it.
-    pub(crate) fn below_base(&self, path: &str) -> PathBuf {
-        self.new.as_ref().map(PathBuf::from).unwrap_or_default().join(path)
-    }
-
-    /// Fails if one of these entries cannot replace what is there: known before anything is decoded.
-    pub(crate) fn check_kinds(&self, entries: &[&Entry]) -> Result<()> {
-        if self.new.is_some() {
-            return Ok(());
-        }
-        for entry in entries {
-            let Ok(there) = self.place.symlink_metadata(&entry.path) else { continue };
-            if there.is_dir() && !matches!(entry.kind, EntryKind::Directory) {
-                return Err(journal::in_the_way(self.path.join(&entry.path)));
-            }
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        Error::io(&self.path, error)
-    }
-}
 
 /// The staging directory: `tree` for what is to be moved into place, and room for a spool file.
 #[derive(Debug)]
@@ -99,9 +25,12 @@ pub(crate) struct Staging {
     open: Option<(Dir, Dir)>,
     /// Says that the directory is in use.
     lock: Option<File>,
+    /// Whether it stays if the work does not come to its end, for another run to go on.
+    stays: bool,
 }
 
-const TREE: &str = "tree";
+/// What is to be moved into place, in the staging directory.
+pub(crate) const TREE: &str = "tree";
 
 impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
@@ -113,10 +42,37 @@ impl Staging {
             None => &destination.path,
             Some(_) => destination.path.parent().unwrap_or(Path::new("")),
         });
+        Self::fresh(destination, times)
+    }
+
+    /// Goes on in the directory that another run has left, the first whose tree `fits`, and otherwise begins anew.
+    /// Unless the work comes to its end the directory stays. Nothing is swept: it may be what others want to go on
+    /// with.
+    pub(crate) fn resume(destination: Destination, fits: impl Fn(&Dir) -> bool) -> Result<Self> {
+        let times = journal::times(&destination.place, Path::new(".")).ok();
+        let failed = |error| Error::io(&destination.path, error);
+        for item in destination.place.entries().map_err(failed)? {
+            let Ok(name) = item.map_err(failed)?.file_name().into_string() else { continue };
+            if !leftovers::is_own(&name) {
+                continue;
+            }
+            if let Some((open, lock)) = adopt(&destination.place, &name)
+                && fits(&open.1)
+            {
+                let (open, lock) = (Some(open), Some(lock));
+                return Ok(Staging { destination, name, is_kept: false, times, open, lock, stays: true });
+            }
+        }
+        let mut staging = Self::fresh(destination, times)?;
+        staging.stays = true;
+        Ok(staging)
+    }
+
+    fn fresh(destination: Destination, times: Option<FileTimes>) -> Result<Self> {
         let private = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let PrivateDir { name, dir: inner, lock } = private;
         let lock = Some(lock);
-        let mut staging = Staging { destination, name, is_kept: false, times, open: None, lock };
+        let mut staging = Staging { destination, name, is_kept: false, times, open: None, lock, stays: false };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
@@ -170,13 +126,13 @@ impl Staging {
     /// A journal for moving what is staged into place, to be given to [`Staging::commit`].
     pub(crate) fn journal<'a>(
         &self,
-        force: bool,
+        existing: Existing,
         sources: &'a [FileId],
         progress: &'a Progress,
     ) -> Result<Journal<'a>> {
         let clone = |dir: &Dir| dir.try_clone().map_err(|error| self.destination.failed(error));
         let (base, inner) = (clone(&self.destination.place)?, clone(&self.dirs().0)?);
-        Ok(Journal::new(base, &self.name, inner, force, sources, progress))
+        Ok(Journal::new(base, &self.name, inner, existing, sources, progress))
     }
 
     /// Moves everything into place and returns the destination, now a directory in any case, with
@@ -206,7 +162,7 @@ impl Staging {
 
     /// Notes that all is in place, which is what the destination's times shall tell.
     pub(crate) fn done(&mut self) {
-        self.times = None;
+        (self.times, self.stays) = (None, false);
     }
 
     /// Leaves the staging directory where it is, with what could not be put back from it, and
@@ -222,8 +178,10 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
+        let has_some = |(_, tree): &(Dir, Dir)| tree.entries().is_ok_and(|mut all| all.next().is_some());
+        let stays = self.is_kept || self.stays && self.open.as_ref().is_some_and(has_some);
         (self.open, self.lock) = (None, None);
-        if self.is_kept {
+        if stays {
             return;
         }
         // Nothing more can be done about a failure here, and what led here is told already.
@@ -272,6 +230,22 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
             }
         }
     }
+}
+
+/// The private directory `name` and the tree in it, if nobody uses it and it keeps no files of the user; with its
+/// lock.
+fn adopt(place: &Dir, name: &str) -> Option<((Dir, Dir), File)> {
+    let inner = place.open_dir(name).ok()?;
+    let lock = inner.open(leftovers::LOCK).ok()?.into_std();
+    if !leftovers::claim(&lock) {
+        return None;
+    }
+    let mut items = inner.entries().ok()?;
+    if items.any(|item| item.is_ok_and(|item| item.file_name().to_str().is_none_or(leftovers::is_kept))) {
+        return None;
+    }
+    let tree = inner.open_dir(TREE).ok()?;
+    Some(((inner, tree), lock))
 }
 
 /// Copies what is staged as `name` in `from`, a directory with all that is in it.

@@ -8,16 +8,19 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::contents::Contents;
+use super::destination::Destination;
 use super::decode::{self, Piece, check_total};
 use super::extract::{Extractor, Output};
+use super::journal::Existing;
 use super::policy::{System, Tree};
 use super::read::Archive;
+use super::resume::{Left, There};
 use super::salvage::Losses;
 use super::spool::Spool;
-use super::staging::{Destination, Staging};
+use super::staging::Staging;
 use super::{UnpackOptions, UnpackSummary};
 use crate::codec::{DecodeOptions, Engine, Job};
-use crate::format::{Chunk, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
+use crate::format::{Chunk, ChunkPlace, CodecId, Entry, EntryKind, Event, Layout, StreamReader};
 use crate::{Error, Progress, Result};
 
 /// What to unpack.
@@ -104,33 +107,59 @@ pub(super) fn unpack_archive(
     };
     judge(false)?;
     let mut selection = Selection::new(&options.only);
-    let wanted: Vec<&Entry> = entries.iter().filter(|entry| selection.takes(&entry.path)).collect();
+    let mut wanted: Vec<&Entry> =
+        entries.iter().filter(|entry| selection.takes(&entry.path)).collect();
     selection.check_met()?;
-    let contents = Contents::of(wanted.iter().copied());
-    check_total(contents.total, &limits)?;
+    check_total(wanted.iter().fold(0, |sum, entry| sum.saturating_add(entry.size())), &limits)?;
     let destination = Destination::open(dest)?;
-    if options.force {
-        destination.check_kinds(&wanted)?;
-    } else {
-        let mut last = "";
-        for entry in &wanted {
-            // Sorted, so one name's entries are nearly all together.
-            if top(&entry.path) != last {
-                last = top(&entry.path);
-                destination.check_free(last)?;
+    let mut in_place = 0;
+    if options.resume {
+        let mut missing = Vec::with_capacity(wanted.len());
+        for entry in wanted {
+            if destination.holds(entry, progress)? { in_place += 1 } else { missing.push(entry) }
+        }
+        wanted = missing;
+    }
+    let existing = existing(options);
+    match existing {
+        Existing::Replace => destination.check_kinds(&wanted)?,
+        Existing::Merge => destination.check_merge(&wanted)?,
+        Existing::Refuse => {
+            let mut last = "";
+            for entry in &wanted {
+                // Sorted, so one name's entries are nearly all together.
+                if top(&entry.path) != last {
+                    last = top(&entry.path);
+                    destination.check_free(last)?;
+                }
             }
         }
     }
+    let contents = Contents::of(wanted.iter().copied());
     if !contents.distinct.is_empty() {
         archive.check_model()?;
     }
 
-    let staging = Staging::create(destination)?;
+    let staging = match options.resume {
+        true => Staging::resume(destination, |tree| {
+            let is_there = |entry: &&Entry| tree.is_file(&entry.path);
+            contents.distinct.iter().any(is_there)
+        })?,
+        false => Staging::create(destination)?,
+    };
     if staging.folds_case()? {
         judge(true)?;
     }
     progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
+    let left = match options.resume {
+        true => Left::in_tree(staging.tree(), &wanted)?,
+        false => Left::default(),
+    };
+    let there = There::new(staging.tree(), &left, &contents.distinct)?;
+    let there = |place: &ChunkPlace, raw_crc| there.chunk(place, raw_crc);
+    let there: Option<&decode::There<'_>> = options.resume.then_some(&there);
     let mut extractor = Extractor::new(staging, limits, progress);
+    extractor.go_on(left);
     if !options.preserve_permissions {
         extractor.obey_umask()?;
     }
@@ -140,9 +169,10 @@ pub(super) fn unpack_archive(
     }
     let mut output: Option<Output> = None;
     let keep_going = losses.keep_going;
-    archive.decode(&contents.distinct, progress, keep_going, |entry, piece, is_last| {
-        let bytes = match piece {
-            Piece::Bytes(bytes) => bytes,
+    archive.decode(&contents.distinct, progress, keep_going, there, |entry, piece, is_last| {
+        let (bytes, is_there) = match piece {
+            Piece::Bytes(bytes) => (bytes, false),
+            Piece::There(bytes) => (bytes, true),
             Piece::Lost(error) => {
                 losses.note(entry, error);
                 return output.take().map_or(Ok(()), |output| extractor.abandon(output));
@@ -152,7 +182,10 @@ pub(super) fn unpack_archive(
             Some(output) => output,
             None => extractor.begin(entry)?,
         };
-        extractor.write(&mut current, bytes)?;
+        match is_there {
+            true => extractor.pass(&mut current, bytes)?,
+            false => extractor.write(&mut current, bytes)?,
+        }
         if is_last {
             return losses.tolerate(entry, extractor.end(current));
         }
@@ -164,7 +197,16 @@ pub(super) fn unpack_archive(
             extractor.copy_staged(original, entry)?;
         }
     }
-    extractor.finish(options.force, &options.sources)
+    let summary = extractor.finish(existing, &options.sources)?;
+    Ok(UnpackSummary { in_place, ..summary })
+}
+
+fn existing(options: &UnpackOptions) -> Existing {
+    match (options.force, options.resume) {
+        (true, _) => Existing::Replace,
+        (false, true) => Existing::Merge,
+        (false, false) => Existing::Refuse,
+    }
 }
 
 /// Unpacks an archive that arrives in order, such as from a pipe, into the directory `dest`.
@@ -195,6 +237,10 @@ pub fn unpack_reader(
     progress: &Progress,
 ) -> Result<UnpackSummary> {
     let limits = decode.limits;
+    if options.resume {
+        let why = "an archive in a pipe cannot be unpacked from where another run stopped";
+        return Err(Error::Usage(why.into()));
+    }
     let sections = StreamReader::new(reader, Path::new("-"), limits)?;
     let staging = Staging::create(Destination::open(dest)?)?;
     let mut pipe = Pipe {
@@ -217,7 +263,7 @@ pub fn unpack_reader(
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
-    pipe.extractor.finish(options.force, &options.sources)
+    pipe.extractor.finish(existing(options), &options.sources)
 }
 
 /// Goes on to the next chunk where none is in work. `None` at the archive's end.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use llz::{Archive, Result, UnpackOptions, UnpackSummary};
+use llz::{Archive, DecodeOptions, Error, Result, UnpackOptions, UnpackSummary};
 use serde_json::json;
 
 use super::Status;
@@ -21,12 +21,17 @@ Examples:
   llz unpack src.llz src/main.rs src/cli   only this file and this directory
   ssh host cat src.llz | llz unpack -      from a pipe
   llz unpack --keep-going hurt.llz         what is left of a damaged archive
+  llz unpack --resume huge.llz             go on where a run was stopped
 
 Nothing appears under its name before all of it has been decoded and checked. What exists is not
 touched without -f. With it, each file is replaced at once: its name shows the old or the whole new
 one. If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
 killed, or a power failure, can leave some files new and others old; those that were replaced are
-then in a directory .llz-* in the destination. Directories are merged and never replaced by files.";
+then in a directory .llz-* in the destination. Directories are merged and never replaced by files.
+
+With --resume what a stopped run has decoded is checked and used, and is kept again if this run stops.
+What is in its place already, as the archive has it, stays. Any run without --resume that writes there
+removes what a stopped run has left.";
 
 /// Unpack an archive, all of it or some paths
 #[derive(Debug, clap::Args)]
@@ -47,6 +52,9 @@ pub struct Args {
     /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
     #[arg(long)]
     keep_going: bool,
+    /// Go on where a run stopped that was killed or had --resume; what is done already is kept if this run stops too
+    #[arg(long)]
+    resume: bool,
     /// Restore permissions exactly, whatever the umask is
     #[arg(short, long)]
     preserve_permissions: bool,
@@ -67,6 +75,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let options = UnpackOptions {
         force: args.force,
         preserve_permissions: args.preserve_permissions,
+        resume: args.resume,
         sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
     };
@@ -77,29 +86,16 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let start = Instant::now();
     let watch = session.watch("unpacking");
     let mut losses = Losses::default();
-    let summary = match streams::in_order(&args.archive)? {
-        input if args.keep_going => {
-            let (archive, damage) = match input {
-                Some(input) => Archive::recover_reader(input, decode)?,
-                None => Archive::recover(&args.archive, decode)?,
-            };
-            losses.damage = damage;
-            let (summary, lost) = archive.salvage(&args.directory, &options, &session.progress)?;
-            losses.lost = lost;
-            summary
-        }
-        Some(mut input) => {
-            llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
-        }
-        None => {
-            let archive = Archive::open(&args.archive, decode)?;
-            archive.unpack(&args.directory, &options, &session.progress)?
-        }
-    };
+    let unpacked = unpack(args, decode, &options, session, &mut losses);
     drop(watch);
+    if args.resume && matches!(unpacked, Err(Error::Interrupted)) && !session.quiet {
+        say!("llz: what is unpacked so far is kept; the same command goes on with it");
+    }
+    let summary = unpacked?;
     let took = start.elapsed();
     losses.say(&args.archive);
-    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses: not_held } = summary;
+    let UnpackSummary { files, dirs, symlinks, raw_bytes, reused_bytes, in_place, .. } = summary;
+    let not_held = summary.losses;
     report::warn_losses(session, args.json, &not_held);
     if args.json {
         let value = json!({
@@ -108,6 +104,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "directories": dirs,
             "links": symlinks,
             "raw_bytes": raw_bytes,
+            "reused_bytes": reused_bytes,
+            "in_place": in_place,
             "losses": report::losses_json(&not_held),
             "seconds": took.as_secs_f64(),
             "damage": losses.damage_json(),
@@ -120,8 +118,36 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(match losses.status(files > 0) {
+    Ok(match losses.status(files + in_place > 0) {
         Status::Done if !not_held.is_empty() => Status::Skipped,
         status => status,
     })
+}
+
+fn unpack(
+    args: &Args,
+    decode: DecodeOptions,
+    options: &UnpackOptions,
+    session: &Session,
+    losses: &mut Losses,
+) -> Result<UnpackSummary> {
+    match streams::in_order(&args.archive)? {
+        input if args.keep_going => {
+            let (archive, damage) = match input {
+                Some(input) => Archive::recover_reader(input, decode)?,
+                None => Archive::recover(&args.archive, decode)?,
+            };
+            losses.damage = damage;
+            let (summary, lost) = archive.salvage(&args.directory, options, &session.progress)?;
+            losses.lost = lost;
+            Ok(summary)
+        }
+        Some(mut input) => {
+            llz::unpack_reader(&mut input, &args.directory, &decode, options, &session.progress)
+        }
+        None => {
+            let archive = Archive::open(&args.archive, decode)?;
+            archive.unpack(&args.directory, options, &session.progress)
+        }
+    }
 }

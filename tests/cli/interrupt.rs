@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{llz, names, scratch, write};
 
 /// Text that takes every level some seconds: it does not repeat.
-fn long_text() -> String {
+pub fn long_text() -> String {
     let mut state = 1u64;
     let mut text = String::new();
     while text.len() < 4 << 20 {
@@ -20,14 +20,14 @@ fn long_text() -> String {
     text
 }
 
-fn start(dir: &Path, args: &[&str]) -> Child {
+pub fn start(dir: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("llz"));
     command.current_dir(dir).args(args).stdin(Stdio::null()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
 /// Waits until there is something to clean up, then sends a signal; returns the exit code.
-fn interrupt(mut child: Child, signal: &str, working: impl Fn() -> bool) -> Option<i32> {
+pub fn interrupt(mut child: Child, signal: &str, working: impl Fn() -> bool) -> Option<i32> {
     let began = Instant::now();
     while !working() {
         assert!(began.elapsed() < Duration::from_secs(60), "the work never began");

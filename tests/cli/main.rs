@@ -13,6 +13,7 @@ mod pipes;
 mod poor;
 mod publish;
 mod restore;
+mod resume;
 mod salvage;
 mod self_output;
 mod streams;
