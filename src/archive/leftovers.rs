@@ -11,6 +11,7 @@
 //! A private directory in which a run was about to replace files of the user may hold them, under
 //! numbers. Such a directory is never removed.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
@@ -67,24 +68,38 @@ pub(crate) fn is_kept(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The archive that is being written, for a program that cannot end in good order.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The files that are being written, for a program that cannot end in good order.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Notes which archive is being written. Once it is in its place or gone, nothing has this name.
-pub(crate) fn set_unfinished(path: &Path) {
+/// Notes that a file is being written. Once it is in its place or gone, nothing has this name.
+pub(crate) fn add_unfinished(path: &Path) {
     if let Ok(mut unfinished) = UNFINISHED.lock() {
-        *unfinished = Some(path.into());
+        unfinished.push(path.into());
     }
 }
 
-/// Removes the archive that [`pack_to_path`](crate::pack_to_path) is writing. For programs that are
+/// The unfinished files of this machine in the directory of `path`, whether they are in use or not.
+pub(crate) fn files_beside(path: &Path) -> Vec<PathBuf> {
+    let Ok(items) = directory_of(path).read_dir() else { return Vec::new() };
+    let is_own = |name: &OsString| name.to_str().is_some_and(is_own);
+    let items = items.flatten().filter(|item| is_own(&item.file_name()));
+    let files = items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_file()));
+    files.map(|item| item.path()).collect()
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Removes what [`pack_to_path`](crate::pack_to_path) is writing. For programs that are
 /// out of memory and about to end without dropping anything; it waits for nothing.
 #[doc(hidden)]
 pub fn remove_unfinished() {
     if let Ok(unfinished) = UNFINISHED.try_lock()
-        && let Some(path) = &*unfinished
     {
-        let _ = std::fs::remove_file(path);
+        for path in &*unfinished {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

@@ -27,6 +27,8 @@ mod pack;
 #[cfg(feature = "fs")]
 mod packer;
 #[cfg(feature = "fs")]
+mod partial;
+#[cfg(feature = "fs")]
 mod plan;
 #[cfg(feature = "fs")]
 mod policy;

@@ -40,6 +40,10 @@ pub struct PackOptions {
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
+    /// Go on with what an earlier run left that did not come to its end, and leave what is done if this one does not
+    /// either: coded chunks, in a file named after the archive with `.part` at the end
+    /// ([`pack_to_path`](crate::pack_to_path) only). The archive is the same as without.
+    pub resume: bool,
     /// The file behind the writer given to [`pack`](crate::pack), such as standard output redirected
     /// to a file: naming it as an input is an error, and it is left out where it is found in a
     /// directory. [`pack_to_path`](crate::pack_to_path) knows its own.
@@ -60,6 +64,8 @@ pub struct PackSummary {
     pub raw_bytes: u64,
     /// Bytes of the archive.
     pub archive_bytes: u64,
+    /// Of [`raw_bytes`](Self::raw_bytes), bytes that an earlier run had coded.
+    pub reused_bytes: u64,
     /// Chunks by codec name, in alphabetical order.
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
     /// What was left out, each with the reason: special files, files that could not be read, names

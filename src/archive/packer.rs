@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
 
+use super::partial::{Partial, Way};
 use super::plan::plan;
 use super::policy::{System, Tree};
 use super::raw_stream::{Findings, RawStream, entry};
@@ -23,13 +24,15 @@ pub(super) fn pack_found<W: Write>(
     name: &Path,
     options: &PackOptions,
     progress: &Progress,
+    partial: Option<&Partial>,
 ) -> Result<PackSummary> {
     let engine = Engine::for_encoding(&options.encode)?;
     let chunk_size = engine.chunk_size();
     let size = chunk_size as u32; // the engine holds it to 32 bits
     check_names(&mut walk)?;
     let plan = plan(&walk.found, u64::from(size), progress)?;
-    progress.set_total(plan.raw_len());
+    let plan_len = plan.raw_len();
+    progress.set_total(plan_len);
     let params = Params {
         level: options.encode.level.get(),
         chunk_size: size,
@@ -48,8 +51,14 @@ pub(super) fn pack_found<W: Write>(
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
     let mut raw = RawStream::new(&walk.found, plan, chunk_size, &findings, progress);
     let writer = Writer::new(out, name, params)?;
-    let mut output = Output { writer, engine: &engine, findings: &findings, written: 0 };
-    engine.encode(
+    let way = Way::new(&engine, options.encode.level);
+    // A single chunk is not worth a record.
+    let log = partial.filter(|_| plan_len > chunk_size as u64);
+    let mut output =
+        Output { writer, engine: &engine, findings: &findings, written: 0, way: &way, log };
+    let earlier = partial.map(Partial::earlier);
+    engine.encode_or_remember(
+        Some(&|raw| earlier?.find(&way, raw)),
         &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
         &mut |coded| output.chunk(coded),
         progress,
@@ -92,11 +101,16 @@ struct Output<'a, W> {
     findings: &'a RefCell<Findings>,
     /// Bytes of the raw stream written as chunks.
     written: u64,
+    way: &'a Way,
+    log: Option<&'a Partial>,
 }
 
 impl<W: Write> Output<'_, W> {
     /// Writes a chunk, and the entries that are complete with it.
     fn chunk(&mut self, mut coded: Coded<'_>) -> Result<()> {
+        if let Some(log) = self.log {
+            log.push(self.way, &coded);
+        }
         if coded.codec == CodecId::Neural && !self.writer.has_model() {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
@@ -117,6 +131,9 @@ impl<W: Write> Output<'_, W> {
         let mut findings = self.findings.borrow_mut();
         let tally = findings.summary.chunks_by_codec.entry(codec.name()).or_default();
         tally.add(raw_len, coded.bytes().len());
+        if coded.is_remembered {
+            findings.summary.reused_bytes += raw_len as u64;
+        }
         drop(findings);
         self.entries()
     }

@@ -11,6 +11,7 @@ use super::identity::FileId;
 use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::Links;
+use super::partial;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
 
@@ -232,7 +233,9 @@ impl Walk {
                 }
                 continue;
             }
-            if entry.file_name().to_str().is_some_and(leftovers::is_ours) {
+            if entry.file_name().to_str().is_some_and(leftovers::is_ours)
+                || file_type.is_file() && partial::is_kept(entry.path())
+            {
                 if file_type.is_dir() {
                     entries.skip_current_dir();
                 }

@@ -24,6 +24,7 @@ Examples:
   llz pack --exclude '*.o' --exclude target/debug .
   git ls-files | llz pack --files-from - -o tree.llz
   llz pack -o - src | ssh host 'cat > src.llz'
+  llz pack --resume huge                   the same command again goes on where it was stopped
 
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
 
@@ -33,7 +34,10 @@ its place, and what is no file (a device, a FIFO, /dev/fd/N) is written through.
 
 Special files (pipes, devices, sockets), what cannot be read, and names and links that an archive
 cannot hold are skipped with a warning and exit code 4; so does a file that changed while it was
-read, which is stored as read. Links are stored as links. The archive is the same for any number of threads.";
+read, which is stored as read. Links are stored as links. The archive is the same for any number of threads.
+
+With --resume coded chunks are kept in OUT.part until the archive is complete, and those of a stopped
+run are used where they fit: same bytes, same options, same model. The archive is the same as without.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]
@@ -67,6 +71,9 @@ pub struct Args {
     /// Decode the finished archive and compare before it is put in place
     #[arg(long)]
     verify: bool,
+    /// Go on where a run stopped; coded chunks are kept in OUT.part until the archive is complete
+    #[arg(long)]
+    resume: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -115,6 +122,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         exclude: args.exclude.clone(),
         links: args.links.into(),
         verify: args.verify,
+        resume: args.resume,
         output: None,
     };
     if let Some(list) = &args.files_from {
@@ -127,8 +135,13 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let summary = if output == Path::new("-") {
         to_stdout(args, &paths, &options, session)?
     } else {
-        let _watch = session.watch("packing");
-        llz::pack_to_path(&paths, &output, args.force, &options, &session.progress)?
+        let watch = session.watch("packing");
+        let packed = llz::pack_to_path(&paths, &output, args.force, &options, &session.progress);
+        drop(watch);
+        if args.resume && matches!(packed, Err(Error::Interrupted)) && !session.quiet {
+            say!("llz: what is packed so far is kept; the same command goes on with it");
+        }
+        packed?
     };
     report::warn_skipped(session, args.json, &summary.skipped);
     report::warn_changed(session, args.json, &summary.changed);
@@ -145,6 +158,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "links": summary.symlinks,
             "raw_bytes": summary.raw_bytes,
             "archive_bytes": summary.archive_bytes,
+            "reused_bytes": summary.reused_bytes,
             "bits_per_byte": report::bits_per_byte(summary.raw_bytes, summary.archive_bytes),
             "seconds": took.as_secs_f64(),
             "chunks": report::codecs_json(&summary.chunks_by_codec),
@@ -178,8 +192,9 @@ fn to_stdout(
     options: &PackOptions,
     session: &Session,
 ) -> Result<PackSummary> {
-    if args.verify || args.json {
-        return Err(Error::Usage("--verify and --json need a file to write to: -o FILE".into()));
+    if args.verify || args.json || args.resume {
+        let why = "--verify, --json and --resume need a file to write to: -o FILE";
+        return Err(Error::Usage(why.into()));
     }
     let out = streams::output()?;
     if out.is_terminal() && !args.force {

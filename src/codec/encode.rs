@@ -25,6 +25,9 @@ const SHORT: usize = 8 << 10;
 /// 4.8 MB more of resident memory than `llz test` of the result; rounded up.
 const TOKENIZER: u64 = 6 << 20;
 
+/// Gives what an earlier run made of the same chunk in the same way.
+pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(CodecId, Vec<u8>)> + Sync + 'a;
+
 /// A chunk after coding.
 #[derive(Debug)]
 pub struct Coded<'a> {
@@ -34,6 +37,8 @@ pub struct Coded<'a> {
     pub codec: CodecId,
     /// The coded bytes; empty where the chunk is stored.
     coded: Vec<u8>,
+    /// Whether an earlier run has coded it.
+    pub is_remembered: bool,
 }
 
 impl Coded<'_> {
@@ -67,13 +72,27 @@ impl Engine {
         sink: &mut dyn FnMut(Coded<'a>) -> Result<()>,
         progress: &Progress,
     ) -> Result<()> {
+        self.encode_or_remember(None, source, sink, progress)
+    }
+
+    /// [`Engine::encode`], but chunks that are remembered are not coded again.
+    ///
+    /// # Errors
+    /// As [`Engine::encode`].
+    pub fn encode_or_remember<'a>(
+        &self,
+        remembered: Option<&Remembered<'_>>,
+        source: &mut dyn FnMut() -> Result<Option<Cow<'a, [u8]>>>,
+        sink: &mut dyn FnMut(Coded<'a>) -> Result<()>,
+        progress: &Progress,
+    ) -> Result<()> {
         let session = |model: &Arc<dyn LanguageModel>| {
             model.session_bytes(neural::POSITIONS) + model.lane_bytes()
         };
         let worker = self.model.as_ref().map_or(0, session);
         let fixed = if self.model.is_some() { TOKENIZER } else { 0 };
         let resources = self.resources(worker, fixed)?;
-        scheduler::run(&EncodeWork::new(self), resources, source, sink, progress)
+        scheduler::run(&EncodeWork::new(self, remembered), resources, source, sink, progress)
     }
 
     /// Codes one chunk.
@@ -123,12 +142,24 @@ impl Look {
 
 struct EncodeWork<'e, 'j> {
     engine: &'e Engine,
+    remembered: Option<&'e Remembered<'e>>,
     jobs: std::marker::PhantomData<fn(&'j ())>,
 }
 
 impl<'e> EncodeWork<'e, '_> {
-    fn new(engine: &'e Engine) -> Self {
-        EncodeWork { engine, jobs: std::marker::PhantomData }
+    fn new(engine: &'e Engine, remembered: Option<&'e Remembered<'e>>) -> Self {
+        EncodeWork { engine, remembered, jobs: std::marker::PhantomData }
+    }
+
+    /// The chunk as an earlier run has coded it, or as it is.
+    fn recall<'r>(&self, raw: Cow<'r, [u8]>, control: Control<'_>) -> Coded<'r> {
+        let remembered = self.remembered.and_then(|remembered| remembered(&raw));
+        let is_remembered = remembered.is_some();
+        if is_remembered {
+            control.add(raw.len());
+        }
+        let (codec, coded) = remembered.unwrap_or((CodecId::Stored, Vec::new()));
+        Coded { raw, codec, coded, is_remembered }
     }
 
     /// Tries the codecs that use no model.
@@ -174,8 +205,12 @@ impl<'e> EncodeWork<'e, '_> {
         let coder = model.map(|model| self.engine.token_coder(&**model));
         while let Some((number, raw)) = jobs.next() {
             control.check()?;
-            let look = Look::at(&raw);
-            let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+            let mut best = self.recall(raw, control);
+            if best.is_remembered {
+                jobs.done(number, best);
+                continue;
+            }
+            let look = Look::at(&best.raw);
             let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
             if let Some((model, coder)) = model {
                 let tokens = self.engine.tokens(&**model, &best.raw)?;
@@ -205,8 +240,12 @@ impl<'e> EncodeWork<'e, '_> {
             while lockstep.has_room() {
                 let job = if waits { jobs.next() } else { jobs.another() };
                 let Some((number, raw)) = job else { break };
-                let look = Look::at(&raw);
-                let mut best = Coded { raw, codec: CodecId::Stored, coded: Vec::new() };
+                let mut best = self.recall(raw, control);
+                if best.is_remembered {
+                    jobs.done(number, best);
+                    continue;
+                }
+                let look = Look::at(&best.raw);
                 if !look.wants_model() {
                     self.offer_without_model(&mut best, look, false, control)?;
                     jobs.done(number, best);
