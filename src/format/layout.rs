@@ -11,7 +11,7 @@ use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::model_ref::{MAX_MODEL, NamedModel};
 use super::params::{MAX_PARAMS, Params};
-use super::repeats::RepeatList;
+use super::repeats::{RawRange, RepeatList};
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use crate::error::{Container, Found, Place};
@@ -324,7 +324,7 @@ impl Layout {
     }
 
     /// The ranges of the raw stream that make this range of the content stream, in order. None of them is empty.
-    pub fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = RawRange> + '_ {
         self.repeats.raw_ranges(content)
     }
 
