@@ -12,6 +12,8 @@ mod destination;
 #[cfg(feature = "fs")]
 mod extract;
 #[cfg(feature = "fs")]
+mod holes;
+#[cfg(feature = "fs")]
 mod identity;
 #[cfg(feature = "fs")]
 mod journal;

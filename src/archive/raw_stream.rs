@@ -1,13 +1,17 @@
 //! The raw stream: the content of all files one after the other, read chunk by chunk as it is asked for.
+//!
+//! Holes of sparse files are not read, where the system says where they are. Long runs of zeros, holes or not, become
+//! chunks of their own, which are coded at once: so what is said of holes never shows in the archive.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
+use super::holes::{self, Part};
 use super::plan::Plan;
 use super::walk::{Found, FoundKind, mtime};
 use crate::format::{Entry, EntryKind};
@@ -61,6 +65,8 @@ struct Open {
     size: u64,
     /// Whether the system says that it has no bytes. Then it may have some, as in `/proc`.
     is_unsized: bool,
+    /// Whether it has holes.
+    is_sparse: bool,
     read: u64,
     /// Where its content begins in the raw stream.
     offset: u64,
@@ -80,6 +86,8 @@ pub(super) struct RawStream<'a> {
     done: Vec<Option<Done>>,
     /// The chunk being filled.
     chunk: Vec<u8>,
+    /// Pieces of the last one that are still to be handed out.
+    pieces: VecDeque<Vec<u8>>,
     /// Bytes of the raw stream read so far.
     position: u64,
     /// Entries so far.
@@ -105,6 +113,7 @@ impl<'a> RawStream<'a> {
             place: 0,
             open: None,
             chunk: Vec::new(),
+            pieces: VecDeque::new(),
             position: 0,
             count: 0,
         };
@@ -123,6 +132,9 @@ impl<'a> RawStream<'a> {
 
     /// The next chunk; `None` after the last.
     pub fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Ok(Some(piece));
+        }
         loop {
             self.progress.check()?;
             let cut = match self.open.take() {
@@ -137,7 +149,11 @@ impl<'a> RawStream<'a> {
     }
 
     fn take_chunk(&mut self) -> Option<Vec<u8>> {
-        (!self.chunk.is_empty()).then(|| std::mem::take(&mut self.chunk))
+        if self.chunk.is_empty() {
+            return None;
+        }
+        self.pieces = holes::split(std::mem::take(&mut self.chunk));
+        self.pieces.pop_front()
     }
 
     /// The item that the file at the present place is.
@@ -160,7 +176,9 @@ impl<'a> RawStream<'a> {
         match File::open(&item.source) {
             Ok(file) => {
                 let (offset, hasher) = (self.position, Sha256::new());
-                self.open = Some(Open { file, size, is_unsized, read: 0, offset, hasher });
+                let is_sparse = holes::has_some(&file);
+                self.open =
+                    Some(Open { file, size, is_unsized, is_sparse, read: 0, offset, hasher });
                 Ok(false)
             }
             Err(error) => {
@@ -210,8 +228,21 @@ impl<'a> RawStream<'a> {
         }
         let before = self.chunk.len();
         let room = (self.chunk_size - before) as u64;
-        let want = room.min(until_cut).min(open.size - open.read);
-        let outcome = (&mut open.file).take(want).read_to_end(&mut self.chunk);
+        let mut want = room.min(until_cut).min(open.size - open.read);
+        let part = if open.is_sparse { holes::part_at(&open.file, open.read) } else { Part::Unknown };
+        let outcome = match part {
+            Part::Hole { end } => {
+                want = want.min(end - open.read);
+                // At most as long as a chunk.
+                self.chunk.resize(before + want as usize, 0);
+                open.file.seek(SeekFrom::Start(open.read + want)).map(|_| want as usize)
+            }
+            Part::Data { end } => {
+                want = want.min(end - open.read);
+                (&mut open.file).take(want).read_to_end(&mut self.chunk)
+            }
+            Part::Unknown => (&mut open.file).take(want).read_to_end(&mut self.chunk),
+        };
         let got = (self.chunk.len() - before) as u64;
         open.hasher.update(&self.chunk[before..]);
         open.read += got;

@@ -127,11 +127,15 @@ impl Engine {
 struct Look {
     content: Content,
     short: bool,
+    /// Whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
+    constant: bool,
 }
 
 impl Look {
     fn at(raw: &[u8]) -> Self {
-        Look { content: content::of_chunk(raw), short: raw.len() <= SHORT }
+        let constant = raw.len() > SHORT && raw.iter().all(|&byte| byte == raw[0]);
+        let content = if constant { Content::Binary } else { content::of_chunk(raw) };
+        Look { content, short: raw.len() <= SHORT, constant }
     }
 
     /// Whether the chunk is worth the model.
@@ -170,7 +174,7 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.content == Content::Noise && !look.short {
+        if look.constant || look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(CodecId::Zstd, packed);
             }
