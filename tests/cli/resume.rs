@@ -170,6 +170,8 @@ fn a_pack_that_was_killed_is_gone_on_with() {
     let how = ["-4", "--chunk-size", "20k", "t"];
     let whole = uninterrupted(dir.path(), &how);
     let plain = [&["pack"][..], &how].concat();
+    assert_eq!(stop_packing(dir.path(), &plain, "-INT", 1, false), Some(130));
+    assert_eq!(names(dir.path()), ["t"]);
     assert_eq!(stop_packing(dir.path(), &plain, "-KILL", 1, false), None);
     // What was done so far is there.
     let left = names(dir.path());
