@@ -133,7 +133,8 @@ struct Look {
 
 impl Look {
     fn at(raw: &[u8]) -> Self {
-        let constant = raw.len() > SHORT && raw.iter().all(|&byte| byte == raw[0]);
+        // Each byte is the next one; this way round the comparison is as fast as memory.
+        let constant = raw.len() > SHORT && raw[1..] == raw[..raw.len() - 1];
         let content = if constant { Content::Binary } else { content::of_chunk(raw) };
         Look { content, short: raw.len() <= SHORT, constant }
     }
