@@ -62,6 +62,20 @@ pub(crate) fn claim(file: &File) -> bool {
     file.try_lock().is_ok()
 }
 
+/// Whether a file or directory belongs to whoever runs this. What others have made is not gone on with: they could
+/// still change it.
+#[cfg(unix)]
+pub(crate) fn is_mine(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|there| there.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Elsewhere nothing is known of owners.
+#[cfg(not(unix))]
+pub(crate) fn is_mine(_file: &File) -> bool {
+    true
+}
+
 /// Whether this is the name of something unfinished of this machine.
 pub(crate) fn is_own(name: &str) -> bool {
     is_ours(name) && name[PREFIX.len()..].starts_with(&machine())

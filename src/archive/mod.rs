@@ -20,6 +20,8 @@ mod found;
 #[cfg(feature = "fs")]
 mod glob;
 #[cfg(feature = "fs")]
+mod holes;
+#[cfg(feature = "fs")]
 mod identity;
 #[cfg(feature = "fs")]
 mod ignored;

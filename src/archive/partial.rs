@@ -303,6 +303,9 @@ impl Partial {
             Err(_) => _ = options.create_new(true),
         }
         let file = options.open(&path).map_err(failed)?;
+        if !leftovers::is_mine(&file) {
+            return Err(in_the_way("it is another user's"));
+        }
         if !leftovers::hold(&file) {
             return Err(in_the_way("another run is writing it"));
         }
@@ -315,7 +318,7 @@ impl Partial {
         file.set_len(end).map_err(failed)?;
         for path in leftovers::files_beside(place) {
             let Ok(left) = File::open(path) else { continue };
-            if leftovers::claim(&left) && has_magic(&left) {
+            if leftovers::is_mine(&left) && leftovers::claim(&left) && has_magic(&left) {
                 // What cannot be read is not used.
                 let _ = earlier.add(left);
             }

@@ -241,10 +241,13 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
     }
 }
 
-/// The private directory `name` and the tree in it, if nobody uses it and it keeps no files of the user; with its
-/// lock.
+/// The private directory `name` and the tree in it, if it is ours, nobody uses it and it keeps no files of the user;
+/// with its lock.
 fn adopt(place: &Dir, name: &str) -> Option<((Dir, Dir), File)> {
     let inner = place.open_dir(name).ok()?;
+    if !leftovers::is_mine(&inner.try_clone().ok()?.into_std_file()) {
+        return None;
+    }
     let lock = inner.open(leftovers::LOCK).ok()?.into_std();
     if !leftovers::claim(&lock) {
         return None;

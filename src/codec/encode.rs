@@ -137,11 +137,16 @@ impl Engine {
 struct Look {
     content: Content,
     short: bool,
+    /// Whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
+    constant: bool,
 }
 
 impl Look {
     fn at(raw: &[u8]) -> Self {
-        Look { content: content::of_chunk(raw), short: raw.len() <= SHORT }
+        // Each byte is the next one; this way round the comparison is as fast as memory.
+        let constant = raw.len() > SHORT && raw[1..] == raw[..raw.len() - 1];
+        let content = if constant { Content::Binary } else { content::of_chunk(raw) };
+        Look { content, short: raw.len() <= SHORT, constant }
     }
 
     /// Whether the chunk is worth the model.
@@ -180,7 +185,7 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.content == Content::Noise && !look.short {
+        if look.constant || look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(Coding::Zstd, packed);
             }

@@ -33,12 +33,12 @@ fn staged(at: &Path) -> Option<PathBuf> {
     Some(at.join(private).join("tree"))
 }
 
-/// Unpacks until the long file is begun, and stops it by a signal.
-fn stop(dir: &Path, args: &[&str], at: &Path, signal: &str) -> Option<i32> {
+/// Unpacks until the long file has `least` bytes, and stops that by a signal.
+fn stop(dir: &Path, args: &[&str], at: &Path, signal: &str, least: u64) -> Option<i32> {
     let child = start(dir, args);
     interrupt(child, signal, || {
         let long = staged(at).and_then(|tree| tree.join("t/long").metadata().ok());
-        long.is_some_and(|long| long.len() > 500_000)
+        long.is_some_and(|long| long.len() > least)
     })
 }
 
@@ -53,7 +53,7 @@ fn go_on(dir: &Path, args: &[&str]) -> Value {
 fn an_unpack_that_was_killed_is_gone_on_with() {
     let dir = scene();
     for (into, at) in [("out", dir.path().join("out")), ("new", dir.path().to_path_buf())] {
-        assert_eq!(stop(dir.path(), &["unpack", "t.llz", "-C", into], &at, "-KILL"), None);
+        assert_eq!(stop(dir.path(), &["unpack", "t.llz", "-C", into], &at, "-KILL", 500_000), None);
         let done = go_on(dir.path(), &[into]);
         assert!(done["reused_bytes"].as_u64().unwrap() > 500_000, "{done}");
         assert!(done["reused_bytes"].as_u64().unwrap() < 2_500_000, "{done}");
@@ -67,7 +67,7 @@ fn an_unpack_that_was_killed_is_gone_on_with() {
 fn what_was_left_is_checked() {
     let dir = scene();
     let out = dir.path().join("out");
-    assert_eq!(stop(dir.path(), &["unpack", "t.llz", "-C", "out"], &out, "-KILL"), None);
+    assert_eq!(stop(dir.path(), &["unpack", "t.llz", "-C", "out"], &out, "-KILL", 500_000), None);
     let tree = staged(&out).unwrap();
     // Damaged in the middle, too long, of another kind, and not the archive's at all.
     let mut long = fs::read(tree.join("t/long")).unwrap();
@@ -89,14 +89,15 @@ fn a_run_that_goes_on_can_be_stopped_again() {
     let dir = scene();
     let out = dir.path().join("out");
     let args = ["unpack", "-q", "--resume", "t.llz", "-C", "out"];
-    for signal in ["-INT", "-TERM", "-KILL"] {
-        let code = stop(dir.path(), &args, &out, signal);
+    // Each run comes further than the one before.
+    for (signal, least) in [("-INT", 400_000), ("-TERM", 700_000), ("-KILL", 1_000_000)] {
+        let code = stop(dir.path(), &args, &out, signal, least);
         assert_eq!(code, (signal != "-KILL").then_some(130));
         let long = staged(&out).unwrap().join("t/long");
-        assert!(long.metadata().unwrap().len() > 500_000);
+        assert!(long.metadata().unwrap().len() > least);
     }
     let done = go_on(dir.path(), &["out"]);
-    assert!(done["reused_bytes"].as_u64().unwrap() > 500_000, "{done}");
+    assert!(done["reused_bytes"].as_u64().unwrap() > 1_000_000, "{done}");
     assert_same(&dir.path().join("t"), &out.join("t"));
     assert_eq!(names(&out), ["t"]);
 }
@@ -170,6 +171,8 @@ fn a_pack_that_was_killed_is_gone_on_with() {
     let how = ["-4", "--chunk-size", "20k", "t"];
     let whole = uninterrupted(dir.path(), &how);
     let plain = [&["pack"][..], &how].concat();
+    assert_eq!(stop_packing(dir.path(), &plain, "-INT", 1, false), Some(130));
+    assert_eq!(names(dir.path()), ["t"]);
     assert_eq!(stop_packing(dir.path(), &plain, "-KILL", 1, false), None);
     // What was done so far is there.
     let left = names(dir.path());
