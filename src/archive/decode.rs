@@ -1,6 +1,5 @@
 //! The content of files, out of the chunks that they lie in.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
@@ -8,6 +7,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::kept_chunks::KeptChunks;
+use super::source::Source;
 use crate::codec::{Engines, Job};
 use crate::format::{ChunkPlace, Coding, Entry, EntryKind, Layout, SectionType};
 use crate::error::Place;
@@ -18,50 +18,63 @@ use crate::{Bound, Error, Limits, Progress, Result};
 pub(crate) enum Piece<'a> {
     /// Its next bytes.
     Bytes(&'a [u8]),
+    /// Its next bytes, which were not decoded, for they were read from its file.
+    There(&'a [u8]),
     /// It cannot be had, and why; nothing more comes of the file.
     Lost(&'a Error),
 }
 
 /// An archive whose chunks are to be decoded.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Chunks<'a> {
-    pub(crate) bytes: &'a [u8],
+    pub(crate) source: &'a Source,
     pub(crate) layout: &'a Layout,
     /// Whether a damaged chunk costs only the files that lie in it. Otherwise it ends the work.
     pub(crate) keep_going: bool,
+    /// Gives the bytes of chunks that need not be decoded, by place and checksum.
+    pub(crate) there: Option<&'a There<'a>>,
 }
 
 impl Chunks<'_> {
     /// Makes the engine for chunks coded so. A model that the caller does not have may be in the archive.
     pub(crate) fn prepare(&self, engines: &Engines, coding: Coding) -> Result<()> {
-        let Chunks { bytes, layout, .. } = self;
+        let Chunks { source, layout, .. } = self;
         let model = layout.model_of(coding);
         let place = coding.model().and_then(|number| layout.model_file_place(number));
         if let (Some(model), Some(place)) = (model, place)
             && !engines.can_run(model)?
         {
-            let file = layout.model_file(bytes, place, engines.room())?;
+            let whole = source.whole()?;
+            let file = layout.model_file(&whole, place, engines.room())?;
             engines.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
         }
         engines.prepare(model)
     }
 }
 
-/// A chunk in work: its number, and its checksum or why it cannot be decoded.
-type InWork = (usize, Result<u32>);
+/// Gives the bytes of a chunk with this checksum, if they are there already.
+pub(crate) type There<'a> = dyn Fn(&ChunkPlace, u32) -> Option<Vec<u8>> + 'a;
+
+/// What is known of a chunk that waits for those before it.
+enum InWork {
+    /// It is decoded, and has this checksum.
+    Coded(u32),
+    /// It is there, with this checksum. Its bytes are read again in its turn, for many may wait.
+    There(u32),
+    /// It cannot be decoded.
+    Lost(Error),
+}
 
 /// Decodes the chunks that `files` lie in and hands on each file's content piece by piece; the flag marks a file's
-/// last piece. The files must be in the order of the content stream, none of them empty, no two at one place. After
-/// each chunk `read_up_to` is told how much of the archive has been gone through.
+/// last piece. The files must be in the order of the content stream, none of them empty, no two at one place.
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
     engines: &Engines,
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
-    read_up_to: impl Fn(u64),
 ) -> Result<()> {
-    let Chunks { bytes, layout, keep_going } = chunks;
+    let Chunks { source, layout, keep_going, there } = chunks;
     let parts = parts(layout, files);
     let needed = needed(&parts);
     let delivery = Delivery::new(parts, keep_going, sink);
@@ -69,59 +82,75 @@ pub(crate) fn decode_files<'e>(
         return delivery.finish();
     }
     let mut next_chunk = needed.iter().copied().peekable();
-    // What is known of the chunks in work.
-    let in_work: RefCell<VecDeque<InWork>> = RefCell::default();
+    let in_work: RefCell<VecDeque<(usize, InWork)>> = RefCell::default();
     let delivery = RefCell::new(delivery);
-    let deliver = |chunk: usize, raw: Result<Vec<u8>>| {
-        let place = &layout.chunks()[chunk];
-        let raw = raw.at("section CHNK", place.section);
-        read_up_to(place.section + u64::from(place.payload_len));
-        delivery.borrow_mut().chunk(chunk, raw)
+    let place = |number: usize| &layout.chunks()[number];
+    let deliver = |number: usize, raw: Result<Vec<u8>>, is_there| {
+        let raw = raw.at("section CHNK", place(number).section);
+        delivery.borrow_mut().chunk(number, raw, is_there)
     };
-    // Lost chunks are not decoded; they are delivered in their places between those that are.
-    let deliver_lost = || {
+    // Some chunks are not decoded; they are delivered in their places between those that are.
+    let deliver_ready = || {
         loop {
             let next = {
                 let mut in_work = in_work.borrow_mut();
-                let is_lost = in_work.front().is_some_and(|(_, crc)| crc.is_err());
-                if is_lost { in_work.pop_front() } else { None }
+                let next = in_work.front();
+                let is_ready = next.is_some_and(|(_, next)| !matches!(next, InWork::Coded(_)));
+                if is_ready { in_work.pop_front() } else { None }
             };
             match next {
-                Some((chunk, Err(error))) => deliver(chunk, Err(error))?,
-                _ => return Ok(()),
+                Some((number, InWork::Lost(error))) => deliver(number, Err(error), false)?,
+                Some((number, InWork::There(raw_crc))) => {
+                    let changed = || Error::corrupt("what was unpacked before has changed");
+                    let raw = there.and_then(|there| there(place(number), raw_crc));
+                    deliver(number, raw.ok_or_else(changed), true)?;
+                }
+                Some((_, InWork::Coded(_))) | None => return Ok(()),
             }
         }
     };
     // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
-    let coding = |number: usize| layout.chunks()[number].coding;
+    let coding = |number: usize| place(number).coding;
     while let Some(run) = next_run(next_chunk.clone().map(coding)) {
         chunks.prepare(engines, run)?;
         let model = layout.model_of(run);
-        let mut source = || {
+        let mut jobs = || {
             while let Some(number) = next_chunk.next_if(|&number| fits_run(coding(number), run)) {
-                let chunk = match layout.chunk(bytes, &layout.chunks()[number]) {
+                let chunk = match source.chunk(place(number)) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
-                        in_work.borrow_mut().push_back((number, Err(error)));
+                        in_work.borrow_mut().push_back((number, InWork::Lost(error)));
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
-                in_work.borrow_mut().push_back((number, Ok(chunk.raw_crc)));
-                let coded = Cow::Borrowed(chunk.coded);
-                let raw_len = chunk.raw_len as usize;
-                return Ok(Some(Job { coding: chunk.coding, coded, raw_len }));
+                // A file that turns out to be lost goes away, and what chunks after it have there with it.
+                let there = there.filter(|_| !keep_going || in_work.borrow().is_empty());
+                if let Some(raw) = there.and_then(|there| there(place(number), chunk.raw_crc)) {
+                    progress.check()?;
+                    progress.add(raw.len() as u64);
+                    deliver_ready()?;
+                    if in_work.borrow().is_empty() {
+                        deliver(number, Ok(raw), true)?;
+                    } else {
+                        in_work.borrow_mut().push_back((number, InWork::There(chunk.raw_crc)));
+                    }
+                    continue;
+                }
+                in_work.borrow_mut().push_back((number, InWork::Coded(chunk.raw_crc)));
+                let raw_len = place(number).raw_len as usize;
+                return Ok(Some(Job { coding: coding(number), coded: chunk.coded, raw_len }));
             }
             Ok(None)
         };
         let mut sink = |raw| {
-            deliver_lost()?;
+            deliver_ready()?;
             let next = in_work.borrow_mut().pop_front();
-            let Some((chunk, Ok(raw_crc))) = next else { return Ok(()) };
-            deliver(chunk, check(raw, raw_crc))
+            let Some((number, InWork::Coded(raw_crc))) = next else { return Ok(()) };
+            deliver(number, check(raw, raw_crc), false)
         };
-        engines.decode(model, &mut source, &mut sink, progress)?;
-        deliver_lost()?;
+        engines.decode(model, &mut jobs, &mut sink, progress)?;
+        deliver_ready()?;
     }
     delivery.into_inner().finish()
 }
@@ -170,6 +199,8 @@ struct Part<'e> {
     chunk: Option<usize>,
     /// Its place in the chunk.
     range: Range<usize>,
+    /// Whether these bytes are in the chunk for other content.
+    is_repeat: bool,
     is_last: bool,
 }
 
@@ -191,7 +222,7 @@ fn parts<'e>(layout: &Layout, files: &[&'e Entry]) -> Vec<Part<'e>> {
                     }
                     None => (0..0, chunks.get(next).map_or(raw.end, |chunk| chunk.raw_start.min(raw.end))),
                 };
-                parts.push(Part { entry, chunk: found, range, is_last: false });
+                parts.push(Part { entry, chunk: found, range, is_repeat: raw.is_repeat, is_last: false });
                 raw.start = end;
             }
         }
@@ -248,8 +279,8 @@ impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'e, S> {
         }
     }
 
-    /// Takes in the next chunk, and hands on what can be.
-    fn chunk(&mut self, number: usize, raw: Result<Vec<u8>>) -> Result<()> {
+    /// Takes in the next chunk, which may be one that is there already, and hands on what can be.
+    fn chunk(&mut self, number: usize, raw: Result<Vec<u8>>, is_there: bool) -> Result<()> {
         let raw = match raw {
             Ok(raw) => raw,
             Err(error) if self.keep_going => {
@@ -266,7 +297,12 @@ impl<'e, S: FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>> Delivery<'e, S> {
                     self.lose_next()?;
                 } else if part.chunk == Some(number) {
                     let bytes = raw.get(part.range.clone()).ok_or_else(too_short)?;
-                    (self.sink)(entry, Piece::Bytes(bytes), is_last)?;
+                    // The bytes of a repeat were found elsewhere, in the file that has them first.
+                    let piece = match is_there && !part.is_repeat {
+                        true => Piece::There(bytes),
+                        false => Piece::Bytes(bytes),
+                    };
+                    (self.sink)(entry, piece, is_last)?;
                 } else if let Some(chunk) = part.chunk {
                     let bytes = self.kept.read(chunk, part.range.clone())?;
                     (self.sink)(entry, Piece::Bytes(&bytes), is_last)?;
@@ -335,7 +371,7 @@ pub(crate) fn check(raw: Result<Vec<u8>>, raw_crc: u32) -> Result<Vec<u8>> {
 }
 
 /// Where a file's bytes lie in the content stream.
-fn span(entry: &Entry) -> Option<Range<u64>> {
+pub(crate) fn span(entry: &Entry) -> Option<Range<u64>> {
     match entry.kind {
         EntryKind::File { size, offset, .. } => Some(offset..offset.checked_add(size)?),
         EntryKind::Directory | EntryKind::Symlink { .. } => None,

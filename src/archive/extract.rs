@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::fs::{File, FileTimes};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::OpenOptions;
 
 use super::{Existing, UnpackOptions, UnpackSummary};
 use super::decode::{Verifier, check_total};
 use super::journal::{Journal, with_lost};
 use super::losses;
+use super::metadata::{open_dir, set_mode, set_readonly, symlink, time, writable};
 use super::publish::lacks;
 use super::policy;
+use super::resume::Left;
 use super::staging::Staging;
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Limits, Progress, Result};
@@ -33,6 +34,8 @@ pub(crate) struct Extractor<'a> {
     /// Files their owner may not read; kept readable until the end for others that share their
     /// content.
     unreadable: Vec<Entry>,
+    /// Files that an earlier run has left in the staging directory, until they are begun.
+    left: HashSet<String>,
     /// Permission bits that may be set.
     allowed: u16,
     has_lost_names: bool,
@@ -50,6 +53,8 @@ pub(crate) struct Output<'e> {
     file: Option<File>,
     /// Whether it ends with a hole as far as it is written.
     ends_in_hole: bool,
+    /// The length of the file where it was there already; some of its bytes may be the right ones.
+    there: Option<u64>,
     verifier: Verifier<'e>,
 }
 
@@ -63,6 +68,7 @@ impl<'a> Extractor<'a> {
             links: Vec::new(),
             dirs: Vec::new(),
             unreadable: Vec::new(),
+            left: HashSet::new(),
             allowed: 0o777,
             has_lost_names: false,
             summary: UnpackSummary::default(),
@@ -73,6 +79,11 @@ impl<'a> Extractor<'a> {
     pub(crate) fn obey_umask(&mut self) -> Result<()> {
         self.allowed = self.staging.usual_mode()?;
         Ok(())
+    }
+
+    /// Goes on with what an earlier run has left in the staging directory.
+    pub(crate) fn go_on(&mut self, left: Left) {
+        (self.left, self.made) = (left.files, left.dirs);
     }
 
     pub(crate) fn staging(&self) -> &Staging {
@@ -100,10 +111,17 @@ impl<'a> Extractor<'a> {
     /// Begins a file. Its content goes to [`Extractor::write`], all of it.
     pub(crate) fn begin<'e>(&mut self, entry: &'e Entry) -> Result<Output<'e>> {
         self.progress.check()?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        let is_there = self.left.remove(&entry.path);
         let file = if self.make_parents(&entry.path)? {
-            match self.staging.tree().open_with(&entry.path, &options) {
+            let opened = match is_there {
+                true => writable(self.staging.tree(), &entry.path),
+                false => {
+                    let mut options = OpenOptions::new();
+                    options.write(true).create_new(true);
+                    self.staging.tree().open_with(&entry.path, &options)
+                }
+            };
+            match opened {
                 Err(error) if cannot_hold(&error) => {
                     self.lose("name", entry, &error);
                     None
@@ -117,23 +135,55 @@ impl<'a> Extractor<'a> {
         if file.is_some() {
             self.summary.files += 1;
         }
-        Ok(Output { entry, file, ends_in_hole: false, verifier: Verifier::new(entry) })
+        let there = match &file {
+            Some(file) if is_there => {
+                Some(file.metadata().map_err(|error| failed(entry, error))?.len())
+            }
+            Some(_) | None => None,
+        };
+        Ok(Output { entry, file, ends_in_hole: false, there, verifier: Verifier::new(entry) })
+    }
+
+    /// Goes over the next bytes of a file, which were read from it. Should they not be there, they are written.
+    pub(crate) fn pass(&mut self, output: &mut Output<'_>, bytes: &[u8]) -> Result<()> {
+        if output.there.is_none() {
+            return self.write(output, bytes);
+        }
+        self.summary.raw_bytes += bytes.len() as u64;
+        self.summary.reused_bytes += bytes.len() as u64;
+        check_total(self.summary.raw_bytes, &self.limits)?;
+        let at = output.verifier.len();
+        output.verifier.update(bytes);
+        let Some(file) = &mut output.file else { return Ok(()) };
+        let mut pass = || {
+            if has_next(file, bytes)? {
+                return Ok(());
+            }
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(bytes)
+        };
+        pass().map_err(|error| failed(output.entry, error))
     }
 
     /// Writes the next bytes of a file.
     pub(crate) fn write(&mut self, output: &mut Output<'_>, bytes: &[u8]) -> Result<()> {
         self.summary.raw_bytes += bytes.len() as u64;
         check_total(self.summary.raw_bytes, &self.limits)?;
+        let mut at = output.verifier.len();
         output.verifier.update(bytes);
         let Some(file) = &mut output.file else { return Ok(()) };
         let mut write = || {
             for piece in bytes.chunks(HOLE) {
-                output.ends_in_hole = piece.len() == HOLE && piece.iter().all(|&byte| byte == 0);
+                // Where there is something already, zeros are no hole.
+                output.ends_in_hole = piece.len() == HOLE
+                    && at >= output.there.unwrap_or(0)
+                    && piece.iter().all(|&byte| byte == 0);
                 if output.ends_in_hole {
                     file.seek(SeekFrom::Current(HOLE as i64))?;
                 } else {
                     file.write_all(piece)?;
                 }
+                at += piece.len() as u64;
             }
             Ok(())
         };
@@ -142,14 +192,14 @@ impl<'a> Extractor<'a> {
 
     /// Ends a file: its hash is compared and its metadata set.
     pub(crate) fn end(&mut self, output: Output<'_>) -> Result<()> {
-        let Output { entry, file, ends_in_hole, verifier } = output;
+        let Output { entry, file, ends_in_hole, there, verifier } = output;
         let len = verifier.len();
         if let Err(error) = verifier.finish() {
             self.forget(entry, file, len)?;
             return Err(error);
         }
         let Some(file) = file else { return Ok(()) };
-        if ends_in_hole {
+        if ends_in_hole || there.is_some() {
             file.set_len(entry.size()).map_err(|error| failed(entry, error))?;
         }
         let mut mode = entry.mode & self.allowed;
@@ -274,13 +324,12 @@ impl<'a> Extractor<'a> {
         }
         // Deepest first: a parent's permissions may close the way to its children.
         self.dirs.sort_by(|a, b| b.path.cmp(&a.path));
-        if options.existing != Existing::Replace {
-            // What is there keeps its permissions and times.
+        if options.existing != Existing::Replace && !options.resume {
+            // What is there keeps its permissions and times. It might be what a stopped run has made, however.
             let destination = self.staging.destination();
             self.dirs.retain(|entry| destination.look(&entry.path).is_none());
         }
-        let force = matches!(options.existing, Existing::Replace | Existing::KeepNewer);
-        let mut journal = self.staging.journal(force, &options.sources, self.progress)?;
+        let mut journal = self.staging.journal(options.existing, &options.sources, self.progress)?;
         match self.put_in_place(&mut journal) {
             Ok(()) => {
                 journal.done();
@@ -315,6 +364,21 @@ impl<'a> Extractor<'a> {
     }
 }
 
+/// Whether these are the next bytes of a file, which is read so far.
+fn has_next(file: &mut File, bytes: &[u8]) -> io::Result<bool> {
+    let mut buffer = vec![0; bytes.len().min(HOLE)];
+    for piece in bytes.chunks(HOLE) {
+        match file.read_exact(&mut buffer[..piece.len()]) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            read => read?,
+        }
+        if buffer[..piece.len()] != *piece {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether a file system says that it cannot hold a name, such as one with a colon on FAT.
 fn cannot_hold(error: &io::Error) -> bool {
     // EILSEQ, a character that its code page lacks, has no name in Rust.
@@ -334,80 +398,5 @@ fn failed_at(path: &str, error: io::Error) -> Error {
             policy::refuse(path, "its name is another entry's on this file system")
         }
         _ => Error::io(path, error),
-    }
-}
-
-#[cfg(unix)]
-fn set_mode(file: &File, mode: u16) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    // The parser lets nothing beyond 0o777 through; setuid must not come back by a mistake.
-    let mode = u32::from(mode) & 0o777;
-    file.set_permissions(std::fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn set_mode(_file: &File, _mode: u16) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn set_readonly(_file: &File, _mode: u16) -> io::Result<()> {
-    Ok(())
-}
-
-/// Comes last: the times of a file that may only be read cannot be set.
-#[cfg(not(unix))]
-fn set_readonly(file: &File, mode: u16) -> io::Result<()> {
-    if mode & 0o200 == 0 {
-        let mut permissions = file.metadata()?.permissions();
-        permissions.set_readonly(true);
-        file.set_permissions(permissions)?;
-    }
-    Ok(())
-}
-
-/// Nanoseconds since 1970 as the system's time.
-fn time(mtime: i64) -> SystemTime {
-    let distance = Duration::from_nanos(mtime.unsigned_abs());
-    let time = match mtime {
-        0.. => SystemTime::UNIX_EPOCH.checked_add(distance),
-        _ => SystemTime::UNIX_EPOCH.checked_sub(distance),
-    };
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-#[cfg(unix)]
-fn open_dir(root: &Dir, entry: &Entry) -> io::Result<Option<File>> {
-    let opened = match root.open(&entry.path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            use cap_std::fs::PermissionsExt;
-            // A directory of ours that was there and that we did not let ourselves read.
-            root.set_permissions(&entry.path, cap_std::fs::Permissions::from_mode(0o700))?;
-            root.open(&entry.path)
-        }
-        opened => opened,
-    };
-    Ok(Some(opened?.into_std()))
-}
-
-/// Elsewhere directories keep the times and permissions they are made with.
-#[cfg(not(unix))]
-fn open_dir(_: &Dir, _: &Entry) -> io::Result<Option<File>> {
-    Ok(None)
-}
-
-#[cfg(unix)]
-fn symlink(tree: &Dir, target: &str, path: &str) -> io::Result<()> {
-    tree.symlink(target, path)
-}
-
-#[cfg(windows)]
-fn symlink(tree: &Dir, target: &str, path: &str) -> io::Result<()> {
-    let beside = std::path::Path::new(path).parent().unwrap_or("".as_ref()).join(target);
-    let target = target.replace('/', "\\");
-    if tree.is_dir(beside) {
-        tree.symlink_dir(target, path)
-    } else {
-        tree.symlink_file(target, path)
     }
 }

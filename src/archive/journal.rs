@@ -10,8 +10,7 @@
 //! A rename does not reach across mount points. There, entries are copied into a private directory
 //! on that mount first, and renamed from it.
 
-use std::ffi::OsStr;
-use std::fs::FileTimes;
+use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +20,9 @@ mod directory;
 mod merge;
 
 use super::identity::FileId;
+use super::options::Existing;
 use super::paths;
+use super::staging::{ABOVE, TREE};
 use crate::{Error, Progress};
 use directory::restore;
 pub(crate) use directory::{set_times, times};
@@ -33,13 +34,15 @@ struct Place {
     /// Where it lies, below the journal's base.
     path: PathBuf,
     dir: Dir,
+    /// Says that it is in use; the staging directory has its own.
+    lock: Option<File>,
 }
 
 /// One thing that was done.
 #[derive(Debug)]
 enum Step {
-    /// Something new got the name `at`.
-    Placed { at: PathBuf, place: usize },
+    /// Something new got the name `at`; it was `staged` there in its place, if it was moved and not copied.
+    Placed { at: PathBuf, place: usize, staged: Option<PathBuf> },
     /// Something at `at` was kept as `aside` in a place, and may have been replaced.
     Kept { at: PathBuf, aside: String, place: usize },
     /// A further place was made, the last of them.
@@ -56,7 +59,7 @@ pub(crate) struct Journal<'a> {
     places: Vec<Place>,
     steps: Vec<Step>,
     numbers: u64,
-    force: bool,
+    existing: Existing,
     /// Files that must not be replaced.
     #[cfg_attr(not(unix), allow(dead_code))]
     sources: &'a [FileId],
@@ -75,16 +78,16 @@ impl<'a> Journal<'a> {
         base: Dir,
         name: &str,
         inner: Dir,
-        force: bool,
+        existing: Existing,
         sources: &'a [FileId],
         progress: &'a Progress,
     ) -> Self {
         Journal {
             base,
-            places: vec![Place { path: name.into(), dir: inner }],
+            places: vec![Place { path: name.into(), dir: inner, lock: None }],
             steps: Vec::new(),
             numbers: 0,
-            force,
+            existing,
             sources,
             progress,
             #[cfg(test)]
@@ -92,9 +95,16 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// Notes that the whole destination was put in its place.
-    pub(crate) fn placed(&mut self, at: &OsStr) {
-        self.steps.push(Step::Placed { at: at.into(), place: 0 });
+    /// Notes that the whole destination was put in its place at `new`, with the directories above it from `top` on.
+    pub(crate) fn placed(&mut self, top: &Path, new: &Path) {
+        let mut push = |at: &Path, staged: &str| {
+            let (at, staged) = (at.into(), Some(staged.into()));
+            self.steps.push(Step::Placed { at, place: 0, staged });
+        };
+        if top != new {
+            push(top, ABOVE);
+        }
+        push(new, TREE);
     }
 
     /// Fails if the directory at `at` is there and another user's, who alone may give it the
@@ -142,10 +152,13 @@ impl<'a> Journal<'a> {
         let mut lost = Lost::new();
         while let Some(step) = self.steps.pop() {
             let (at, undone) = match step {
-                Step::Placed { at, place } => {
+                Step::Placed { at, place, staged } => {
                     let scrap = self.number();
                     let dir = &self.places[place].dir;
-                    let undone = self.base.rename(&at, dir, scrap);
+                    // Where it came from, so that another run can go on with it.
+                    let returned = staged.is_some_and(|to| self.base.rename(&at, dir, to).is_ok());
+                    let undone =
+                        if returned { Ok(()) } else { self.base.rename(&at, dir, scrap) };
                     (at, undone)
                 }
                 // Where it still is under its own name too, a rename does nothing, and succeeds.
@@ -173,8 +186,8 @@ impl<'a> Journal<'a> {
 
     /// Takes away places on other mounts; the staging directory, the first, has its own owner.
     fn sweep(&mut self, first: usize) {
-        for Place { path, dir } in self.places.drain(first..) {
-            drop(dir);
+        for Place { path, dir, lock } in self.places.drain(first..) {
+            drop((dir, lock));
             // What is left is named `.llz-*`, and what was asked for is done or undone.
             let _ = self.base.remove_dir_all(path);
         }

@@ -3,11 +3,17 @@
 //!
 //! Everything that is not finished is called `.llz-` and sixteen hexadecimal digits: an archive
 //! beside its place, and the private directory into which entries are unpacked. Whoever made it
-//! holds a lock on it as long as it lives, so what nobody holds was left behind. Locks may not
-//! reach from one machine to another, so half of the digits stand for the machine, and only its own
-//! leftovers are swept. On file systems without locks nothing is.
+//! holds a lock on it as long as it lives, of a directory on the file [`LOCK`] in it, so what nobody
+//! holds was left behind. Locks may not reach from one machine to another, so half of the digits
+//! stand for the machine, and only its own leftovers are swept. On file systems without locks
+//! nothing is.
+//!
+//! A private directory in which a run was about to replace files of the user may hold them, under
+//! numbers. Such a directory is never removed.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -41,57 +47,117 @@ fn machine() -> String {
     format!("{:08x}", hasher.finish() as u32)
 }
 
-/// Says that something unfinished is in use, until it is closed. Where there are no locks it is not
-/// swept either.
-pub(crate) fn hold(file: &File) {
-    let _ = file.try_lock();
+/// The file in a private directory that is locked while the directory is in use.
+pub(crate) const LOCK: &str = "lock";
+
+/// Says that something unfinished is in use, until `file` is closed. Returns `false` if somebody is
+/// about to sweep it. Where there are no locks nothing is swept.
+#[must_use]
+pub(crate) fn hold(file: &File) -> bool {
+    !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// The archive that is being written, for a program that cannot end in good order.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// Takes what nobody uses: `true` if `file` is locked now, until it is closed.
+pub(crate) fn claim(file: &File) -> bool {
+    file.try_lock().is_ok()
+}
 
-/// Notes which archive is being written. Once it is in its place or gone, nothing has this name.
-pub(crate) fn set_unfinished(path: &Path) {
+/// Whether a file or directory belongs to whoever runs this. What others have made is not gone on with: they could
+/// still change it.
+#[cfg(unix)]
+pub(crate) fn is_mine(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|there| there.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Elsewhere nothing is known of owners.
+#[cfg(not(unix))]
+pub(crate) fn is_mine(_file: &File) -> bool {
+    true
+}
+
+/// Whether this is the name of something unfinished of this machine.
+pub(crate) fn is_own(name: &str) -> bool {
+    is_ours(name) && name[PREFIX.len()..].starts_with(&machine())
+}
+
+/// Whether this is what a file of the user is called in a private directory until all is in place.
+pub(crate) fn is_kept(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The files that are being written, for a program that cannot end in good order.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Notes that a file is being written. Once it is in its place or gone, nothing has this name.
+pub(crate) fn add_unfinished(path: &Path) {
     if let Ok(mut unfinished) = UNFINISHED.lock() {
-        *unfinished = Some(path.into());
+        unfinished.push(path.into());
     }
 }
 
-/// Removes the archive that [`pack_to_path`](crate::pack_to_path) is writing. For programs that are
+/// The unfinished files of this machine in the directory of `path`, whether they are in use or not.
+pub(crate) fn files_beside(path: &Path) -> Vec<PathBuf> {
+    let Ok(items) = paths::parent(path).read_dir() else { return Vec::new() };
+    let is_own = |name: &OsString| name.to_str().is_some_and(is_own);
+    let items = items.flatten().filter(|item| is_own(&item.file_name()));
+    let files = items.filter(|item| item.file_type().is_ok_and(|kind| kind.is_file()));
+    files.map(|item| item.path()).collect()
+}
+
+/// Removes what [`pack_to_path`](crate::pack_to_path) is writing. For programs that are
 /// out of memory and about to end without dropping anything; it waits for nothing.
 #[doc(hidden)]
 pub fn remove_unfinished() {
     if let Ok(unfinished) = UNFINISHED.try_lock()
-        && let Some(path) = &*unfinished
+    {
+        for path in &*unfinished {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes what runs on this machine have left behind in `directory`. A failure is no one's business:
+/// it is tried again by the next run.
+pub(crate) fn sweep(directory: &Path) {
+    let Ok(items) = paths::directory(directory).read_dir() else { return };
+    for item in items.flatten() {
+        if !item.file_name().to_str().is_some_and(is_own) {
+            continue;
+        }
+        let Ok(kind) = item.file_type() else { continue };
+        if kind.is_file() {
+            sweep_file(&item.path());
+        } else if kind.is_dir() {
+            sweep_directory(&item.path());
+        }
+    }
+}
+
+/// The lock lasts until the file is gone, so that nobody begins to use it meanwhile.
+fn sweep_file(path: &Path) {
+    if let Ok(file) = File::open(path)
+        && claim(&file)
     {
         let _ = std::fs::remove_file(path);
     }
 }
 
-/// Removes unfinished archives that runs on this machine have left behind in `directory`. Directories are left
-/// alone: they may hold files of the user that were about to be replaced. A failure is not reported: the next
-/// run tries again.
-pub(crate) fn sweep(directory: &Path) {
-    let Ok(items) = paths::directory(directory).read_dir() else { return };
-    let own = format!("{PREFIX}{}", machine());
-    for item in items.flatten() {
-        let name = item.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if !is_ours(name) || !name.starts_with(&own) {
-            continue;
-        }
-        let path = item.path();
-        let Ok(kind) = item.file_type() else { continue };
-        if kind.is_file() && is_free(&path) {
-            let _ = std::fs::remove_file(&path);
-        }
+fn sweep_directory(path: &Path) {
+    let Ok(items) = path.read_dir() else { return };
+    if items.flatten().any(|item| item.file_name().to_str().is_none_or(is_kept)) {
+        return;
     }
-}
-
-/// Whether nobody holds the file or directory at `path`. The lock ends with this function: a run that
-/// makes something unfinished looks after locking it whether it still is there.
-fn is_free(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+    match File::open(path.join(LOCK)) {
+        Ok(lock) if claim(&lock) => {
+            let _ = std::fs::remove_dir_all(path);
+        }
+        // Killed before there was a lock in it: then it is empty, and if it is not, it stays.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let _ = std::fs::remove_dir(path);
+        }
+        Ok(_) | Err(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -111,20 +177,27 @@ mod tests {
     fn what_nobody_holds_is_swept_but_no_file_of_the_user() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let (dead, live, tree, kept) = (name(), name(), name(), name());
+        let [dead, live, tree, empty, used, kept, odd] = std::array::from_fn(|_| name());
         std::fs::write(at(&dead), "x").unwrap();
         let held = File::create(at(&live)).unwrap();
-        hold(&held);
-        std::fs::create_dir_all(at(&tree).join("tree/a")).unwrap();
-        std::fs::create_dir_all(at(&kept).join("tree")).unwrap();
+        assert!(hold(&held));
+        for directory in [&tree, &used, &kept] {
+            std::fs::create_dir_all(at(directory).join("tree/a")).unwrap();
+            std::fs::write(at(directory).join(LOCK), "").unwrap();
+        }
+        std::fs::create_dir(at(&empty)).unwrap();
+        let lock = File::open(at(&used).join(LOCK)).unwrap();
+        assert!(hold(&lock));
         std::fs::write(at(&kept).join("1"), "the user's").unwrap();
+        std::fs::create_dir_all(at(&odd).join("without a lock")).unwrap();
         std::fs::write(at(".llz-0000000000000000"), "another machine's").unwrap();
         sweep(dir.path());
         let there = |name: &str| at(name).exists();
-        assert!(!there(&dead));
-        assert!(there(&live) && there(&tree) && there(&kept) && there(".llz-0000000000000000"));
-        drop(held);
+        assert!(!there(&dead) && !there(&tree) && !there(&empty));
+        assert!(there(&live) && there(&used) && there(&kept) && there(&odd));
+        assert!(there(".llz-0000000000000000"));
+        drop((held, lock));
         sweep(dir.path());
-        assert!(!there(&live));
+        assert!(!there(&live) && !there(&used) && there(&kept));
     }
 }

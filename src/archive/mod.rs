@@ -10,6 +10,8 @@ mod contents;
 mod copy;
 mod decode;
 #[cfg(feature = "fs")]
+mod destination;
+#[cfg(feature = "fs")]
 mod exclude;
 #[cfg(feature = "fs")]
 mod extract;
@@ -17,6 +19,8 @@ mod extract;
 mod found;
 #[cfg(feature = "fs")]
 mod glob;
+#[cfg(feature = "fs")]
+mod holes;
 #[cfg(feature = "fs")]
 mod identity;
 #[cfg(feature = "fs")]
@@ -28,6 +32,8 @@ mod kept_chunks;
 mod leftovers;
 #[cfg(feature = "fs")]
 mod losses;
+#[cfg(feature = "fs")]
+mod metadata;
 mod options;
 #[cfg(feature = "fs")]
 mod own;
@@ -35,6 +41,8 @@ mod own;
 mod pack;
 #[cfg(feature = "fs")]
 mod packer;
+#[cfg(feature = "fs")]
+mod partial;
 #[cfg(feature = "fs")]
 mod paths;
 #[cfg(feature = "fs")]
@@ -51,7 +59,10 @@ mod read;
 #[cfg(feature = "fs")]
 mod repeat_finder;
 #[cfg(feature = "fs")]
+mod resume;
+#[cfg(feature = "fs")]
 mod salvage;
+mod source;
 #[cfg(feature = "fs")]
 mod select;
 #[cfg(feature = "fs")]

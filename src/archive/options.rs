@@ -70,6 +70,10 @@ pub struct PackOptions {
     /// Decode the whole finished archive and compare checksums before it is put in place
     /// ([`pack_to_path`](crate::pack_to_path) only).
     pub verify: bool,
+    /// Go on with what an earlier run left that did not come to its end, and leave what is done if this one does not
+    /// either: coded chunks, in a file named after the archive with `.part` at the end
+    /// ([`pack_to_path`](crate::pack_to_path) only). The archive is the same as without.
+    pub resume: bool,
     /// The file behind the writer given to [`pack`](crate::pack), such as standard output redirected
     /// to a file: naming it as an input is an error, and it is left out where it is found in a
     /// directory. [`pack_to_path`](crate::pack_to_path) knows its own.
@@ -90,6 +94,8 @@ pub struct PackSummary {
     pub raw_bytes: u64,
     /// Bytes of the archive.
     pub archive_bytes: u64,
+    /// Of [`raw_bytes`](Self::raw_bytes), bytes that an earlier run had coded.
+    pub reused_bytes: u64,
     /// Chunks by codec name, in alphabetical order.
     pub chunks_by_codec: BTreeMap<&'static str, ChunkTally>,
     /// Paths that were left out, each with the reason: special files, files that could not be read, names
@@ -184,7 +190,7 @@ pub struct Lost {
 }
 
 /// What happens where something is in the place of an entry. Directories are merged in any case, and one that is
-/// there keeps its permissions and times unless files are replaced.
+/// there keeps its permissions and times unless files are replaced or a run is gone on with.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Existing {
@@ -202,6 +208,14 @@ pub enum Existing {
     Rename,
 }
 
+#[cfg(feature = "fs")]
+impl Existing {
+    /// Whether a file or link that is there may be replaced when entries are moved into place.
+    pub(crate) fn replaces(self) -> bool {
+        matches!(self, Existing::Replace | Existing::KeepNewer)
+    }
+}
+
 /// How to unpack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
@@ -217,6 +231,12 @@ pub struct UnpackOptions {
     pub sources: Vec<FileId>,
     /// Restore permissions exactly. Otherwise the umask takes off what it takes off any new file.
     pub preserve_permissions: bool,
+    /// Go on with what an earlier run left that did not come to its end, and leave what is done if this one does not
+    /// either ([`Archive::unpack`](crate::Archive::unpack) and
+    /// [`Archive::salvage`](crate::Archive::salvage) only). Files and links that are in `dest` already, as the
+    /// archive has them, stay. Directories get the archive's permissions and times, for it might have been an earlier
+    /// run that made them.
+    pub resume: bool,
 }
 
 /// A summary of what was unpacked.
@@ -231,6 +251,10 @@ pub struct UnpackSummary {
     pub symlinks: u64,
     /// Bytes written to files.
     pub raw_bytes: u64,
+    /// Of these, bytes that an earlier run had left and that were not decoded again.
+    pub reused_bytes: u64,
+    /// Files and links that were in their places already.
+    pub in_place: u64,
     /// Properties that could not be unpacked, by kind: those that the file system cannot hold, and those that need
     /// the names that were taken off.
     pub losses: Vec<Loss>,

@@ -10,6 +10,7 @@ use super::packer::{list_found, pack_found};
 use super::publish::{Sink, Target};
 use super::leftovers;
 use super::own::Own;
+use super::partial::{self, Partial};
 use super::walk::{Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
@@ -41,9 +42,12 @@ pub fn pack(
     options: &PackOptions,
     progress: &Progress,
 ) -> Result<PackSummary> {
+    if options.resume {
+        return Err(not_to_be_resumed(Path::new("-")));
+    }
     let own = Own::new(options.output.as_ref(), None);
     let walk = walk(paths, wanted(options, &own)?, progress)?;
-    pack_found(walk, out, Path::new("-"), options, progress)
+    pack_found(walk, out, Path::new("-"), options, progress, None)
 }
 
 /// Finds out what [`pack`] would pack from `paths`, reading no file and writing nothing: entries without hashes,
@@ -103,20 +107,55 @@ pub fn pack_to_path(
         let name = out.display();
         return Err(Error::Usage(format!("{name} is no file that can be read back to verify it")));
     }
+    if target.place().is_none() && options.resume {
+        return Err(not_to_be_resumed(out));
+    }
     // Walked before the new file exists, so that it cannot be found.
     let walk = walk(paths, wanted(options, &own)?, progress)?;
-    if let Some(directory) = target.place().and_then(Path::parent) {
+    let place = target.place();
+    let directory = place.and_then(Path::parent);
+    if let Some(directory) = directory.filter(|_| !options.resume) {
         leftovers::sweep(directory);
     }
-    match target.open(force, progress)? {
-        Sink::Through(file) => pack_found(walk, BufWriter::new(file), out, options, progress),
-        Sink::New(mut new) => {
-            let summary = pack_found(walk, new.writer(), out, options, progress)?;
+    let partial = match place {
+        Some(place) if options.resume => Some(Partial::resume(place)?),
+        Some(place) => Some(Partial::fleeting(place)),
+        None => None,
+    };
+    match (target.open(force, progress)?, partial) {
+        (Sink::New(mut new), Some(partial)) => {
+            let writer = partial.make_room(new.writer());
+            let summary = pack_found(walk, writer, out, options, progress, Some(&partial))?;
+            let verified = verify(new.path(), out, options, progress);
+            if matches!(verified, Err(Error::Corrupt(_))) {
+                // If what an earlier run has left is the reason, no other run shall use it.
+                partial.forget();
+                return verified.map(|()| summary);
+            }
+            verified?;
+            new.publish()?;
+            partial.forget();
+            if let Some(place) = place {
+                partial::remove(place);
+            }
+            directory.into_iter().for_each(leftovers::sweep);
+            Ok(summary)
+        }
+        (Sink::New(mut new), None) => {
+            let summary = pack_found(walk, new.writer(), out, options, progress, None)?;
             verify(new.path(), out, options, progress)?;
             new.publish()?;
             Ok(summary)
         }
+        (Sink::Through(file), _) => {
+            pack_found(walk, BufWriter::new(file), out, options, progress, None)
+        }
     }
+}
+
+fn not_to_be_resumed(out: &Path) -> Error {
+    let name = out.display();
+    Error::Usage(format!("nothing can be kept beside {name} to go on with: name a file"))
 }
 
 fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
 
+use super::partial::{Partial, Way};
 use super::plan::plan;
 use super::policy::{System, Tree, short};
 use super::found::{Found, FoundKind};
@@ -59,6 +60,7 @@ pub(super) fn pack_found<W: Write>(
     name: &Path,
     options: &PackOptions,
     progress: &Progress,
+    partial: Option<&Partial>,
 ) -> Result<PackSummary> {
     let mut engine = Engine::for_encoding(&options.encode)?;
     let chunk_size = engine.chunk_size();
@@ -66,9 +68,10 @@ pub(super) fn pack_found<W: Write>(
     check_names(&mut walk, &options.encode.limits)?;
     let (found, summary) = told(walk, PackSummary::default());
     let plan = plan(&found, u64::from(size), progress)?;
-    progress.set_total(plan.raw_len());
+    let plan_len = plan.raw_len();
+    progress.set_total(plan_len);
     let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
-    let finder = RepeatFinder::new(plan.raw_len(), spare);
+    let finder = RepeatFinder::new(plan_len, spare);
     engine.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
     let params = Params {
         chunk_size: size,
@@ -82,9 +85,14 @@ pub(super) fn pack_found<W: Write>(
     let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
     let mut raw = RawStream::new(&found, plan, cutting, &findings, progress);
     let writer = Writer::new(out, name, params)?;
+    let way = Way::new(&engine, options.encode.level);
+    // A single chunk is not worth a record.
+    let log = partial.filter(|_| plan_len > chunk_size as u64);
     let mut output =
-        Output { writer, engine: &engine, model_file, findings: &findings, written: 0 };
-    engine.encode(
+        Output { writer, engine: &engine, model_file, findings: &findings, written: 0, way: &way, log };
+    let earlier = partial.map(Partial::earlier);
+    engine.encode_or_remember(
+        Some(&|raw| earlier?.find(&way, raw)),
         &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
         &mut |coded| output.chunk(coded),
         progress,
@@ -162,11 +170,16 @@ struct Output<'a, W> {
     findings: &'a RefCell<Findings>,
     /// Bytes of the raw stream written as chunks.
     written: u64,
+    way: &'a Way,
+    log: Option<&'a Partial>,
 }
 
 impl<W: Write> Output<'_, W> {
     /// Writes a chunk, and the entries that are complete with it.
     fn chunk(&mut self, mut coded: Coded<'_>) -> Result<()> {
+        if let Some(log) = self.log {
+            log.push(self.way, &coded);
+        }
         if coded.coding.model().is_some() && self.writer.models() == 0 {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
@@ -190,6 +203,9 @@ impl<W: Write> Output<'_, W> {
         let mut findings = self.findings.borrow_mut();
         let tally = findings.summary.chunks_by_codec.entry(coding.codec().name()).or_default();
         tally.add(raw_len, coded.bytes().len());
+        if coded.is_remembered {
+            findings.summary.reused_bytes += raw_len as u64;
+        }
         drop(findings);
         self.entries()
     }

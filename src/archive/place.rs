@@ -4,19 +4,31 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::destination::Destination;
 use super::losses::{self, Loss};
 use super::options::{Existing, UnpackOptions, UnpackSummary};
 use super::policy::{self, System, Tree};
-use super::staging::Destination;
 use super::{found, journal};
 use crate::format::{Entry, EntryKind};
-use crate::{Error, Limits, Result};
+use crate::{Error, Limits, Progress, Result};
+
+/// What becomes of an entry.
+enum Place {
+    /// It is unpacked under this path.
+    At(String),
+    /// It is there already.
+    Held(String),
+    /// Something else that is there stays.
+    Stays,
+}
 
 /// Gives entries their places, one after the other in any order.
 #[derive(Debug)]
 pub(crate) struct Placement {
     existing: Existing,
     strip: usize,
+    /// Whether a file or link that is there as the archive has it stays.
+    resume: bool,
     /// Directories of the archive, by their paths: where they are here, and whether they are there already. `None`
     /// if something that stays is in their place.
     directories: HashMap<String, Option<(String, bool)>>,
@@ -25,6 +37,7 @@ pub(crate) struct Placement {
     /// What has been placed, where names are changed and might meet.
     tree: Option<Tree>,
     is_empty: bool,
+    in_place: u64,
     kept: Vec<String>,
     renamed: Vec<(String, String)>,
     losses: Vec<Loss>,
@@ -37,10 +50,12 @@ impl Placement {
         Placement {
             existing,
             strip,
+            resume: options.resume,
             directories: HashMap::new(),
             given: HashSet::new(),
             tree: changes_names.then(|| Tree::new(System::HERE, false, limits)),
             is_empty: true,
+            in_place: 0,
             kept: Vec::new(),
             renamed: Vec::new(),
             losses: Vec::new(),
@@ -52,11 +67,12 @@ impl Placement {
         self.strip == 0 && !matches!(self.existing, Existing::Keep | Existing::KeepNewer)
     }
 
-    /// The entry under the path that it gets here; `None` if it is not unpacked.
+    /// The entry under the path that it gets here; `None` if it is not unpacked, or is there already.
     pub(crate) fn place<'e>(
         &mut self,
         destination: &Destination,
         entry: &'e Entry,
+        progress: &Progress,
     ) -> Result<Option<Cow<'e, Entry>>> {
         let is_directory = matches!(entry.kind, EntryKind::Directory);
         let Some(path) = stripped(&entry.path, self.strip) else {
@@ -67,12 +83,20 @@ impl Placement {
             return Ok(None);
         };
         let placed = match is_directory {
-            true => self.directory(destination, path)?.map(|(placed, _)| placed),
-            false => self.leaf(destination, path, entry)?,
+            true => self.directory(destination, path)?.map_or(Place::Stays, |(placed, _)| Place::At(placed)),
+            false => self.leaf(destination, path, entry, progress)?,
         };
-        let Some(placed) = placed else {
-            self.kept.push(path.to_owned());
-            return Ok(None);
+        let placed = match placed {
+            Place::At(placed) => placed,
+            Place::Held(placed) => {
+                self.is_empty = false;
+                self.in_place += u64::from(self.admit(&Entry { path: placed, ..entry.clone() }, entry)?);
+                return Ok(None);
+            }
+            Place::Stays => {
+                self.kept.push(path.to_owned());
+                return Ok(None);
+            }
         };
         if placed != path {
             self.renamed.push((path.to_owned(), placed.clone()));
@@ -129,24 +153,29 @@ impl Placement {
         destination: &Destination,
         path: &str,
         entry: &Entry,
-    ) -> Result<Option<String>> {
+        progress: &Progress,
+    ) -> Result<Place> {
         let Some((placed, above_is_there)) = self.beside(destination, path)? else {
-            return Ok(None);
+            return Ok(Place::Stays);
         };
         let there = destination.look(&placed).filter(|_| above_is_there);
+        if self.resume && there.is_some() && destination.holds(&placed, entry, progress)? {
+            return Ok(Place::Held(placed));
+        }
         Ok(match (there, self.existing) {
-            (None, _) if self.given.contains(&placed) => Some(self.free(destination, &placed, true)),
-            (None, _) => Some(placed),
+            (None, _) if self.given.contains(&placed) => Place::At(self.free(destination, &placed, true)),
+            (None, _) => Place::At(placed),
             (Some(_), Existing::Refuse) => return Err(Error::Exists(destination.shown(&placed))),
-            (Some(_), Existing::Keep) => None,
-            (Some(_), Existing::Rename) => Some(self.free(destination, &placed, true)),
+            (Some(_), Existing::Keep) => Place::Stays,
+            (Some(_), Existing::Rename) => Place::At(self.free(destination, &placed, true)),
             (Some(there), Existing::Replace | Existing::KeepNewer) if there.is_dir() => {
                 return Err(journal::in_the_way(destination.shown(&placed)));
             }
-            (Some(_), Existing::Replace) => Some(placed),
+            (Some(_), Existing::Replace) => Place::At(placed),
             (Some(there), Existing::KeepNewer) => {
                 let modified = there.modified().map(|time| found::nanoseconds(time.into_std()));
-                modified.is_ok_and(|modified| modified < entry.mtime).then_some(placed)
+                let is_older = modified.is_ok_and(|modified| modified < entry.mtime);
+                if is_older { Place::At(placed) } else { Place::Stays }
             }
         })
     }
@@ -210,6 +239,7 @@ impl Placement {
 
     /// Adds what has been found out to the summary.
     pub(crate) fn finish(self, summary: &mut UnpackSummary) {
+        summary.in_place = self.in_place;
         summary.kept = self.kept;
         summary.renamed = self.renamed;
         summary.losses.splice(..0, self.losses);

@@ -100,7 +100,7 @@ impl Target {
         match &self.kind {
             Kind::File { path, old } => {
                 let file = beside(path).map_err(|error| Error::io(&self.name, error))?;
-                leftovers::set_unfinished(file.path());
+                leftovers::add_unfinished(file.path());
                 Ok(Sink::New(New { target: self, path, old: old.as_ref(), file, force }))
             }
             Kind::Through { .. } => {
@@ -175,13 +175,12 @@ impl New<'_> {
     }
 }
 
-/// A new file in the directory of `path`.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+/// A new unfinished file in the directory of `path`, in use until it is closed.
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = try_beside(path)?;
-        leftovers::hold(file.as_file());
         // Another run may have taken it for a leftover before it was held.
-        if file.path().symlink_metadata().is_ok() {
+        if leftovers::hold(file.as_file()) && file.path().symlink_metadata().is_ok() {
             return Ok(file);
         }
     }

@@ -1,16 +1,21 @@
 //! The raw stream: the content of all files one after the other, less its long repeats, read chunk by chunk as it is
 //! asked for.
+//!
+//! Holes of sparse files are not read, where the system says where they are. Most of a long run of zeros is a repeat of
+//! its beginning. Where no repeats are looked for, such runs become chunks of their own, which are coded at once. So
+//! what is said of holes never shows in the archive.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
 use super::packer::check_total;
 use super::found::{Found, FoundKind, mtime};
+use super::holes::{self, Stretch};
 use super::plan::{Cut, Plan};
 use super::repeat_finder::{Part, RepeatFinder};
 use crate::format::{Entry, EntryKind, Repeat};
@@ -73,6 +78,8 @@ struct Open {
     size: u64,
     /// Whether the system says that it has no bytes. Then it may have some, as in `/proc`.
     is_unsized: bool,
+    /// Whether it has holes.
+    is_sparse: bool,
     read: u64,
     /// Where its content begins in the content stream.
     offset: u64,
@@ -106,6 +113,8 @@ pub(super) struct RawStream<'a> {
     done: Vec<Option<Done>>,
     /// The chunk being filled.
     chunk: Vec<u8>,
+    /// Pieces of the last one that are still to be handed out.
+    pieces: VecDeque<Vec<u8>>,
     /// Bytes of content that repeat others, since the last cut.
     repeated: u64,
     finder: Option<RepeatFinder>,
@@ -139,6 +148,7 @@ impl<'a> RawStream<'a> {
             place: 0,
             open: None,
             chunk: Vec::new(),
+            pieces: VecDeque::new(),
             repeated: 0,
             finder,
             piece: Vec::new(),
@@ -161,6 +171,9 @@ impl<'a> RawStream<'a> {
 
     /// The next chunk; `None` after the last.
     pub fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Ok(Some(piece));
+        }
         loop {
             self.progress.check()?;
             let cut = match self.open.take() {
@@ -187,7 +200,11 @@ impl<'a> RawStream<'a> {
         if let Some(finder) = &mut self.finder {
             finder.begin_chunk();
         }
-        (!self.chunk.is_empty()).then(|| std::mem::take(&mut self.chunk))
+        if self.chunk.is_empty() {
+            return None;
+        }
+        self.pieces = holes::split(std::mem::take(&mut self.chunk));
+        self.pieces.pop_front()
     }
 
     /// The item that the file at the present place is.
@@ -213,6 +230,7 @@ impl<'a> RawStream<'a> {
                     finder.begin_file();
                 }
                 self.open = Some(Open {
+                    is_sparse: holes::has_some(&file),
                     file,
                     size,
                     is_unsized,
@@ -271,10 +289,23 @@ impl<'a> RawStream<'a> {
             return self.read_on(open);
         }
         let room = (self.chunk_size - self.chunk.len()) as u64;
-        let want = room.min(until_cut).min(open.size - open.read).min(PIECE);
+        let mut want = room.min(until_cut).min(open.size - open.read).min(PIECE);
         let mut piece = std::mem::take(&mut self.piece);
         piece.clear();
-        let outcome = (&mut open.file).take(want).read_to_end(&mut piece);
+        let stretch =
+            if open.is_sparse { holes::stretch_at(&open.file, open.read) } else { Stretch::Unknown };
+        let outcome = match stretch {
+            Stretch::Hole { end } => {
+                want = want.min(end - open.read);
+                piece.resize(want as usize, 0);
+                open.file.seek(SeekFrom::Start(open.read + want)).map(|_| want as usize)
+            }
+            Stretch::Data { end } => {
+                want = want.min(end - open.read);
+                (&mut open.file).take(want).read_to_end(&mut piece)
+            }
+            Stretch::Unknown => (&mut open.file).take(want).read_to_end(&mut piece),
+        };
         let got = piece.len() as u64;
         open.hasher.update(&piece);
         open.read += got;

@@ -1,25 +1,21 @@
 //! Reading archives at any place.
 
-#[cfg(feature = "fs")]
-use std::fs::File;
-use std::borrow::Cow;
-use std::io::{Read, Write};
-use std::ops::Deref;
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 
 use super::contents::Contents;
-use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
+use super::decode::{self, Chunks, Piece, There, Verifier, check_total, decode_files};
+use super::source::Source;
 use super::{Info, TestSummary, UsedModel};
 use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, SectionType, StreamReader};
 #[cfg(feature = "fs")]
-use crate::sys::Map;
+use crate::format::RawRange;
 use crate::codec::{DecodeOptions, Engines, check_file};
 use crate::error::Place;
-use crate::{Bound, Error, Limits, Progress, Result};
-#[cfg(feature = "fs")]
-use crate::{Container, Found};
+use crate::{Error, Limits, Progress, Result};
 
-/// An archive that can be read at any place: a mapped file, or bytes in memory.
+/// An archive that can be read at any place: a file, or bytes in memory. A file that is cut short or fails meanwhile
+/// is an error like any other.
 ///
 #[cfg_attr(feature = "fs", doc = "```")]
 #[cfg_attr(not(feature = "fs"), doc = "```ignore")]
@@ -45,72 +41,12 @@ use crate::{Container, Found};
 /// ```
 #[derive(Debug)]
 pub struct Archive {
-    bytes: Bytes,
+    source: Source,
     layout: Layout,
     entries: Vec<Entry>,
     options: DecodeOptions,
     /// Each is prepared when its first chunk is decoded, and kept.
     engines: Engines,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    #[cfg(feature = "fs")]
-    Mapped(Map),
-    Owned(Vec<u8>),
-}
-
-impl Bytes {
-    /// Maps the file at `path`, or reads what cannot be mapped.
-    #[cfg(feature = "fs")]
-    fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let failed = |error| Error::io(path, error);
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.is_dir() {
-            return Err(Error::Foreign { expected: Container::Archive, found: Found::Directory });
-        }
-        if metadata.is_file() {
-            return Ok(Bytes::Mapped(Map::open(&file).map_err(failed)?));
-        }
-        Self::read(file, path, limits)
-    }
-
-    /// Reads everything; `name` stands for the reader in errors.
-    fn read(reader: impl Read, name: &Path, limits: &Limits) -> Result<Self> {
-        let mut bytes = Vec::new();
-        let mut reader = reader.take(limits.memory.saturating_add(1));
-        reader.read_to_end(&mut bytes).map_err(|error| Error::io(name, error))?;
-        if bytes.len() as u64 > limits.memory {
-            return Err(Error::Limit {
-                what: "the archive, which is no regular file and has to be read into memory,".into(),
-                limit: limits.memory,
-                bound: Bound::Memory,
-            });
-        }
-        Ok(Bytes::Owned(bytes))
-    }
-
-    /// Gives back the memory of what has been gone through.
-    fn release(&self, end: u64) {
-        match self {
-            #[cfg(feature = "fs")]
-            Bytes::Mapped(map) => map.release(usize::try_from(end).unwrap_or(usize::MAX)),
-            Bytes::Owned(_) => _ = end,
-        }
-    }
-}
-
-impl Deref for Bytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            #[cfg(feature = "fs")]
-            Bytes::Mapped(map) => map,
-            Bytes::Owned(bytes) => bytes,
-        }
-    }
 }
 
 impl Archive {
@@ -121,32 +57,35 @@ impl Archive {
     /// [`Archive::from_reader`].
     #[cfg(feature = "fs")]
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::open(path, &options.limits)?, options)
+        Self::from(Source::open(path, &options.limits)?, options)
     }
 
     /// Reads an archive to its end, such as from a pipe, into memory; otherwise like
     /// [`Archive::open`]. It may take as much as [`Limits::memory`](crate::Limits::memory).
     pub fn from_reader(reader: impl Read, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+        Self::from(Source::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
     pub fn from_bytes(bytes: Vec<u8>, options: DecodeOptions) -> Result<Self> {
-        Self::from(Bytes::Owned(bytes), options)
+        Self::from(Source::Memory(bytes), options)
     }
 
-    fn from(bytes: Bytes, options: DecodeOptions) -> Result<Self> {
-        check_kind(&bytes)?;
-        let layout = Layout::open(&bytes, &options.limits)?;
-        Ok(Self::with(bytes, layout, options))
+    fn from(source: Source, options: DecodeOptions) -> Result<Self> {
+        let layout = {
+            let whole = source.whole()?;
+            check_kind(&whole)?;
+            Layout::open(&whole, &options.limits)?
+        };
+        Ok(Self::with(source, layout, options))
     }
 
-    fn with(bytes: Bytes, mut layout: Layout, options: DecodeOptions) -> Self {
+    fn with(source: Source, mut layout: Layout, options: DecodeOptions) -> Self {
         let mut entries = layout.take_entries();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         let params = layout.params().expect("a layout that has been read has parameters");
         let engines = Engines::new(options.clone(), params.mixer);
-        Archive { bytes, layout, entries, options, engines }
+        Archive { source, layout, entries, options, engines }
     }
 
     /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
@@ -154,7 +93,7 @@ impl Archive {
     /// damage. [`Archive::salvage`] unpacks the rest, [`Archive::damaged_files`] names what is lost.
     #[cfg(feature = "fs")]
     pub fn recover(path: &Path, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
-        Self::recovered(Bytes::open(path, &options.limits)?, options)
+        Self::recovered(Source::open(path, &options.limits)?, options)
     }
 
     /// [`Archive::recover`] for an archive in a pipe, which is read into memory.
@@ -162,13 +101,16 @@ impl Archive {
         reader: impl Read,
         options: DecodeOptions,
     ) -> Result<(Self, Vec<Error>)> {
-        Self::recovered(Bytes::read(reader, Path::new("-"), &options.limits)?, options)
+        Self::recovered(Source::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
-    fn recovered(bytes: Bytes, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
-        check_kind(&bytes)?;
-        let (layout, damage) = crate::format::recover(&bytes, &options.limits)?;
-        Ok((Self::with(bytes, layout, options), damage))
+    fn recovered(source: Source, options: DecodeOptions) -> Result<(Self, Vec<Error>)> {
+        let (layout, damage) = {
+            let whole = source.whole()?;
+            check_kind(&whole)?;
+            crate::format::recover(&whole, &options.limits)?
+        };
+        Ok((Self::with(source, layout, options), damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -193,7 +135,7 @@ impl Archive {
             dirs: 0,
             symlinks: 0,
             raw_bytes: 0,
-            archive_bytes: self.bytes.len() as u64,
+            archive_bytes: self.source.len(),
             chunks_by_codec: Default::default(),
         };
         for entry in &self.entries {
@@ -226,10 +168,13 @@ impl Archive {
 
     /// Decodes everything and checks every section, checksum and hash, writing nothing.
     pub fn test(&self, progress: &Progress) -> Result<TestSummary> {
-        let mut reader = StreamReader::new(&*self.bytes, Path::new("archive"), self.options.limits)?;
+        let mut reader = StreamReader::new(
+            BufReader::new(self.source.reader()),
+            Path::new("archive"),
+            self.options.limits,
+        )?;
         while reader.next_event()?.is_some() {
             progress.check()?;
-            self.bytes.release(reader.layout().offset());
         }
         for place in self.layout.model_files() {
             self.model_file(place.model)?;
@@ -243,8 +188,8 @@ impl Archive {
             Verifier::new(entry).finish()?;
         }
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, false, |entry, piece, is_last| {
-            let Piece::Bytes(bytes) = piece else { return Ok(()) };
+        self.decode(&contents.distinct, progress, false, None, |entry, piece, is_last| {
+            let (Piece::Bytes(bytes) | Piece::There(bytes)) = piece else { return Ok(()) };
             verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => verifier.finish(),
@@ -274,8 +219,8 @@ impl Archive {
         progress.set_total(entry.size());
         let mut verifier = Verifier::new(entry);
         let wanted: &[&Entry] = if entry.size() > 0 { &[entry] } else { &[] };
-        self.decode(wanted, progress, false, |_, piece, _| {
-            let Piece::Bytes(bytes) = piece else { return Ok(()) };
+        self.decode(wanted, progress, false, None, |_, piece, _| {
+            let (Piece::Bytes(bytes) | Piece::There(bytes)) = piece else { return Ok(()) };
             verifier.update(bytes);
             out.write_all(bytes).map_err(|error| Error::io("-", error))
         })?;
@@ -291,16 +236,17 @@ impl Archive {
     }
 
     /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
-    /// `keep_going` no piece is lost, for a damaged chunk ends the work.
+    /// `keep_going` no piece is lost, for a damaged chunk ends the work. What is `there` is not decoded.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
         keep_going: bool,
+        there: Option<&There<'_>>,
         sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
-        let release = |end| self.bytes.release(end);
-        decode_files(self.chunks(keep_going), files, &self.engines, progress, sink, release)
+        let chunks = Chunks { there, ..self.chunks(keep_going) };
+        decode_files(chunks, files, &self.engines, progress, sink)
     }
 
     /// Fails with [`Error::Model`] if a model for decoding these files, in the order of the raw stream, is not here.
@@ -311,7 +257,7 @@ impl Archive {
     }
 
     fn chunks(&self, keep_going: bool) -> Chunks<'_> {
-        Chunks { bytes: &self.bytes, layout: &self.layout, keep_going }
+        Chunks { source: &self.source, layout: &self.layout, keep_going, there: None }
     }
 
     /// The file of the model of this number, where the archive has it; it is held to the SHA-256 that the archive names.
@@ -319,13 +265,14 @@ impl Archive {
     /// # Errors
     /// [`Error::Corrupt`] for a file that is damaged or another; [`Error::Limit`] where it takes more memory than
     /// allowed.
-    pub fn model_file(&self, number: u8) -> Result<Option<Cow<'_, [u8]>>> {
+    pub fn model_file(&self, number: u8) -> Result<Option<Vec<u8>>> {
         let model = self.layout.models().get(usize::from(number)).and_then(Option::as_ref);
         let place = self.layout.model_file_place(number);
         let (Some(model), Some(place)) = (model, place) else { return Ok(None) };
-        let file = self.layout.model_file(&self.bytes, place, self.engines.room())?;
+        let whole = self.source.whole()?;
+        let file = self.layout.model_file(&whole, place, self.engines.room())?;
         check_file(model, &file).at(SectionType::MODEL_FILE, place.section)?;
-        Ok(Some(file))
+        Ok(Some(file.into_owned()))
     }
 
     /// How many chunks it has.
@@ -337,6 +284,12 @@ impl Archive {
     #[cfg(feature = "fs")]
     pub(crate) fn chunks_of(&self, files: &[&Entry]) -> u64 {
         decode::count_needed(&self.layout, files)
+    }
+
+    /// The ranges of the raw stream that make a file's content, in order.
+    #[cfg(feature = "fs")]
+    pub(crate) fn raw_ranges(&self, file: &Entry) -> impl Iterator<Item = RawRange> + '_ {
+        decode::span(file).into_iter().flat_map(|span| self.layout.raw_ranges(span))
     }
 
     /// The bounds it was opened under.

@@ -61,7 +61,7 @@ pub(super) struct RepeatFinder {
     /// Where the source of a repeat ended that reached the end of the last piece.
     open: Option<u64>,
     hash: u64,
-    /// Bytes of the present file that the hash has seen, at most [`HASHED`].
+    /// Bytes of the present file that the hash has seen since the last repeat.
     hashed: usize,
 }
 
@@ -152,9 +152,14 @@ impl RepeatFinder {
             self.hash = (self.hash << 1).wrapping_add(GEAR[usize::from(byte)]);
             self.hashed += 1;
             at += 1;
-            // A run of one byte has this hash. It is always an anchor, for it has no other.
+            // A run of one byte has this hash, and no other. It has anchors, but few: each of them costs a comparison
+            // of all that the run has so far.
             let is_run = self.hash == GEAR[usize::from(byte)].wrapping_neg();
-            if self.hashed < HASHED || self.hash >> (64 - SPACING_BITS) != 0 && !is_run {
+            let is_anchor = match is_run {
+                true => self.hashed.is_multiple_of(HASHED),
+                false => self.hash >> (64 - SPACING_BITS) == 0,
+            };
+            if self.hashed < HASHED || !is_anchor {
                 continue;
             }
             self.keep(&mut parts, piece, done..at);
@@ -167,7 +172,7 @@ impl RepeatFinder {
             {
                 at += len;
                 done = at;
-            } else if equal < HASHED {
+            } else if equal < HASHED && !(is_run && fresh(&parts) < HASHED) {
                 // Of equal places the first stays: it lies in the earliest chunk, and a run has most room after it.
                 self.anchors[slot] = self.end as u32;
             }
@@ -289,6 +294,14 @@ impl RepeatFinder {
 
     fn at(&self, place: u64) -> usize {
         place as usize & (self.window.len() - 1)
+    }
+}
+
+/// How many bytes of a piece are fresh at its end so far. Those of the piece before do not count.
+fn fresh(parts: &[Part]) -> usize {
+    match parts.last() {
+        Some(Part::Fresh(range)) => range.len(),
+        Some(Part::Repeat { .. }) | None => 0,
     }
 }
 

@@ -34,7 +34,7 @@ impl Archive {
         options: &UnpackOptions,
         progress: &Progress,
     ) -> Result<(UnpackSummary, Vec<Lost>)> {
-        let mut losses = Losses { keep_going: true, ..Losses::default() };
+        let mut losses = Losses::when(true);
         let summary = unpack_archive(self, dest, options, progress, &mut losses)?;
         Ok((summary, losses.lost))
     }
@@ -58,15 +58,15 @@ impl Archive {
     ) -> Result<(TestSummary, Vec<Lost>)> {
         let contents = Contents::of(entries.iter().copied());
         check_total(contents.total, self.limits())?;
-        let mut losses = Losses { keep_going, ..Losses::default() };
+        let mut losses = Losses::when(keep_going);
         for entry in &contents.empty {
             losses.tolerate(entry, Verifier::new(entry).finish())?;
         }
         progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
         let mut verifier: Option<Verifier> = None;
-        self.decode(&contents.distinct, progress, keep_going, |entry, piece, is_last| {
+        self.decode(&contents.distinct, progress, keep_going, None, |entry, piece, is_last| {
             match piece {
-                Piece::Bytes(bytes) => {
+                Piece::Bytes(bytes) | Piece::There(bytes) => {
                     verifier.get_or_insert_with(|| Verifier::new(entry)).update(bytes);
                     match verifier.take_if(|_| is_last) {
                         Some(verifier) => losses.tolerate(entry, verifier.finish()),
@@ -106,6 +106,11 @@ pub(super) struct Losses {
 }
 
 impl Losses {
+    /// None so far, with or without `keep_going`.
+    pub(super) fn when(keep_going: bool) -> Self {
+        Losses { keep_going, ..Losses::default() }
+    }
+
     /// Takes a damaged file for lost.
     pub(super) fn tolerate(&mut self, entry: &Entry, done: Result<()>) -> Result<()> {
         match done {
@@ -115,6 +120,16 @@ impl Losses {
             }
             done => done,
         }
+    }
+
+    /// Whether a file with content is lost.
+    pub(super) fn has(&self, entry: &Entry) -> bool {
+        matches!(entry.kind, EntryKind::File { offset, size: 1.., .. } if self.places.contains_key(&offset))
+    }
+
+    /// All that could not be had.
+    pub(super) fn into_lost(self) -> Vec<Lost> {
+        self.lost
     }
 
     pub(super) fn note(&mut self, entry: &Entry, error: &Error) {

@@ -1,88 +1,18 @@
 //! A private directory beside the destination, in which everything is written and verified before
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
-use std::fs::FileTimes;
+use std::fs::{File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, Metadata};
+use cap_std::fs::{Dir, DirBuilder};
 
+use super::destination::Destination;
 use super::identity::FileId;
 use super::journal::{self, Journal};
 use super::leftovers;
+use super::options::Existing;
 use crate::{Error, Progress, Result};
-
-/// Where unpacked entries go.
-#[derive(Debug)]
-pub(crate) struct Destination {
-    /// As the caller named it, for errors.
-    path: PathBuf,
-    /// The destination itself if it exists, else the deepest directory above it that does.
-    place: Dir,
-    /// The same as a path.
-    base: PathBuf,
-    /// What there is to make below that, if anything.
-    new: Option<PathBuf>,
-}
-
-impl Destination {
-    /// Looks at `path` and writes nothing. It must be a directory, or not exist; then those above it are made too.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let mut base = path;
-        let mut new = PathBuf::new();
-        loop {
-            let failed = |error| Error::io(base, error);
-            match base.metadata() {
-                Ok(found) if found.is_dir() => {
-                    let place = Dir::open_ambient_dir(base, ambient_authority()).map_err(failed)?;
-                    let new = (new != Path::new("")).then_some(new);
-                    return Ok(Destination { path: path.into(), place, base: base.into(), new });
-                }
-                Ok(_) => {
-                    let why = "it is not a directory, into which to unpack".into();
-                    return Err(Error::InTheWay { path: base.into(), why });
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    // A dangling link is in the way too.
-                    if base.symlink_metadata().is_ok() {
-                        return Err(Error::Exists(base.into()));
-                    }
-                    // `..` below what is not there leads nowhere.
-                    let name = Path::new(base.file_name().ok_or_else(|| failed(error))?);
-                    new = if new == Path::new("") { name.into() } else { name.join(new) };
-                    base = match base.parent() {
-                        Some(parent) if parent != Path::new("") => parent,
-                        _ => Path::new("."),
-                    };
-                }
-                Err(error) => return Err(failed(error)),
-            }
-        }
-    }
-
-    /// What is at an entry's path. The directories above it must be real ones: links are followed there.
-    pub(crate) fn look(&self, path: &str) -> Option<Metadata> {
-        match self.new {
-            Some(_) => None,
-            None => self.place.symlink_metadata(path).ok(),
-        }
-    }
-
-    /// An entry's path as the caller sees it.
-    pub(crate) fn shown(&self, path: &str) -> PathBuf {
-        self.path.join(path)
-    }
-
-    /// Where an entry's path lies, as the journal sees it.
-    pub(crate) fn below_base(&self, path: &str) -> PathBuf {
-        self.new.clone().unwrap_or_default().join(path)
-    }
-
-    fn failed(&self, error: io::Error) -> Error {
-        Error::io(&self.path, error)
-    }
-}
 
 /// The staging directory: `tree` for what is to be moved into place, and room for a spool file.
 #[derive(Debug)]
@@ -94,10 +24,16 @@ pub(crate) struct Staging {
     times: Option<FileTimes>,
     /// `None` once dropped: Windows cannot remove a directory with open handles.
     open: Option<(Dir, Dir)>,
+    /// Says that the directory is in use.
+    lock: Option<File>,
+    /// Whether it stays if the work does not come to its end, for another run to go on.
+    stays: bool,
 }
 
-const TREE: &str = "tree";
-const ABOVE: &str = "above";
+/// What is to be moved into place, in the staging directory.
+pub(crate) const TREE: &str = "tree";
+/// The same with the directories above it, where those are not there yet.
+pub(crate) const ABOVE: &str = "above";
 
 impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
@@ -106,8 +42,37 @@ impl Staging {
         // Looked at before anything is made in it.
         let times = journal::times(&destination.place, Path::new(".")).ok();
         leftovers::sweep(&destination.base);
-        let (name, inner) = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
-        let mut staging = Staging { destination, name, is_kept: false, times, open: None };
+        Self::fresh(destination, times)
+    }
+
+    /// Goes on in the directory that another run has left, the first whose tree `fits`, and otherwise begins anew.
+    /// Unless the work comes to its end the directory stays. Nothing is swept: it may be what others want to go on
+    /// with.
+    pub(crate) fn resume(destination: Destination, fits: impl Fn(&Dir) -> bool) -> Result<Self> {
+        let times = journal::times(&destination.place, Path::new(".")).ok();
+        let failed = |error| Error::io(&destination.path, error);
+        for item in destination.place.entries().map_err(failed)? {
+            let Ok(name) = item.map_err(failed)?.file_name().into_string() else { continue };
+            if !leftovers::is_own(&name) {
+                continue;
+            }
+            if let Some((open, lock)) = adopt(&destination.place, &name)
+                && fits(&open.1)
+            {
+                let (open, lock) = (Some(open), Some(lock));
+                return Ok(Staging { destination, name, is_kept: false, times, open, lock, stays: true });
+            }
+        }
+        let mut staging = Self::fresh(destination, times)?;
+        staging.stays = true;
+        Ok(staging)
+    }
+
+    fn fresh(destination: Destination, times: Option<FileTimes>) -> Result<Self> {
+        let private = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
+        let PrivateDir { name, dir: inner, lock } = private;
+        let lock = Some(lock);
+        let mut staging = Staging { destination, name, is_kept: false, times, open: None, lock, stays: false };
         let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
@@ -161,13 +126,13 @@ impl Staging {
     /// A journal for moving what is staged into place, to be given to [`Staging::commit`].
     pub(crate) fn journal<'a>(
         &self,
-        force: bool,
+        existing: Existing,
         sources: &'a [FileId],
         progress: &'a Progress,
     ) -> Result<Journal<'a>> {
         let clone = |dir: &Dir| dir.try_clone().map_err(|error| self.destination.failed(error));
         let (base, inner) = (clone(&self.destination.place)?, clone(&self.dirs().0)?);
-        Ok(Journal::new(base, &self.name, inner, force, sources, progress))
+        Ok(Journal::new(base, &self.name, inner, existing, sources, progress))
     }
 
     /// Moves everything into place and returns the destination, now a directory in any case, with
@@ -188,13 +153,15 @@ impl Staging {
                 let moved = if below == Path::new("") {
                     TREE.into()
                 } else {
+                    // A run that was undone may have left directories there.
+                    let _ = inner.remove_dir_all(ABOVE);
                     let chain = Path::new(ABOVE).join(below);
                     inner.create_dir_all(chain.parent().unwrap_or(&chain)).map_err(failed)?;
                     inner.rename(TREE, inner, &chain).map_err(failed)?;
                     PathBuf::from(ABOVE)
                 };
                 inner.rename(moved, place, top).map_err(failed)?;
-                journal.placed(top);
+                journal.placed(Path::new(top), new);
                 Ok((place.open_dir(new).map_err(failed)?, new.clone()))
             }
             None => {
@@ -207,7 +174,7 @@ impl Staging {
 
     /// Notes that all is in place, which is what the destination's times shall tell.
     pub(crate) fn done(&mut self) {
-        self.times = None;
+        (self.times, self.stays) = (None, false);
     }
 
     /// Leaves the staging directory where it is, with what could not be put back from it, and
@@ -220,8 +187,10 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        self.open = None;
-        if self.is_kept {
+        let has_some = |(_, tree): &(Dir, Dir)| tree.entries().is_ok_and(|mut all| all.next().is_some());
+        let stays = self.is_kept || self.stays && self.open.as_ref().is_some_and(has_some);
+        (self.open, self.lock) = (None, None);
+        if stays {
             return;
         }
         // Nothing more can be done about a failure here, and what led here is told already.
@@ -232,8 +201,16 @@ impl Drop for Staging {
     }
 }
 
-/// A new directory in `place` that only its owner can enter.
-pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
+/// A directory that only its owner can enter, in use until its lock is closed.
+#[derive(Debug)]
+pub(crate) struct PrivateDir {
+    pub(crate) name: String,
+    pub(crate) dir: Dir,
+    pub(crate) lock: File,
+}
+
+/// A new private directory in `place`.
+pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
@@ -243,11 +220,44 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<(String, Dir)> {
     loop {
         let name = leftovers::name();
         match place.create_dir_with(&name, &builder) {
-            Ok(()) => return place.open_dir(&name).map(|dir| (name, dir)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
         }
+        let locked = place.open_dir(&name).and_then(|dir| {
+            let lock = dir.create(leftovers::LOCK)?.into_std();
+            Ok((leftovers::hold(&lock), PrivateDir { name: name.clone(), dir, lock }))
+        });
+        match locked {
+            Ok((true, private)) if place.symlink_metadata(&name).is_ok() => return Ok(private),
+            // Another run has taken it for a leftover before it was held.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let _ = place.remove_dir_all(&name);
+                return Err(error);
+            }
+        }
     }
+}
+
+/// The private directory `name` and the tree in it, if it is ours, nobody uses it and it keeps no files of the user;
+/// with its lock.
+fn adopt(place: &Dir, name: &str) -> Option<((Dir, Dir), File)> {
+    let inner = place.open_dir(name).ok()?;
+    if !leftovers::is_mine(&inner.try_clone().ok()?.into_std_file()) {
+        return None;
+    }
+    let lock = inner.open(leftovers::LOCK).ok()?.into_std();
+    if !leftovers::claim(&lock) {
+        return None;
+    }
+    let mut items = inner.entries().ok()?;
+    if items.any(|item| item.is_ok_and(|item| item.file_name().to_str().is_none_or(leftovers::is_kept))) {
+        return None;
+    }
+    let tree = inner.open_dir(TREE).ok()?;
+    Some(((inner, tree), lock))
 }
 
 /// Copies what is staged as `name` in `from`, a directory with all that is in it.

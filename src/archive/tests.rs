@@ -367,7 +367,7 @@ use super::walk::{Wanted, walk};
     let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
     let progress = Progress::default();
-    let summary = pack_found(walk, &mut bytes, Path::new("-"), &options, &progress).unwrap();
+    let summary = pack_found(walk, &mut bytes, Path::new("-"), &options, &progress, None).unwrap();
     let told = (summary.skipped.len(), summary.changed.len());
     assert_eq!((summary.files, told), (3, (1, 2)));
     let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();

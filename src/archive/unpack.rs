@@ -8,19 +8,22 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::contents::Contents;
+use super::destination::Destination;
 use super::decode::{self, Piece, check_total};
 use super::extract::{Extractor, Output};
 use super::policy::{System, Tree};
 use super::read::{Archive, check_kind};
+use super::resume::{Left, There};
 use super::salvage::Losses;
 use super::place::Placement;
 use super::select::Selection;
 use super::spool::Spool;
-use super::staging::{Destination, Staging};
+use super::staging::Staging;
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
 use crate::codec::{DecodeOptions, Engines, Job};
 use crate::format::{
-    Chunk, Coding, Entry, EntryKind, Event, Header, Layout, SectionType, StreamReader,
+    Chunk, ChunkPlace, Coding, Entry, EntryKind, Event, Header, Layout, RawRange, SectionType,
+    StreamReader,
 };
 use crate::error::Place;
 use crate::{Error, Progress, Result};
@@ -52,9 +55,14 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Archive::unpack`].
-    pub fn plan_unpack(&self, dest: &Path, options: &UnpackOptions) -> Result<UnpackPlan> {
+    pub fn plan_unpack(
+        &self,
+        dest: &Path,
+        options: &UnpackOptions,
+        progress: &Progress,
+    ) -> Result<UnpackPlan> {
         judge(self, false)?;
-        let (_, placed, placement) = place(self, dest, options)?;
+        let (_, placed, placement) = place(self, dest, options, progress)?;
         check_total(Contents::of(placed.iter().map(|entry| &**entry)).total, self.limits())?;
         let entries: Vec<Entry> = placed.into_iter().map(Cow::into_owned).collect();
         let mut summary = UnpackSummary::default();
@@ -76,17 +84,18 @@ fn judge(archive: &Archive, folding: bool) -> Result<()> {
     archive.entries().iter().try_for_each(|entry| tree.add(entry))
 }
 
-/// The wanted entries under the paths that they get in the destination.
+/// The wanted entries that are not there yet, under the paths that they get in the destination.
 fn place<'e>(
     archive: &'e Archive,
     dest: &Path,
     options: &UnpackOptions,
+    progress: &Progress,
 ) -> Result<(Destination, Vec<Cow<'e, Entry>>, Placement)> {
     let wanted = archive.select(&options.only)?;
     let destination = Destination::open(dest)?;
     let mut placement = Placement::new(options, *archive.limits());
-    let placed = wanted.into_iter().filter_map(|entry| placement.place(&destination, entry).transpose());
-    let placed = placed.collect::<Result<_>>()?;
+    let place = |entry| placement.place(&destination, entry, progress).transpose();
+    let placed = wanted.into_iter().filter_map(place).collect::<Result<_>>()?;
     placement.check()?;
     Ok((destination, placed, placement))
 }
@@ -101,29 +110,45 @@ pub(super) fn unpack_archive(
 ) -> Result<UnpackSummary> {
     let limits = *archive.limits();
     judge(archive, false)?;
-    let (destination, placed, placement) = place(archive, dest, options)?;
-    let contents = Contents::of(placed.iter().map(|entry| &**entry));
+    let (destination, placed, placement) = place(archive, dest, options, progress)?;
+    let entries: Vec<&Entry> = placed.iter().map(|entry| &**entry).collect();
+    let contents = Contents::of(entries.iter().copied());
     check_total(contents.total, &limits)?;
     archive.check_models(&contents.distinct)?;
 
-    let staging = Staging::create(destination)?;
+    let staging = match options.resume {
+        true => Staging::resume(destination, |tree| {
+            let is_there = |entry: &&Entry| tree.is_file(&entry.path);
+            contents.distinct.iter().any(is_there)
+        })?,
+        false => Staging::create(destination)?,
+    };
     if staging.folds_case()? {
         judge(archive, true)?;
     }
     progress.set_total(contents.distinct.iter().map(|entry| entry.size()).sum());
+    let left = match options.resume {
+        true => Left::in_tree(staging.tree(), &entries)?,
+        false => Left::default(),
+    };
+    let there = There::new(staging.tree(), &left, archive, &contents.distinct)?;
+    let there = |place: &ChunkPlace, raw_crc| there.chunk(place, raw_crc);
+    let there: Option<&decode::There<'_>> = options.resume.then_some(&there);
     let mut extractor = Extractor::new(staging, limits, progress);
+    extractor.go_on(left);
     if !options.preserve_permissions {
         extractor.obey_umask()?;
     }
-    placed.iter().try_for_each(|entry| extractor.add(entry))?;
+    entries.iter().try_for_each(|entry| extractor.add(entry))?;
     for entry in &contents.empty {
         losses.tolerate(entry, extractor.copy_from(std::io::empty(), entry))?;
     }
     let mut output: Option<Output> = None;
     let keep_going = losses.keep_going;
-    archive.decode(&contents.distinct, progress, keep_going, |entry, piece, is_last| {
-        let bytes = match piece {
-            Piece::Bytes(bytes) => bytes,
+    archive.decode(&contents.distinct, progress, keep_going, there, |entry, piece, is_last| {
+        let (bytes, is_there) = match piece {
+            Piece::Bytes(bytes) => (bytes, false),
+            Piece::There(bytes) => (bytes, true),
             Piece::Lost(error) => {
                 losses.note(entry, error);
                 return output.take().map_or(Ok(()), |output| extractor.abandon(output));
@@ -133,7 +158,10 @@ pub(super) fn unpack_archive(
             Some(output) => output,
             None => extractor.begin(entry)?,
         };
-        extractor.write(&mut current, bytes)?;
+        match is_there {
+            true => extractor.pass(&mut current, bytes)?,
+            false => extractor.write(&mut current, bytes)?,
+        }
         if is_last {
             return losses.tolerate(entry, extractor.end(current));
         }
@@ -178,6 +206,10 @@ pub fn unpack_reader(
     progress: &Progress,
 ) -> Result<UnpackSummary> {
     let limits = decode.limits;
+    if options.resume {
+        let why = "an archive in a pipe cannot be unpacked from where another run stopped";
+        return Err(Error::Usage(why.into()));
+    }
     let mut begin = Vec::new();
     let read = (&mut *reader).take(Header::LEN as u64).read_to_end(&mut begin);
     read.map_err(|error| Error::io("-", error))?;
@@ -188,6 +220,7 @@ pub fn unpack_reader(
         tree: Tree::new(System::HERE, staging.folds_case()?, limits),
         selection: Selection::new(&options.only)?,
         placement: Placement::new(options, limits),
+        progress,
         spool: Spool::new(staging.spool()?, limits),
         extractor: Extractor::new(staging, limits, progress),
         in_work: VecDeque::new(),
@@ -343,6 +376,7 @@ struct Pipe<'a> {
     tree: Tree,
     selection: Selection,
     placement: Placement,
+    progress: &'a Progress,
     spool: Spool,
     extractor: Extractor<'a>,
     in_work: VecDeque<InWork>,
@@ -390,15 +424,15 @@ impl Pipe<'_> {
                 continue;
             }
             let destination = self.extractor.staging().destination();
-            let Some(placed) = self.placement.place(destination, entry)? else { continue };
+            let Some(placed) = self.placement.place(destination, entry, self.progress)? else { continue };
             let entry = &*placed;
             self.extractor.add(entry)?;
             let EntryKind::File { size, offset, .. } = entry.kind else { continue };
             let end = offset.saturating_add(size);
             if size == 0 {
                 self.extractor.copy_from(std::io::empty(), entry)?;
-            } else if layout.raw_ranges(offset..end).all(|range| self.spool.has(&range)) {
-                let content = self.spool.read(layout.raw_ranges(offset..end));
+            } else if layout.raw_ranges(offset..end).all(|raw| self.spool.has(&raw.range())) {
+                let content = self.spool.read(layout.raw_ranges(offset..end).map(RawRange::range));
                 self.extractor.copy_from(content, entry)?;
                 self.staged.entry(offset).or_insert_with(|| entry.clone());
             } else if let Some(original) = self.staged.get(&offset) {

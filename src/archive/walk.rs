@@ -13,6 +13,7 @@ use super::leftovers;
 use super::losses::{self, Loss};
 use super::options::{Input, Links};
 use super::own::Own;
+use super::partial;
 use super::paths;
 use super::policy::{self, System};
 use crate::{Error, Progress, Result};
@@ -238,7 +239,9 @@ impl Walk {
                 }
                 continue;
             }
-            if entry.file_name().to_str().is_some_and(leftovers::is_ours) {
+            if entry.file_name().to_str().is_some_and(leftovers::is_ours)
+                || file_type.is_file() && partial::is_kept(entry.path())
+            {
                 if file_type.is_dir() {
                     entries.skip_current_dir();
                 }

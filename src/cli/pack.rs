@@ -30,6 +30,7 @@ Examples:
   llz pack -C /home/me photos              stores photos, not home/me/photos
   mysqldump db | llz pack - --name db.sql -o db.llz
   llz pack -o - src | ssh host 'cat > src.llz'
+  llz pack --resume huge                   the same command again goes on where it was stopped
 
 Paths are stored as they are given, without a leading /, . or .., as tar does it.
 
@@ -39,7 +40,10 @@ a directory it is left out, and a message says so. It appears when it is complet
 
 Special files (pipes, devices, sockets), files that cannot be read, and names and links that an
 archive cannot hold are skipped with a warning, and the exit code is 4. It is 4, too, where a file
-changed while it was read; that file is stored as it was read. Links are stored as links. The archive is the same for any number of threads.";
+changed while it was read; that file is stored as it was read. Links are stored as links. The archive is the same for any number of threads.
+
+With --resume coded chunks are kept in OUT.part until the archive is complete, and those of a stopped
+run are used where they fit: same bytes, same options, same model. The archive is the same as without.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]
@@ -69,6 +73,9 @@ pub struct Args {
     /// Decode the finished archive and compare before it is put in place
     #[arg(long)]
     verify: bool,
+    /// Go on where a run stopped; coded chunks are kept in OUT.part until the archive is complete
+    #[arg(long)]
+    resume: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -100,6 +107,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         links: inputs.links(),
         embed_model: args.embed_model,
         verify: args.verify,
+        resume: args.resume,
         output: (output == Path::new("-")).then(streams::output_id).flatten(),
     };
     if args.dry_run {
@@ -112,8 +120,14 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let summary = if output == Path::new("-") {
         to_stdout(args, &options, session)?
     } else {
-        let _watch = session.watch("packing");
-        llz::pack_to_path(&inputs.paths(), &output, args.force, &options, &session.progress)?
+        let watch = session.watch("packing");
+        let paths = inputs.paths();
+        let packed = llz::pack_to_path(&paths, &output, args.force, &options, &session.progress);
+        drop(watch);
+        if args.resume && matches!(packed, Err(Error::Interrupted)) && !session.quiet {
+            say!("llz: what is packed so far is kept; the same command goes on with it");
+        }
+        packed?
     };
     tell(args, session, &summary);
     let took = start.elapsed();
@@ -125,6 +139,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "links": summary.symlinks,
             "raw_bytes": summary.raw_bytes,
             "archive_bytes": summary.archive_bytes,
+            "reused_bytes": summary.reused_bytes,
             "bits_per_byte": report::bits_per_byte(summary.raw_bytes, summary.archive_bytes),
             "seconds": took.as_secs_f64(),
             "chunks": report::codecs_json(&summary.chunks_by_codec),
@@ -180,8 +195,9 @@ fn dry_run(args: &Args, session: &Session, output: &Path, options: &PackOptions)
 }
 
 fn to_stdout(args: &Args, options: &PackOptions, session: &Session) -> Result<PackSummary> {
-    if args.verify || args.json {
-        return Err(Error::Usage("--verify and --json need a file to write to: -o FILE".into()));
+    if args.verify || args.json || args.resume {
+        let why = "--verify, --json and --resume need a file to write to: -o FILE";
+        return Err(Error::Usage(why.into()));
     }
     let out = streams::output()?;
     if out.is_terminal() && !args.force {

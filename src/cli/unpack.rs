@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use llz::{Archive, DecodeOptions, Existing, Result, UnpackOptions, UnpackPlan, UnpackSummary};
+use llz::{
+    Archive, DecodeOptions, Error, Existing, Result, UnpackOptions, UnpackPlan, UnpackSummary,
+};
 use serde_json::json;
 
 use super::Status;
@@ -25,16 +27,21 @@ Examples:
   llz unpack src.llz -n                    what would be written where
   ssh host cat src.llz | llz unpack -      from a pipe
   llz unpack --keep-going hurt.llz         what is left of a damaged archive
+  llz unpack --resume huge.llz             go on where a run was stopped
 
 Nothing appears under its name before all of it has been decoded and checked. Directories are merged
 and never replaced by files. A file that exists is not touched: if one is in the way, nothing is
 unpacked. -f replaces such files, each of them at once: its name shows the old or the whole new one.
 --keep-existing, --keep-newer and --rename leave them. A directory that exists keeps its permissions
-and times, except with -f.
+and times, except with -f and --resume.
 
 If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
 killed, or a power failure, can leave some files new and others old; those that were replaced are
-then in a directory .llz-* in the destination.";
+then in a directory .llz-* in the destination.
+
+With --resume what a stopped run has decoded is checked and used, and is kept again if this run stops.
+What is in its place already, as the archive has it, stays. Any run without --resume that writes there
+removes what a stopped run has left.";
 
 /// Unpack an archive, all of it or some paths
 #[derive(Debug, clap::Args)]
@@ -69,6 +76,9 @@ pub struct Args {
     /// Of a damaged archive unpack every file that is whole, and name the others: exit code 4, or 5 if none is
     #[arg(long)]
     keep_going: bool,
+    /// Go on where a run stopped that was killed or had --resume; what is done already is kept if this run stops too
+    #[arg(long)]
+    resume: bool,
     /// Restore permissions exactly, whatever the umask is
     #[arg(short, long)]
     preserve_permissions: bool,
@@ -113,7 +123,8 @@ fn dry_run(
             archive
         }
     };
-    let UnpackPlan { entries, summary } = archive.plan_unpack(&args.directory, options)?;
+    let UnpackPlan { entries, summary } =
+        archive.plan_unpack(&args.directory, options, &session.progress)?;
     list::dry_run(&entries, args.json, session)?;
     losses.say(&args.archive);
     report::warn_losses(session, args.json, &summary.losses);
@@ -138,6 +149,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         existing: args.existing(),
         strip: args.strip_components,
         preserve_permissions: args.preserve_permissions,
+        resume: args.resume,
         sources: sources.into_iter().filter_map(streams::id).collect(),
         only: args.chosen.paths.clone(),
     };
@@ -151,30 +163,16 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let start = Instant::now();
     let watch = session.watch("unpacking");
     let mut losses = Losses::default();
-    let summary = match streams::in_order(&args.archive)? {
-        input if args.keep_going => {
-            let (archive, damage) = match input {
-                Some(input) => Archive::recover_reader(input, decode)?,
-                None => Archive::recover(&args.archive, decode)?,
-            };
-            losses.damage = damage;
-            let (summary, lost) = archive.salvage(&args.directory, &options, &session.progress)?;
-            losses.lost = lost;
-            summary
-        }
-        Some(mut input) => {
-            llz::unpack_reader(&mut input, &args.directory, &decode, &options, &session.progress)?
-        }
-        None => {
-            let archive = Archive::open(&args.archive, decode)?;
-            archive.unpack(&args.directory, &options, &session.progress)?
-        }
-    };
+    let unpacked = unpack(args, decode, &options, session, &mut losses);
     drop(watch);
+    if args.resume && matches!(unpacked, Err(Error::Interrupted)) && !session.quiet {
+        say!("llz: what is unpacked so far is kept; the same command goes on with it");
+    }
+    let summary = unpacked?;
     let took = start.elapsed();
     losses.say(&args.archive);
-    let UnpackSummary { files, dirs, symlinks, raw_bytes, losses: not_held, kept, renamed } =
-        summary;
+    let UnpackSummary { files, dirs, symlinks, raw_bytes, reused_bytes, in_place, .. } = summary;
+    let UnpackSummary { losses: not_held, kept, renamed, .. } = summary;
     report::warn_losses(session, args.json, &not_held);
     report::note_kept(session, &kept, &renamed);
     if args.json {
@@ -184,6 +182,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "directories": dirs,
             "links": symlinks,
             "raw_bytes": raw_bytes,
+            "reused_bytes": reused_bytes,
+            "in_place": in_place,
             "losses": report::losses_json(&not_held),
             "kept": kept,
             "renamed": renamed.iter().map(|(from, to)| json!({ "path": from, "as": to })).collect::<Vec<_>>(),
@@ -198,8 +198,36 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         let (what, size) = (report::entries(files, dirs, symlinks), report::bytes(raw_bytes));
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
-    Ok(match losses.status(files > 0) {
+    Ok(match losses.status(files + in_place > 0) {
         Status::Done if !not_held.is_empty() => Status::Skipped,
         status => status,
     })
+}
+
+fn unpack(
+    args: &Args,
+    decode: DecodeOptions,
+    options: &UnpackOptions,
+    session: &Session,
+    losses: &mut Losses,
+) -> Result<UnpackSummary> {
+    match streams::in_order(&args.archive)? {
+        input if args.keep_going => {
+            let (archive, damage) = match input {
+                Some(input) => Archive::recover_reader(input, decode)?,
+                None => Archive::recover(&args.archive, decode)?,
+            };
+            losses.damage = damage;
+            let (summary, lost) = archive.salvage(&args.directory, options, &session.progress)?;
+            losses.lost = lost;
+            Ok(summary)
+        }
+        Some(mut input) => {
+            llz::unpack_reader(&mut input, &args.directory, &decode, options, &session.progress)
+        }
+        None => {
+            let archive = Archive::open(&args.archive, decode)?;
+            archive.unpack(&args.directory, options, &session.progress)
+        }
+    }
 }

@@ -28,6 +28,9 @@ const TOKENIZER: u64 = 6 << 20;
 /// Contexts alone are coded by binary decisions.
 const MIX: Coding = Coding::Mix { coder: CoderId::Binary };
 
+/// Gives what an earlier run made of the same chunk in the same way.
+pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(Coding, Vec<u8>)> + Sync + 'a;
+
 /// A chunk after coding.
 #[derive(Debug)]
 pub struct Coded<'a> {
@@ -37,6 +40,8 @@ pub struct Coded<'a> {
     pub coding: Coding,
     /// The coded bytes; empty where the chunk is stored.
     coded: Vec<u8>,
+    /// Whether an earlier run has coded it.
+    pub is_remembered: bool,
 }
 
 impl Coded<'_> {
@@ -70,13 +75,27 @@ impl Engine {
         sink: &mut dyn FnMut(Coded<'a>) -> Result<()>,
         progress: &Progress,
     ) -> Result<()> {
+        self.encode_or_remember(None, source, sink, progress)
+    }
+
+    /// [`Engine::encode`], but chunks that are remembered are not coded again.
+    ///
+    /// # Errors
+    /// As [`Engine::encode`].
+    pub fn encode_or_remember<'a>(
+        &self,
+        remembered: Option<&Remembered<'_>>,
+        source: &mut dyn FnMut() -> Result<Option<Cow<'a, [u8]>>>,
+        sink: &mut dyn FnMut(Coded<'a>) -> Result<()>,
+        progress: &Progress,
+    ) -> Result<()> {
         let session = |model: &Arc<dyn LanguageModel>| {
             model.session_bytes(neural::POSITIONS) + model.lane_bytes()
         };
         let worker = self.model.as_ref().map_or(0, session);
         let fixed = if self.model.is_some() { TOKENIZER } else { 0 };
         let resources = self.resources(worker, fixed)?;
-        scheduler::run(&EncodeWork::new(self), resources, source, sink, progress)
+        scheduler::run(&EncodeWork::new(self, remembered), resources, source, sink, progress)
     }
 
     /// Codes one chunk.
@@ -86,7 +105,12 @@ impl Engine {
     pub fn encode_one<'a>(&self, raw: &'a [u8]) -> Result<Coded<'a>> {
         let mut source = Some(Cow::Borrowed(raw));
         // Replaced by the one result of the one job.
-        let mut coded = Coded { raw: raw.into(), coding: Coding::Stored, coded: Vec::new() };
+        let mut coded = Coded {
+            raw: raw.into(),
+            coding: Coding::Stored,
+            coded: Vec::new(),
+            is_remembered: false,
+        };
         self.encode(
             &mut || Ok(source.take()),
             &mut |result| {
@@ -113,11 +137,16 @@ impl Engine {
 struct Look {
     content: Content,
     short: bool,
+    /// Whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
+    constant: bool,
 }
 
 impl Look {
     fn at(raw: &[u8]) -> Self {
-        Look { content: content::of_chunk(raw), short: raw.len() <= SHORT }
+        // Each byte is the next one; this way round the comparison is as fast as memory.
+        let constant = raw.len() > SHORT && raw[1..] == raw[..raw.len() - 1];
+        let content = if constant { Content::Binary } else { content::of_chunk(raw) };
+        Look { content, short: raw.len() <= SHORT, constant }
     }
 
     /// Whether the chunk is worth the model.
@@ -128,12 +157,24 @@ impl Look {
 
 struct EncodeWork<'e, 'j> {
     engine: &'e Engine,
+    remembered: Option<&'e Remembered<'e>>,
     jobs: std::marker::PhantomData<fn(&'j ())>,
 }
 
 impl<'e> EncodeWork<'e, '_> {
-    fn new(engine: &'e Engine) -> Self {
-        EncodeWork { engine, jobs: std::marker::PhantomData }
+    fn new(engine: &'e Engine, remembered: Option<&'e Remembered<'e>>) -> Self {
+        EncodeWork { engine, remembered, jobs: std::marker::PhantomData }
+    }
+
+    /// The chunk as an earlier run has coded it, or as it is.
+    fn recall<'r>(&self, raw: Cow<'r, [u8]>, control: Control<'_>) -> Coded<'r> {
+        let remembered = self.remembered.and_then(|remembered| remembered(&raw));
+        let is_remembered = remembered.is_some();
+        if is_remembered {
+            control.add(raw.len());
+        }
+        let (coding, coded) = remembered.unwrap_or((Coding::Stored, Vec::new()));
+        Coded { raw, coding, coded, is_remembered }
     }
 
     /// Tries the codecs that use no model.
@@ -144,7 +185,7 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.content == Content::Noise && !look.short {
+        if look.constant || look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(Coding::Zstd, packed);
             }
@@ -179,8 +220,12 @@ impl<'e> EncodeWork<'e, '_> {
         let coder = model.map(|model| self.engine.token_coder(&**model));
         while let Some((number, raw)) = jobs.next() {
             control.check()?;
-            let look = Look::at(&raw);
-            let mut best = Coded { raw, coding: Coding::Stored, coded: Vec::new() };
+            let mut best = self.recall(raw, control);
+            if best.is_remembered {
+                jobs.done(number, best);
+                continue;
+            }
+            let look = Look::at(&best.raw);
             let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
             if let Some((model, coder)) = model {
                 let tokens = self.engine.tokens(&**model, &best.raw)?;
@@ -210,8 +255,12 @@ impl<'e> EncodeWork<'e, '_> {
             while lockstep.has_room() {
                 let job = if waits { jobs.next() } else { jobs.another() };
                 let Some((number, raw)) = job else { break };
-                let look = Look::at(&raw);
-                let mut best = Coded { raw, coding: Coding::Stored, coded: Vec::new() };
+                let mut best = self.recall(raw, control);
+                if best.is_remembered {
+                    jobs.done(number, best);
+                    continue;
+                }
+                let look = Look::at(&best.raw);
                 if !look.wants_model() {
                     self.offer_without_model(&mut best, look, false, control)?;
                     jobs.done(number, best);

@@ -35,7 +35,7 @@ mod token_coder;
 mod tests;
 
 #[cfg(feature = "encode")]
-pub use encode::Coded;
+pub use encode::{Coded, Remembered};
 pub use engine::{Engine, Job};
 pub use engines::{Engines, check_file};
 pub use isa::instruction_sets;

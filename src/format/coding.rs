@@ -68,6 +68,12 @@ impl Coding {
         }
     }
 
+    /// What the first of these bytes say, if that is known.
+    #[cfg(feature = "fs")]
+    pub(crate) fn from_start(bytes: &[u8]) -> Option<Self> {
+        Self::read(&mut Cursor::new(bytes, "how a chunk is coded")).ok()
+    }
+
     /// Reads what [`Coding::write`] writes.
     pub(crate) fn read(cursor: &mut Cursor) -> Result<Self> {
         let codec = cursor.u8()?;

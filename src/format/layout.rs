@@ -12,7 +12,7 @@ use super::index::{self, IndexItem};
 use super::model_file;
 use super::model_ref::{MAX_MODEL, NamedModel};
 use super::params::{MAX_PARAMS, Params};
-use super::repeats::RepeatList;
+use super::repeats::{RawRange, RepeatList};
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
 use std::borrow::Cow;
@@ -389,7 +389,7 @@ impl Layout {
     }
 
     /// The ranges of the raw stream that make this range of the content stream, in order. None of them is empty.
-    pub fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = RawRange> + '_ {
         self.repeats.raw_ranges(content)
     }
 

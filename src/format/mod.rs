@@ -11,7 +11,7 @@
 //! three share one set of rules, [`Layout`]'s.
 #![forbid(unsafe_code)]
 
-mod chunk;
+pub(crate) mod chunk;
 mod codec_id;
 pub(crate) mod coding;
 mod cursor;
@@ -47,7 +47,7 @@ pub use model_ref::{DeviceRef, EngineRef, ModelRef, NamedModel};
 pub use params::{GROUPING_BY_KIND, Params};
 pub use section::{SectionHeader, SectionType};
 pub use recover::recover;
-pub use repeats::Repeat;
+pub use repeats::{RawRange, Repeat};
 pub use stream::{Event, StreamReader};
 #[cfg(feature = "encode")]
 pub use write::Writer;

@@ -27,6 +27,24 @@ pub struct Repeat {
     pub len: u64,
 }
 
+/// A range of the raw stream that makes some content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawRange {
+    /// Where it begins.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// Whether that content is a repeat. Otherwise these bytes are in the raw stream for it.
+    pub is_repeat: bool,
+}
+
+impl RawRange {
+    /// From its beginning to its end.
+    pub fn range(self) -> Range<u64> {
+        self.start..self.end
+    }
+}
+
 /// The payload for `repeats`, whose places are counted from that of the repeat before, `last` for the first.
 #[cfg(feature = "encode")]
 pub(crate) fn to_payload(repeats: &[Repeat], mut last: u64) -> Result<Vec<u8>> {
@@ -139,7 +157,7 @@ impl RepeatList {
     }
 
     /// The ranges of the raw stream that make this range of the content stream, in order. None of them is empty.
-    pub(crate) fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub(crate) fn raw_ranges(&self, content: Range<u64>) -> impl Iterator<Item = RawRange> + '_ {
         let mut at = content.start;
         let mut next = self.repeats.partition_point(|placed| placed.end() <= at);
         std::iter::from_fn(move || {
@@ -153,14 +171,14 @@ impl RepeatList {
                     let len = placed.end().min(content.end) - at;
                     let from = placed.repeat.from + (at - placed.content);
                     at += len;
-                    Some(from..from + len)
+                    Some(RawRange { start: from, end: from + len, is_repeat: true })
                 }
                 None => {
                     let until = repeat.map_or(content.end, |placed| placed.content.min(content.end));
                     let from = self.raw_at(at);
                     let len = until - at;
                     at = until;
-                    Some(from..from.saturating_add(len))
+                    Some(RawRange { start: from, end: from.saturating_add(len), is_repeat: false })
                 }
             }
         })
@@ -241,6 +259,14 @@ mod tests {
             prop_assert_eq!(list.content_len(raw.len() as u64), Some(content.len() as u64));
             let (a, b) = (cut.0.min(content.len()), cut.1.min(content.len()));
             let range = a.min(b)..a.max(b);
+            // Every byte of the raw stream is in it for one place of the content.
+            let all = list.raw_ranges(0..content.len() as u64).filter(|range| !range.is_repeat);
+            let mut covered = 0;
+            for fresh in all {
+                prop_assert_eq!(fresh.start, covered);
+                covered = fresh.end;
+            }
+            prop_assert_eq!(covered, raw.len() as u64);
             let made: Vec<u8> = (list.raw_ranges(range.start as u64..range.end as u64))
                 .flat_map(|range| raw[range.start as usize..range.end as usize].to_vec())
                 .collect();

@@ -18,6 +18,7 @@ mod pipes;
 mod poor;
 mod publish;
 mod restore;
+mod resume;
 mod salvage;
 mod select;
 mod self_output;

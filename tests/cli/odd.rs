@@ -172,6 +172,75 @@ fn zeros_come_back_as_holes() {
 }
 
 #[test]
+fn what_an_archive_does_not_hold_is_said() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::{Duration, SystemTime};
+    let dir = scratch();
+    for (name, mode) in [("set", 0o4755), ("group", 0o2755), ("plain", 0o644)] {
+        write(dir.path().join("t").join(name), name);
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(dir.path().join("t").join(name), mode).unwrap();
+    }
+    // What is dropped is no reason for another exit code, for no archive has it.
+    let text = said(dir.path(), &["pack", "-1", "t", "-o", "x.llz"], 0);
+    assert!(text.contains("dropped setuid bit of t/set"), "{text}");
+    assert!(text.contains("dropped setgid bit of t/group"), "{text}");
+    // A time that an archive cannot hold is a warning, and the nearest one is stored.
+    let plain = fs::File::options().write(true).open(dir.path().join("t/plain")).unwrap();
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000);
+    if plain.set_modified(far).is_err() || plain.metadata().unwrap().modified().unwrap() != far {
+        return; // a file system that cannot hold it either
+    }
+    let text = said(dir.path(), &["pack", "-q", "-1", "t", "-o", "y.llz"], 4);
+    assert!(text.contains("time of t/plain") && text.contains("2262"), "{text}");
+    llz(dir.path()).args(["unpack", "-q", "y.llz", "-C", "back"]).assert().success();
+    let back = dir.path().join("back/t/plain").metadata().unwrap().modified().unwrap();
+    assert_eq!(back, SystemTime::UNIX_EPOCH + Duration::from_nanos(i64::MAX as u64));
+}
+
+/// Holes are not coded by anything slow, and whether zeros are a hole or written out never shows in the archive.
+#[test]
+fn holes_cost_next_to_nothing() {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    let dir = scratch();
+    let len = 96 << 20;
+    let make = |name: &str| {
+        let path = dir.path().join(name);
+        write(&path, "");
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(len).unwrap();
+        file.write_all_at("text in a hole\n".repeat(300).as_bytes(), 50 << 20).unwrap();
+        let modified = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
+        (path, file, modified)
+    };
+    let (_, file, modified) = make("sparse/disk");
+    file.set_modified(modified).unwrap();
+    let (path, file, modified) = make("dense/disk");
+    for at in (0..len).step_by(1 << 20).filter(|at| !(49 << 20..52 << 20).contains(at)) {
+        file.write_all_at(&vec![0; 1 << 20], at).unwrap();
+    }
+    file.set_modified(modified).unwrap();
+    assert!(path.metadata().unwrap().blocks() * 512 > len / 2);
+    for level in ["-1", "-6"] {
+        let pack = |tree: &str| {
+            let mut command = llz(&dir.path().join(tree));
+            let args = ["pack", "-q", "-f", "--json", level, "disk", "-o", "../x.llz"];
+            let done = command.args(args).assert().success().get_output().stdout.clone();
+            let done: serde_json::Value = serde_json::from_slice(&done).unwrap();
+            (done, fs::read(dir.path().join("x.llz")).unwrap())
+        };
+        let (done, sparse) = pack("sparse");
+        let slow = ["mix", "neural"].map(|codec| done["chunks"][codec]["raw_bytes"].as_u64());
+        assert!(slow.iter().flatten().sum::<u64>() < 512 << 10, "{done}");
+        assert!(sparse == pack("dense").1, "{level}");
+        llz(dir.path()).args(["unpack", "-q", "-f", "x.llz", "-C", "back"]).assert().success();
+        let back = dir.path().join("back/disk");
+        assert!(fs::read(&back).unwrap() == fs::read(&path).unwrap());
+        assert!(back.metadata().unwrap().blocks() * 512 < 1 << 20);
+    }
+}
+
+#[test]
 fn leftovers_of_a_killed_run_are_swept_and_never_packed() {
     let dir = scratch();
     write(dir.path().join("t/a"), "a");

@@ -157,3 +157,29 @@ fn what_follows_an_archive_does_not_keep_it_from_coming_out() {
     command.write_stdin([&archive[..], b"\n"].concat()).assert().code(4);
     assert_eq!(fs::read_dir(dir.path().join("piped/t")).unwrap().count(), FILES + 2);
 }
+
+#[test]
+fn cat_writes_the_files_that_are_whole_and_names_the_others() {
+    let (dir, archive) = packed();
+    let content = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let cat = |archive: &[u8], files: &[&str], code: i32| {
+        fs::write(dir.path().join("hurt.llz"), archive).unwrap();
+        let mut command = llz(dir.path());
+        let ran = command.args(["cat", "--keep-going", "hurt.llz"]).args(files).assert().code(code);
+        let said = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+        (ran.get_output().stdout.clone(), said)
+    };
+    let mut hurt = archive.clone();
+    hurt[section(&archive, b"CHNK", 0) + 150_000] ^= 1;
+    let (written, said) = cat(&hurt, &["t/f39", "t/f01", "t/empty", "t/z", "t/f38"], 4);
+    assert!(written == [content("t/f39"), content("t/f38")].concat(), "{said}");
+    assert!(said.contains("lost t/f01") && said.contains("lost t/z"), "{said}");
+    assert!(said.contains("2 files lost"), "{said}");
+    let (written, said) = cat(&hurt, &["t/f01"], 5);
+    assert!(written.is_empty() && said.contains("lost t/f01"), "{said}");
+    // An entry that a cut archive has lost, and one that a whole one never had.
+    let (written, said) = cat(&archive[..archive.len() / 2], &["t/f39", "t/f00"], 4);
+    assert!(written == content("t/f00") && said.contains("lost t/f39"), "{said}");
+    assert!(cat(&archive, &["t/f00"], 0).0 == content("t/f00"));
+    cat(&archive, &["t/none"], 2);
+}

@@ -9,7 +9,7 @@ use cap_std::fs::Dir;
 #[cfg(unix)]
 use super::super::identity::FileId;
 use super::super::paths;
-use super::super::staging::{copy_tree, private_dir};
+use super::super::staging::{PrivateDir, TREE, copy_tree, private_dir};
 use super::directory::{check_writable, names};
 use super::{Journal, Place, Step};
 use crate::{Error, Result};
@@ -30,7 +30,7 @@ impl Journal<'_> {
                     self.check(&from.open_dir(&name).map_err(failed)?, &to, &shown)?;
                     continue;
                 }
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
+                Ok(_) if !self.existing.replaces() => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(there) if self.is_source(&there) => {
                     let why = "it is the archive or model that is being read".into();
@@ -82,7 +82,7 @@ impl Journal<'_> {
                     continue;
                 }
                 // The check has passed, so it came after that.
-                Ok(_) if !self.force => return Err(Error::Exists(shown)),
+                Ok(_) if !self.existing.replaces() => return Err(Error::Exists(shown)),
                 Ok(there) if there.is_dir() => return Err(in_the_way(shown)),
                 Ok(_) => {
                     place = self.keep(&to, place, staged.is_dir()).map_err(failed)?;
@@ -92,7 +92,8 @@ impl Journal<'_> {
             place = self.place(from, &name, &to, place).map_err(failed)?;
             // Putting a kept file back replaces a new file, but no directory.
             if !is_kept || staged.is_dir() {
-                self.steps.push(Step::Placed { at: to, place });
+                let staged = (place == 0).then(|| Path::new(TREE).join(&to));
+                self.steps.push(Step::Placed { at: to, place, staged });
             }
         }
         Ok(())
@@ -172,8 +173,8 @@ impl Journal<'_> {
     /// A new place in the directory of `path`.
     fn near(&mut self, path: &Path) -> io::Result<usize> {
         let parent = paths::parent(path);
-        let (name, dir) = private_dir(&self.base.open_dir(parent)?)?;
-        self.places.push(Place { path: parent.join(name), dir });
+        let PrivateDir { name, dir, lock } = private_dir(&self.base.open_dir(parent)?)?;
+        self.places.push(Place { path: parent.join(name), dir, lock: Some(lock) });
         self.steps.push(Step::Near);
         Ok(self.places.len() - 1)
     }

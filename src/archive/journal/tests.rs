@@ -54,7 +54,7 @@ fn merge(at: &Path, is_far: bool) -> (Result<()>, Lost) {
     let progress = Progress::default();
     let inner = open(&at.join(".staging"));
     let tree = inner.open_dir("tree").unwrap();
-    let mut journal = Journal::new(open(at), ".staging", inner, true, &[], &progress);
+    let mut journal = Journal::new(open(at), ".staging", inner, Existing::Replace, &[], &progress);
     journal.is_far = is_far;
     let merged = journal.merge(&tree, Path::new(""), at);
     let mut lost = Lost::new();
@@ -113,7 +113,7 @@ fn a_panic_takes_back_as_well() {
     let open = |path: &Path| Dir::open_ambient_dir(path, ambient_authority()).unwrap();
     let (progress, inner) = (Progress::default(), open(&dir.path().join(".staging")));
     let tree = inner.open_dir("tree").unwrap();
-    let mut journal = Journal::new(open(dir.path()), ".staging", inner, true, &[], &progress);
+    let mut journal = Journal::new(open(dir.path()), ".staging", inner, Existing::Replace, &[], &progress);
     journal.merge(&tree, Path::new(""), dir.path()).unwrap();
     drop(journal);
     assert_eq!(snapshot(&dir.path().join("t")), before);

@@ -1,0 +1,109 @@
+//! The directory into which entries are unpacked, as it is before anything is moved there.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata};
+
+use super::decode::Verifier;
+use crate::format::{Entry, EntryKind};
+use crate::{Error, Progress, Result};
+
+/// Where unpacked entries go.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// As the caller named it, for errors.
+    pub(super) path: PathBuf,
+    /// The destination itself if it exists, else the deepest directory above it that does.
+    pub(super) place: Dir,
+    /// The same as a path.
+    pub(super) base: PathBuf,
+    /// What there is to make below that, if anything.
+    pub(super) new: Option<PathBuf>,
+}
+
+impl Destination {
+    /// Looks at `path` and writes nothing. It must be a directory, or not exist; then those above it are made too.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut base = path;
+        let mut new = PathBuf::new();
+        loop {
+            let failed = |error| Error::io(base, error);
+            match base.metadata() {
+                Ok(found) if found.is_dir() => {
+                    let place = Dir::open_ambient_dir(base, ambient_authority()).map_err(failed)?;
+                    let new = (new != Path::new("")).then_some(new);
+                    return Ok(Destination { path: path.into(), place, base: base.into(), new });
+                }
+                Ok(_) => {
+                    let why = "it is not a directory, into which to unpack".into();
+                    return Err(Error::InTheWay { path: base.into(), why });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // A dangling link is in the way too.
+                    if base.symlink_metadata().is_ok() {
+                        return Err(Error::Exists(base.into()));
+                    }
+                    // `..` below what is not there leads nowhere.
+                    let name = Path::new(base.file_name().ok_or_else(|| failed(error))?);
+                    new = if new == Path::new("") { name.into() } else { name.join(new) };
+                    base = match base.parent() {
+                        Some(parent) if parent != Path::new("") => parent,
+                        _ => Path::new("."),
+                    };
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// What is at an entry's path. The directories above it must be real ones: links are followed there.
+    pub(crate) fn look(&self, path: &str) -> Option<Metadata> {
+        match self.new {
+            Some(_) => None,
+            None => self.place.symlink_metadata(path).ok(),
+        }
+    }
+
+    /// An entry's path as the caller sees it.
+    pub(crate) fn shown(&self, path: &str) -> PathBuf {
+        self.path.join(path)
+    }
+
+    /// Where an entry's path lies, as the journal sees it.
+    pub(crate) fn below_base(&self, path: &str) -> PathBuf {
+        self.new.clone().unwrap_or_default().join(path)
+    }
+
+    /// Whether at `path`, whose directories must be real ones as for [`Destination::look`], a file or link is as this
+    /// entry has it.
+    pub(crate) fn holds(&self, path: &str, entry: &Entry, progress: &Progress) -> Result<bool> {
+        let Some(there) = self.look(path) else { return Ok(false) };
+        match &entry.kind {
+            EntryKind::File { size, .. } if there.is_file() && there.len() == *size => {
+                let Ok(mut file) = self.place.open(path) else { return Ok(false) };
+                let mut verifier = Verifier::new(entry);
+                let mut buffer = vec![0; 1 << 16];
+                loop {
+                    progress.check()?;
+                    match file.read(&mut buffer) {
+                        Ok(0) => return Ok(verifier.finish().is_ok()),
+                        Ok(got) => verifier.update(&buffer[..got]),
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(_) => return Ok(false),
+                    }
+                }
+            }
+            EntryKind::Symlink { target } if there.is_symlink() => {
+                let leads = self.place.read_link_contents(path);
+                Ok(leads.is_ok_and(|leads| leads == Path::new(target)))
+            }
+            EntryKind::File { .. } | EntryKind::Symlink { .. } | EntryKind::Directory => Ok(false),
+        }
+    }
+
+    pub(super) fn failed(&self, error: io::Error) -> Error {
+        Error::io(&self.path, error)
+    }
+}
