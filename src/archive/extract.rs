@@ -398,9 +398,11 @@ fn open_dir(_: &Dir, _: &Entry) -> io::Result<Option<File>> {
 
 #[cfg(unix)]
 fn symlink(tree: &Dir, target: &str, path: &str) -> io::Result<()> {
-    tree.symlink(target, path)
+    // Also where it leads out: what stays below the directory is the link itself.
+    tree.symlink_contents(target, path)
 }
 
+/// Links to absolute paths cannot be made here: they are named as lost.
 #[cfg(windows)]
 fn symlink(tree: &Dir, target: &str, path: &str) -> io::Result<()> {
     let beside = std::path::Path::new(path).parent().unwrap_or("".as_ref()).join(target);

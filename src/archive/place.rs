@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::losses::{self, Loss};
-use super::options::{Existing, UnpackOptions, UnpackSummary};
+use super::options::{Existing, UnpackLinks, UnpackOptions, UnpackSummary};
 use super::policy::{self, System, Tree};
 use super::staging::Destination;
 use super::{found, journal};
@@ -17,6 +17,7 @@ use crate::{Error, Limits, Result};
 pub(crate) struct Placement {
     existing: Existing,
     strip: usize,
+    links: UnpackLinks,
     /// Directories of the archive, by their paths: where they are here, and whether they are there already. `None`
     /// if something that stays is in their place.
     directories: HashMap<String, Option<(String, bool)>>,
@@ -25,6 +26,7 @@ pub(crate) struct Placement {
     /// What has been placed, where names are changed and might meet.
     tree: Option<Tree>,
     is_empty: bool,
+    skipped: Vec<(PathBuf, String)>,
     kept: Vec<String>,
     renamed: Vec<(String, String)>,
     losses: Vec<Loss>,
@@ -37,10 +39,12 @@ impl Placement {
         Placement {
             existing,
             strip,
+            links: options.links,
             directories: HashMap::new(),
             given: HashSet::new(),
             tree: changes_names.then(|| Tree::new(System::HERE, false, limits)),
             is_empty: true,
+            skipped: Vec::new(),
             kept: Vec::new(),
             renamed: Vec::new(),
             losses: Vec::new(),
@@ -66,6 +70,13 @@ impl Placement {
             }
             return Ok(None);
         };
+        if let EntryKind::Symlink { target } = &entry.kind
+            && let Some(why) = self.objection(path, target)
+        {
+            self.is_empty = false;
+            self.skipped.push((PathBuf::from(&entry.path), why));
+            return Ok(None);
+        }
         let placed = match is_directory {
             true => self.directory(destination, path)?.map(|(placed, _)| placed),
             false => self.leaf(destination, path, entry)?,
@@ -83,6 +94,16 @@ impl Placement {
         }
         let placed = Entry { path: placed, ..entry.clone() };
         Ok(self.admit(&placed, entry)?.then_some(Cow::Owned(placed)))
+    }
+
+    /// Why a link is not made. Another name beside the one that it has here does not change where it leads.
+    fn objection(&self, path: &str, target: &str) -> Option<String> {
+        match self.links {
+            UnpackLinks::All => None,
+            UnpackLinks::Skip => Some("a symbolic link".into()),
+            UnpackLinks::Inside => policy::leads_out(path, target, System::HERE)
+                .map(|why| format!("a symbolic link to {target}, {why}")),
+        }
     }
 
     /// Where a directory of the archive is here, and whether it is there already.
@@ -175,17 +196,9 @@ impl Placement {
         }
     }
 
-    /// Whether an entry under its new path does not hinder another one. A link whose way out of a directory is no
-    /// longer there is lost.
+    /// Whether an entry under its new path does not hinder another one.
     fn admit(&mut self, placed: &Entry, entry: &Entry) -> Result<bool> {
         let Some(tree) = &mut self.tree else { return Ok(true) };
-        if let EntryKind::Symlink { target } = &placed.kind
-            && let Err(Error::Unsafe { why, .. }) =
-                policy::check_target(&placed.path, target, System::HERE)
-        {
-            losses::count(&mut self.losses, "symbolic link", Path::new(&entry.path), &why);
-            return Ok(false);
-        }
         if matches!(placed.kind, EntryKind::Directory) && tree.has_directory(&placed.path) {
             // Two directories have become one: the first gives it its permissions.
             return Ok(false);
@@ -210,6 +223,7 @@ impl Placement {
 
     /// Adds what has been found out to the summary.
     pub(crate) fn finish(self, summary: &mut UnpackSummary) {
+        summary.skipped = self.skipped;
         summary.kept = self.kept;
         summary.renamed = self.renamed;
         summary.losses.splice(..0, self.losses);

@@ -39,7 +39,8 @@ a directory it is left out, and a message says so. It appears when it is complet
 
 Special files (pipes, devices, sockets), files that cannot be read, and names and links that an
 archive cannot hold are skipped with a warning, and the exit code is 4. It is 4, too, where a file
-changed while it was read; that file is stored as it was read. Links are stored as links. The archive is the same for any number of threads.";
+changed while it was read; that file is stored as it was read. Links are stored as they are, wherever they lead.
+The archive is the same for any number of threads.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]
@@ -123,6 +124,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "files": summary.files,
             "directories": summary.dirs,
             "links": summary.symlinks,
+            "links_out": summary.links_out,
             "raw_bytes": summary.raw_bytes,
             "archive_bytes": summary.archive_bytes,
             "bits_per_byte": report::bits_per_byte(summary.raw_bytes, summary.archive_bytes),
@@ -159,6 +161,7 @@ fn tell(args: &Args, session: &Session, summary: &PackSummary) {
     report::warn_changed(session, args.json, &summary.changed);
     report::warn_losses(session, args.json, &summary.losses);
     report::note_left_out(session, &summary.left_out);
+    report::note_links_out(session, summary.links_out);
     report::note_leftovers(session, &summary.leftovers);
     report::note_dropped(session, &summary.notes);
     report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);

@@ -8,6 +8,7 @@ mod habits;
 mod inputs;
 mod interrupt;
 mod limits;
+mod links;
 mod models;
 mod names;
 mod odd;
