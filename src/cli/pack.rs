@@ -39,8 +39,8 @@ a directory it is left out, and a message says so. It appears when it is complet
 
 Special files (pipes, devices, sockets), files that cannot be read, and names and links that an
 archive cannot hold are skipped with a warning, and the exit code is 4. It is 4, too, where a file
-changed while it was read; that file is stored as it was read. Links are stored as they are, wherever they lead.
-The archive is the same for any number of threads.";
+changed while it was read; that file is stored as it was read. Links are stored as they are, wherever
+they lead. The archive is the same for any number of threads.";
 
 /// Pack files and directories into an archive
 #[derive(Debug, clap::Args)]

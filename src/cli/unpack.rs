@@ -34,8 +34,8 @@ unpacked. -f replaces such files, each of them at once: its name shows the old o
 --keep-existing, --keep-newer and --rename leave them. A directory that exists keeps its permissions
 and times, except with -f.
 
-A symbolic link that leads out (its target is absolute, climbs out of the directory, or has .. after a
-name) is left out and named, and the exit code is 4; --links=all makes it. Nothing is ever written
+A symbolic link that leads out is left out and named, and the exit code is 4: its target is absolute,
+climbs out of the directory, or has .. after a name. --links=all makes it too. Nothing is ever written
 through a link.
 
 If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
