@@ -65,7 +65,8 @@ check() {
     for vector in spec/vectors/good-*.llz; do
         mkdir -p "$golden/$(basename "$vector")"
         # shellcheck disable=SC2086 # the emulator is a command and its options
-        $emulator "$llz" unpack -q "$vector" -C "$golden/$(basename "$vector")"
+        # Code 4: links that lead out are left out.
+        $emulator "$llz" unpack -q "$vector" -C "$golden/$(basename "$vector")" || [ $? -eq 4 ]
     done
     for vector in spec/vectors/good-*.llzs; do
         # shellcheck disable=SC2086

@@ -58,7 +58,8 @@ done
 for tree in "$work"/ours/*.llz; do
     name=$(basename "$tree")
     mkdir "$work/theirs/$name"
-    "$llz" unpack -q -C "$work/theirs/$name" "spec/vectors/$name"
+    # Code 4: links that lead out are left out, by both.
+    "$llz" unpack -q -C "$work/theirs/$name" "spec/vectors/$name" 2>"$work/said" || [ $? -eq 4 ] || fail "$name: $(cat "$work/said")"
     same "$tree" "$work/theirs/$name" || fail "$name unpacks differently"
 done
 [ "${1-}" != --quick ] || exit 0

@@ -55,9 +55,9 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use archive::{
-    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackOptions, UnpackPlan,
-    UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished,
-    unpack_reader,
+    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackLinks, UnpackOptions,
+    UnpackPlan, UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack,
+    remove_unfinished, unpack_reader,
 };
 #[cfg(feature = "encode")]
 pub use codec::EncodeOptions;

@@ -19,16 +19,23 @@ def check_path(path):
 
 def check_target(path, target):
     refuse_controls(target)
-    if not target or target.startswith("/"):
-        raise Unsafe(f"{path!r} is a link to nothing or to an absolute path")
+    if not target:
+        raise Unsafe(f"{path!r} is a link to nothing")
+
+
+def leads_out(path, target):
+    """Whether a link might lead out of the folder: it is part of the archive, but not made."""
+    if target.startswith("/"):
+        return True
     room, named = path.count("/"), False
     for part in target.split("/"):
         if part == "..":
             room -= 1
             if named or room < 0:
-                raise Unsafe(f"{path!r} is a link that may lead out")
+                return True
         elif part not in ("", "."):
             named = True
+    return False
 
 
 class Tree:
@@ -54,12 +61,12 @@ class Tree:
 
 
 def create(root, archive):
-    """Writes all entries below `root`, which must not exist yet."""
+    """Writes all entries but links that lead out below `root`, which must not exist yet."""
     os.mkdir(root)
     place = lambda e: os.path.join(root, *e.path.split("/"))
     files = [e for e in archive.entries if e.tag in (0, 3)]
     folders = [e for e in archive.entries if e.tag == 1]
-    links = [e for e in archive.entries if e.tag == 2]
+    links = [e for e in archive.entries if e.tag == 2 and not leads_out(e.path, e.target)]
     for entry in folders:
         os.makedirs(place(entry), exist_ok=True)
     for entry in files:

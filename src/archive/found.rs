@@ -92,37 +92,12 @@ pub(super) fn describe(
         let target = source.read_link().map_err(|error| error.to_string())?;
         let target = target.to_str().ok_or("a symbolic link whose target is not UTF-8")?;
         let target = if cfg!(windows) { target.replace('\\', "/") } else { target.into() };
-        let target = inner_target(source, path, target);
-        policy::check_target(path, &target, System::HERE)
-            .map_err(|error| format!("{} (it leads to {target})", reason(error)))?;
+        policy::check_target(path, &target).map_err(reason)?;
         FoundKind::Symlink { target }
     } else {
         return Err("a special file (device, pipe or socket)".into());
     };
     Ok((kind, metadata))
-}
-
-/// A link's target in the form that an archive may hold. A `..` after a name is taken away with that
-/// name, as the system does when it follows the link, if the name is a real directory's: through
-/// another link it would lead elsewhere. What remains leads to the same place.
-fn inner_target(source: &Path, path: &str, target: String) -> String {
-    if policy::check_target(path, &target, System::HERE).is_ok() || target.starts_with('/') {
-        return target;
-    }
-    let mut kept: Vec<&str> = Vec::new();
-    for component in target.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match kept.last() {
-            Some(&last) if component == ".." && last != ".." => {
-                let named = source.parent().unwrap_or(Path::new("")).join(kept.join("/"));
-                if !named.symlink_metadata().is_ok_and(|named| named.is_dir()) {
-                    return target;
-                }
-                kept.pop();
-            }
-            Some(_) | None => kept.push(component),
-        }
-    }
-    if kept.is_empty() { ".".into() } else { kept.join("/") }
 }
 
 #[cfg(unix)]

@@ -87,7 +87,8 @@ pub(super) fn open_dir(_: &Dir, _: &Entry) -> io::Result<Option<File>> {
 
 #[cfg(unix)]
 pub(super) fn symlink(tree: &Dir, target: &str, path: &str) -> io::Result<()> {
-    tree.symlink(target, path)
+    // Also where it leads out: what stays below the directory is the link itself.
+    tree.symlink_contents(target, path)
 }
 
 #[cfg(windows)]

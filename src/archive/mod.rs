@@ -76,6 +76,8 @@ mod walk;
 
 #[cfg(all(test, feature = "fs"))]
 mod hostile_tests;
+#[cfg(all(test, feature = "fs", unix))]
+mod link_tests;
 #[cfg(all(test, feature = "fs"))]
 mod repeat_tests;
 #[cfg(all(test, feature = "fs"))]
@@ -90,7 +92,8 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    Existing, Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackPlan, UnpackSummary,
+    Existing, Input, Links, PackOptions, PackSummary, UnpackLinks, UnpackOptions, UnpackPlan,
+    UnpackSummary,
 };
 #[cfg(feature = "fs")]
 pub use pack::{pack, pack_to_path, plan_pack};

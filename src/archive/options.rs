@@ -21,8 +21,7 @@ use crate::format::{NamedModel, Params};
 /// The treatment of symbolic links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Links {
-    /// They are stored as links. Those that the format does not allow are left out: absolute ones,
-    /// and ones that lead out of what is packed.
+    /// They are stored as they are, wherever they lead. See [`UnpackLinks`] for what becomes of those that lead out.
     #[default]
     Keep,
     /// They are left out.
@@ -90,6 +89,8 @@ pub struct PackSummary {
     pub dirs: u64,
     /// Symbolic links stored.
     pub symlinks: u64,
+    /// How many of these lead out, so that only [`UnpackLinks::All`] makes them.
+    pub links_out: u64,
     /// Bytes of all files together.
     pub raw_bytes: u64,
     /// Bytes of the archive.
@@ -216,6 +217,22 @@ impl Existing {
     }
 }
 
+/// Which symbolic links are made. In no case is anything written through one.
+///
+/// A link *leads out* if its target is absolute, climbs with `..` above the directory that is unpacked into, or has
+/// `..` after a name, which may be that of another link; on Windows also if a name in it is none there, such as `C:`.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UnpackLinks {
+    /// Those that do not lead out.
+    #[default]
+    Inside,
+    /// All of them, as they are stored. Whoever follows one later may get to anywhere.
+    All,
+    /// None.
+    Skip,
+}
+
 /// How to unpack.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default)]
@@ -224,6 +241,8 @@ pub struct UnpackOptions {
     pub existing: Existing,
     /// How many names to take off the front of each path. What has no more than that is not unpacked.
     pub strip: usize,
+    /// Which symbolic links are made.
+    pub links: UnpackLinks,
     /// Unpack only what these paths and patterns select, as [`Archive::select`](crate::Archive::select)
     /// reads them; empty means everything.
     pub only: Vec<String>,
@@ -258,6 +277,8 @@ pub struct UnpackSummary {
     /// Properties that could not be unpacked, by kind: those that the file system cannot hold, and those that need
     /// the names that were taken off.
     pub losses: Vec<Loss>,
+    /// Symbolic links that were not to be made, each with the reason.
+    pub skipped: Vec<(PathBuf, String)>,
     /// Entries that were not unpacked because something in their place stays.
     pub kept: Vec<String>,
     /// Entries that were unpacked under another name, which is the second.

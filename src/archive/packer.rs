@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::partial::{Partial, Way};
 use super::plan::plan;
-use super::policy::{System, Tree, short};
+use super::policy::{System, Tree, leads_out, short};
 use super::found::{Found, FoundKind};
 use super::repeat_finder::RepeatFinder;
 use super::raw_stream::{Cutting, Findings, RawStream, entry};
@@ -50,7 +50,13 @@ pub(super) fn list_found(mut walk: Walk, limits: &Limits) -> Result<(Vec<Entry>,
 fn told(walk: Walk, summary: PackSummary) -> (Vec<Found>, PackSummary) {
     let Walk { found, skipped, left_out, leftovers, losses, notes, unused } = walk;
     let unused_exclude = unused;
-    (found, PackSummary { skipped, left_out, leftovers, losses, notes, unused_exclude, ..summary })
+    let is_out = |item: &&Found| match &item.kind {
+        FoundKind::Symlink { target } => leads_out(&item.path, target, System::HERE).is_some(),
+        FoundKind::File { .. } | FoundKind::Directory => false,
+    };
+    let links_out = found.iter().filter(is_out).count() as u64;
+    let summary = PackSummary { skipped, left_out, leftovers, links_out, ..summary };
+    (found, PackSummary { losses, notes, unused_exclude, ..summary })
 }
 
 /// Packs what a walk has found.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::destination::Destination;
 use super::losses::{self, Loss};
-use super::options::{Existing, UnpackOptions, UnpackSummary};
+use super::options::{Existing, UnpackLinks, UnpackOptions, UnpackSummary};
 use super::policy::{self, System, Tree};
 use super::{found, journal};
 use crate::format::{Entry, EntryKind};
@@ -29,6 +29,7 @@ pub(crate) struct Placement {
     strip: usize,
     /// Whether a file or link that is there as the archive has it stays.
     resume: bool,
+    links: UnpackLinks,
     /// Directories of the archive, by their paths: where they are here, and whether they are there already. `None`
     /// if something that stays is in their place.
     directories: HashMap<String, Option<(String, bool)>>,
@@ -38,6 +39,7 @@ pub(crate) struct Placement {
     tree: Option<Tree>,
     is_empty: bool,
     in_place: u64,
+    skipped: Vec<(PathBuf, String)>,
     kept: Vec<String>,
     renamed: Vec<(String, String)>,
     losses: Vec<Loss>,
@@ -51,11 +53,13 @@ impl Placement {
             existing,
             strip,
             resume: options.resume,
+            links: options.links,
             directories: HashMap::new(),
             given: HashSet::new(),
             tree: changes_names.then(|| Tree::new(System::HERE, false, limits)),
             is_empty: true,
             in_place: 0,
+            skipped: Vec::new(),
             kept: Vec::new(),
             renamed: Vec::new(),
             losses: Vec::new(),
@@ -82,6 +86,13 @@ impl Placement {
             }
             return Ok(None);
         };
+        if let EntryKind::Symlink { target } = &entry.kind
+            && let Some(why) = self.objection(path, target)
+        {
+            self.is_empty = false;
+            self.skipped.push((PathBuf::from(&entry.path), why));
+            return Ok(None);
+        }
         let placed = match is_directory {
             true => self.directory(destination, path)?.map_or(Place::Stays, |(placed, _)| Place::At(placed)),
             false => self.leaf(destination, path, entry, progress)?,
@@ -107,6 +118,16 @@ impl Placement {
         }
         let placed = Entry { path: placed, ..entry.clone() };
         Ok(self.admit(&placed, entry)?.then_some(Cow::Owned(placed)))
+    }
+
+    /// Why a link is not made. Another name beside the one that it has here does not change where it leads.
+    fn objection(&self, path: &str, target: &str) -> Option<String> {
+        match self.links {
+            UnpackLinks::All => None,
+            UnpackLinks::Skip => Some("a symbolic link".into()),
+            UnpackLinks::Inside => policy::leads_out(path, target, System::HERE)
+                .map(|why| format!("a symbolic link to {target}, {why}")),
+        }
     }
 
     /// Where a directory of the archive is here, and whether it is there already.
@@ -204,17 +225,9 @@ impl Placement {
         }
     }
 
-    /// Whether an entry under its new path does not hinder another one. A link whose way out of a directory is no
-    /// longer there is lost.
+    /// Whether an entry under its new path does not hinder another one.
     fn admit(&mut self, placed: &Entry, entry: &Entry) -> Result<bool> {
         let Some(tree) = &mut self.tree else { return Ok(true) };
-        if let EntryKind::Symlink { target } = &placed.kind
-            && let Err(Error::Unsafe { why, .. }) =
-                policy::check_target(&placed.path, target, System::HERE)
-        {
-            losses::count(&mut self.losses, "symbolic link", Path::new(&entry.path), &why);
-            return Ok(false);
-        }
         if matches!(placed.kind, EntryKind::Directory) && tree.has_directory(&placed.path) {
             // Two directories have become one: the first gives it its permissions.
             return Ok(false);
@@ -240,6 +253,7 @@ impl Placement {
     /// Adds what has been found out to the summary.
     pub(crate) fn finish(self, summary: &mut UnpackSummary) {
         summary.in_place = self.in_place;
+        summary.skipped = self.skipped;
         summary.kept = self.kept;
         summary.renamed = self.renamed;
         summary.losses.splice(..0, self.losses);

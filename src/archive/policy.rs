@@ -2,9 +2,10 @@
 //! so that nothing is packed that would be refused later.
 //!
 //! Refused everywhere: absolute paths, `..`, `.`, empty components, control characters (NUL, C0,
-//! DEL, C1), two entries with one path, entries below a file or a link, and links that are
-//! absolute or lead out. Names that only Windows cannot have (`a:b`, `aux.c`, `x\y`, trailing dots
-//! or spaces) are everyday names elsewhere: they are stored, and refused where they cannot be.
+//! DEL, C1), two entries with one path, entries below a file or a link, and links to nothing.
+//! Links that lead out are stored, and made only if whoever unpacks asks for it. Names that only
+//! Windows cannot have (`a:b`, `aux.c`, `x\y`, trailing dots or spaces) are everyday names elsewhere:
+//! they are stored, and refused where they cannot be.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -89,40 +90,47 @@ fn windows_problem(component: &str) -> Option<&'static str> {
     reserved.then_some("a name that Windows reserves for a device")
 }
 
-/// Fails unless a symbolic link at `path` may point to `target`.
-///
-/// Components `..` may only come first: there they climb the link's own parents, which are real
-/// directories. After a name they might climb out of what another link leads to.
-pub(crate) fn check_target(path: &str, target: &str, system: System) -> Result<()> {
-    if target.is_empty() || target.starts_with('/') {
-        return Err(refuse(path, "a symbolic link with an absolute or empty target"));
+/// Fails unless an archive may have a symbolic link to `target` at `path`. It may lead anywhere: nothing is ever
+/// written through it, and whether it is made is for whoever unpacks to say.
+pub(crate) fn check_target(path: &str, target: &str) -> Result<()> {
+    if target.is_empty() {
+        return Err(refuse(path, "a symbolic link to nothing"));
     }
     if target.contains(char::is_control) {
         return Err(refuse(path, "a symbolic link with a control character in its target"));
+    }
+    Ok(())
+}
+
+/// The reason why a symbolic link at `path` to `target` may lead out of the directory that is
+/// unpacked into; `None` if it stays inside.
+///
+/// Components `..` may only come first: there they climb the link's own parents, which are real
+/// directories. After a name they might climb out of what another link leads to.
+pub(crate) fn leads_out(path: &str, target: &str, system: System) -> Option<&'static str> {
+    if target.starts_with('/') {
+        return Some("an absolute path");
     }
     let mut above = path.split('/').count() - 1;
     let mut named = false;
     for component in target.split('/') {
         match component {
             "" | "." => {}
-            ".." if named => {
-                return Err(refuse(path, "a symbolic link with .. after a name in its target"));
-            }
+            ".." if named => return Some("which may be outside, with .. after a name"),
             ".." => match above.checked_sub(1) {
                 Some(left) => above = left,
-                None => return Err(refuse(path, "a symbolic link that leads out")),
+                None => return Some("which is outside"),
             },
             _ => {
                 named = true;
-                if system == System::Windows
-                    && let Some(why) = windows_problem(component)
-                {
-                    return Err(refuse(path, why));
+                // What Windows cannot have in a name can be the name of a drive or a device.
+                if system == System::Windows && windows_problem(component).is_some() {
+                    return Some("which Windows may look for elsewhere");
                 }
             }
         }
     }
-    Ok(())
+    None
 }
 
 /// The name two paths share on a file system that ignores case and Unicode normal form.
@@ -168,7 +176,7 @@ impl Tree {
             EntryKind::File { .. } => NameKind::File,
             EntryKind::Directory => NameKind::Directory,
             EntryKind::Symlink { target } => {
-                check_target(path, target, self.system)?;
+                check_target(path, target)?;
                 NameKind::Symlink
             }
         };
@@ -281,7 +289,17 @@ mod tests {
 
     #[test]
     fn targets() {
-        let check = |path, target| check_target(path, target, System::Unix);
+        for good in ["b", "/etc", "..", "x/../../y", "C:/x", "a\\b", " "] {
+            check_target("a", good).unwrap();
+        }
+        for bad in ["", "b\n", "\0", "a\u{9b}"] {
+            assert!(check_target("a", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn targets_outside() {
+        let leads_out = |path, target| leads_out(path, target, System::Unix);
         for (path, target) in [
             ("a", "b"),
             ("a", "b/c/"),
@@ -289,22 +307,26 @@ mod tests {
             ("d/e/a", "../../b"),
             ("a", "./b"),
             ("a", "."),
+            ("a", "C:/x"),
         ] {
-            check(path, target).unwrap();
+            assert_eq!(leads_out(path, target), None, "{path} -> {target}");
         }
-        let bad = [
-            ("a", ""),
+        let outside = [
+            ("a", "/"),
             ("a", "/etc"),
             ("a", ".."),
             ("a", "../b"),
             ("d/a", "../../b"),
             ("d/a", "x/../y"),
             ("d/a", "x/../../.."),
-            ("a", "b\n"),
         ];
-        for (path, target) in bad {
-            assert!(check(path, target).is_err(), "{path} -> {target:?}");
+        for (path, target) in outside {
+            assert!(leads_out(path, target).is_some(), "{path} -> {target:?}");
         }
+        for target in ["C:/x", "C:x", "\\x", "d/nul"] {
+            assert!(super::leads_out("a", target, System::Windows).is_some(), "{target}");
+        }
+        assert_eq!(super::leads_out("d/a", "../b", System::Windows), None);
     }
 
     #[test]

@@ -392,11 +392,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().to_path_buf();
         symlink("inside", root.join("good")).unwrap();
-        symlink("/etc/passwd", root.join("bad")).unwrap();
+        symlink("/etc/passwd", root.join("out")).unwrap();
+        symlink("od\nd", root.join("bad")).unwrap();
         let _socket = UnixListener::bind(root.join("socket")).unwrap();
         let (paths, skipped) = found(std::slice::from_ref(&root), &[]).unwrap();
-        assert_eq!((paths.len(), skipped), (2, 2));
-        assert!(paths[1].ends_with("/good"));
+        assert_eq!((paths.len(), skipped), (3, 2));
+        assert!(paths[1].ends_with("/good") && paths[2].ends_with("/out"));
 
         let odd = root.join(std::ffi::OsStr::from_bytes(b"od\xffd"));
         std::fs::write(&odd, "").unwrap();

@@ -41,7 +41,7 @@ pub struct Inputs {
     /// What is named or listed itself is packed
     #[arg(long)]
     pub ignore: bool,
-    /// What to do with symbolic links: keep those that lead to inside, skip all, or follow them
+    /// What to do with symbolic links: keep them as they are, skip them, or follow them
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LinksArg::Keep)]
     links: LinksArg,
 }

@@ -40,7 +40,8 @@ a directory it is left out, and a message says so. It appears when it is complet
 
 Special files (pipes, devices, sockets), files that cannot be read, and names and links that an
 archive cannot hold are skipped with a warning, and the exit code is 4. It is 4, too, where a file
-changed while it was read; that file is stored as it was read. Links are stored as links. The archive is the same for any number of threads.
+changed while it was read; that file is stored as it was read. Links are stored as they are, wherever
+they lead. The archive is the same for any number of threads.
 
 With --resume coded chunks are kept in OUT.part until the archive is complete, and those of a stopped
 run are used where they fit: same bytes, same options, same model. The archive is the same as without.";
@@ -137,6 +138,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "files": summary.files,
             "directories": summary.dirs,
             "links": summary.symlinks,
+            "links_out": summary.links_out,
             "raw_bytes": summary.raw_bytes,
             "archive_bytes": summary.archive_bytes,
             "reused_bytes": summary.reused_bytes,
@@ -174,6 +176,7 @@ fn tell(args: &Args, session: &Session, summary: &PackSummary) {
     report::warn_changed(session, args.json, &summary.changed);
     report::warn_losses(session, args.json, &summary.losses);
     report::note_left_out(session, &summary.left_out);
+    report::note_links_out(session, summary.links_out);
     report::note_leftovers(session, &summary.leftovers);
     report::note_dropped(session, &summary.notes);
     report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llz::{ChunkTally, Error, Loss, Result};
+use llz::{ChunkTally, Error, Loss, Result, UnpackLinks};
 use serde_json::{Value, json};
 
 use super::session::Session;
@@ -121,6 +121,27 @@ pub fn warn_skipped(session: &Session, json: bool, skipped: &[(PathBuf, String)]
     }
     for (path, why) in skipped {
         say!("llz: skipped {}: {}", shown(path), escape(why));
+    }
+}
+
+/// Says that links are stored that unpacking leaves out unless it is told otherwise.
+pub fn note_links_out(session: &Session, links: u64) {
+    if session.verbose && links > 0 {
+        let what = count(links, "link leads out", "links lead out");
+        say!("llz: note: {what}: unpack makes such links with --links=all only");
+    }
+}
+
+/// Warns about links that were not unpacked, and says how they can be.
+pub fn warn_links(
+    session: &Session,
+    json: bool,
+    links: UnpackLinks,
+    skipped: &[(PathBuf, String)],
+) {
+    warn_skipped(session, json, skipped);
+    if !session.quiet && !skipped.is_empty() && links == UnpackLinks::Inside {
+        say!("llz: note: --links=all makes links that lead out");
     }
 }
 

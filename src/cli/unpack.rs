@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use llz::{
-    Archive, DecodeOptions, Error, Existing, Result, UnpackOptions, UnpackPlan, UnpackSummary,
+    Archive, DecodeOptions, Error, Existing, Result, UnpackLinks, UnpackOptions, UnpackPlan,
+    UnpackSummary,
 };
 use serde_json::json;
 
@@ -34,6 +35,10 @@ and never replaced by files. A file that exists is not touched: if one is in the
 unpacked. -f replaces such files, each of them at once: its name shows the old or the whole new one.
 --keep-existing, --keep-newer and --rename leave them. A directory that exists keeps its permissions
 and times, except with -f and --resume.
+
+A symbolic link that leads out is left out and named, and the exit code is 4: its target is absolute,
+climbs out of the directory, or has .. after a name. --links=all makes it too. Nothing is ever written
+through a link.
 
 If anything fails, or on Ctrl-C, everything is put back as it was. Only a program that is
 killed, or a power failure, can leave some files new and others old; those that were replaced are
@@ -70,6 +75,9 @@ pub struct Args {
     /// Take the first N names off each path; what has no more than N is not unpacked
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     strip_components: usize,
+    /// Which symbolic links to make: those that stay inside, all as they are, or none
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = LinksArg::Inside)]
+    links: LinksArg,
     /// Print what would be written, and write nothing; with --json one object per entry
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -91,7 +99,23 @@ pub struct Args {
     pub limits: LimitArgs,
 }
 
+/// Which symbolic links are made.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LinksArg {
+    Inside,
+    All,
+    Skip,
+}
+
 impl Args {
+    fn links(&self) -> UnpackLinks {
+        match self.links {
+            LinksArg::Inside => UnpackLinks::Inside,
+            LinksArg::All => UnpackLinks::All,
+            LinksArg::Skip => UnpackLinks::Skip,
+        }
+    }
+
     fn existing(&self) -> Existing {
         match self {
             Args { force: true, .. } => Existing::Replace,
@@ -127,6 +151,7 @@ fn dry_run(
         archive.plan_unpack(&args.directory, options, &session.progress)?;
     list::dry_run(&entries, args.json, session)?;
     losses.say(&args.archive);
+    report::warn_links(session, args.json, options.links, &summary.skipped);
     report::warn_losses(session, args.json, &summary.losses);
     report::note_kept(session, &summary.kept, &summary.renamed);
     if !session.quiet {
@@ -135,7 +160,9 @@ fn dry_run(
         say!("{name}: {what} would be unpacked; nothing was written");
     }
     Ok(match losses.status(summary.files > 0) {
-        Status::Done if !summary.losses.is_empty() => Status::Skipped,
+        Status::Done if !(summary.losses.is_empty() && summary.skipped.is_empty()) => {
+            Status::Skipped
+        }
         status => status,
     })
 }
@@ -148,6 +175,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let options = UnpackOptions {
         existing: args.existing(),
         strip: args.strip_components,
+        links: args.links(),
         preserve_permissions: args.preserve_permissions,
         resume: args.resume,
         sources: sources.into_iter().filter_map(streams::id).collect(),
@@ -172,7 +200,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let took = start.elapsed();
     losses.say(&args.archive);
     let UnpackSummary { files, dirs, symlinks, raw_bytes, reused_bytes, in_place, .. } = summary;
-    let UnpackSummary { losses: not_held, kept, renamed, .. } = summary;
+    let UnpackSummary { losses: not_held, skipped, kept, renamed, .. } = summary;
+    report::warn_links(session, args.json, options.links, &skipped);
     report::warn_losses(session, args.json, &not_held);
     report::note_kept(session, &kept, &renamed);
     if args.json {
@@ -184,6 +213,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             "raw_bytes": raw_bytes,
             "reused_bytes": reused_bytes,
             "in_place": in_place,
+            "skipped": report::skipped_json(&skipped),
             "losses": report::losses_json(&not_held),
             "kept": kept,
             "renamed": renamed.iter().map(|(from, to)| json!({ "path": from, "as": to })).collect::<Vec<_>>(),
@@ -199,7 +229,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         say!("{name}: {what}, {size} in {}", report::speed(raw_bytes, took));
     }
     Ok(match losses.status(files + in_place > 0) {
-        Status::Done if !not_held.is_empty() => Status::Skipped,
+        Status::Done if !(not_held.is_empty() && skipped.is_empty()) => Status::Skipped,
         status => status,
     })
 }

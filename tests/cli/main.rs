@@ -9,6 +9,7 @@ mod inputs;
 mod interrupt;
 mod levels;
 mod limits;
+mod links;
 mod models;
 mod names;
 mod odd;

@@ -110,7 +110,8 @@ Made by `cargo run --release -p llz-tools --bin make_vectors`, checked by `tests
 accept every `ok`, with the sizes and SHA-256 that the archive itself states, and refuse every
 other: `corrupt` because its bytes contradict themselves, `unsafe` because of what it would create,
 `unsupported` because it is whole but needs something newer, `model` because it needs a model that
-does not exist. Nothing may be left behind by a refusal. `.llzs` are streams and messages.
+does not exist. Nothing may be left behind by a refusal. A symbolic link that leads out is left out, and
+nothing else. `.llzs` are streams and messages.
 `trees.sha256` lists what the good ones hold.
 
 | file | a reader says | because |
@@ -552,7 +553,7 @@ fn content(vectors: &mut Vectors) {
     );
 }
 
-/// Entries that must not be created.
+/// Entries that must not be created: most refuse the whole archive, links that lead out only themselves.
 fn names(vectors: &mut Vectors) {
     let mut refuse = |name: &str, about: &str, items: &[Item]| {
         let items: Vec<Item> = [&[file("f", RAW)], items].concat();
@@ -576,10 +577,21 @@ fn names(vectors: &mut Vectors) {
         "a symbolic link where a folder is implied already",
         &[dir("l/d"), link("l", "f")],
     );
-    refuse("link-absolute", "a symbolic link to an absolute path", &[link("l", "/etc")]);
-    refuse("link-out", "a symbolic link that leads out", &[link("d/l", "../../x")]);
-    refuse("link-winding", "a symbolic link with .. after a name", &[link("l", "d/../f")]);
+    refuse(
+        "below-outward-link",
+        "an entry below a symbolic link to an absolute path",
+        &[link("l", "/tmp/llz"), dir("l/d")],
+    );
     refuse("link-empty", "a symbolic link to nothing", &[link("l", "")]);
+    refuse("link-newline", "a symbolic link with a line feed in its target", &[link("l", "f\n")]);
+    let mut leave_out = |name: &str, about: &str, link: Item| {
+        let bytes = Sections::new().chunk(RAW).entries(&[file("f", RAW), link]).archive();
+        vectors.add(&format!("good-link-{name}"), Expect::Ok, about, bytes);
+    };
+    leave_out("absolute", "a symbolic link to an absolute path, to be left out", link("l", "/etc"));
+    leave_out("out", "a symbolic link that leads out, to be left out", link("d/l", "../../x"));
+    let about = "a symbolic link with .. after a name, to be left out";
+    leave_out("winding", about, link("l", "d/../f"));
 }
 
 /// Archives that are whole but need something this version does not have.
