@@ -117,7 +117,7 @@ mod tests {
         assert!(spool.has(&(0..256)));
         spool.forget(200).unwrap();
         assert!(!spool.has(&(199..201)) && spool.has(&(200..256)) && !spool.has(&(255..257)));
-        assert_eq!(read(&spool, &[200..203]), [200, 201, 202]);
+        assert_eq!(read(&spool, std::slice::from_ref(&(200..203))), [200, 201, 202]);
         spool.push(&raw).unwrap();
         assert_eq!(read(&spool, &[255..258, 200..201]), [255, 0, 1, 200]);
         spool.push(&raw).unwrap();
