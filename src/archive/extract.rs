@@ -45,17 +45,58 @@ pub(crate) struct Extractor<'a> {
 /// The least run of zeros that becomes a hole. Blocks of common file systems are 4 to 64 KiB long.
 const HOLE: usize = 1 << 16;
 
+/// Bytes that are looked at together for zeros.
+const BLOCK: usize = 4 << 10;
+
 /// A file being written.
 #[derive(Debug)]
 pub(crate) struct Output<'e> {
     entry: &'e Entry,
     /// `None` if the file system cannot hold its name: then it is checked only.
     file: Option<File>,
-    /// Whether it ends with a hole as far as it is written.
-    ends_in_hole: bool,
+    /// Zeros at its end that are not written yet: there may be enough of them for a hole.
+    zeros: u64,
     /// The length of the file where it was there already; some of its bytes may be the right ones.
     there: Option<u64>,
     verifier: Verifier<'e>,
+}
+
+impl Output<'_> {
+    /// Writes bytes at `at`, up to where it is written. Content may come in small pieces, so zeros wait for more.
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let (mut from, mut done) = (0, 0);
+        for block in bytes.chunks(BLOCK) {
+            // Where there is something already, zeros are no hole.
+            let may_be_hole = at + done as u64 >= self.there.unwrap_or(0);
+            if may_be_hole && block.iter().all(|&byte| byte == 0) {
+                self.put(&bytes[from..done])?;
+                self.zeros += block.len() as u64;
+                from = done + block.len();
+            } else {
+                self.end_zeros(at + done as u64)?;
+            }
+            done += block.len();
+        }
+        self.put(&bytes[from..])
+    }
+
+    /// Ends a run of zeros, if there is one, at `at`.
+    fn end_zeros(&mut self, at: u64) -> io::Result<()> {
+        let zeros = std::mem::take(&mut self.zeros);
+        match &mut self.file {
+            Some(file) if zeros >= HOLE as u64 => file.seek(SeekFrom::Start(at)).map(drop),
+            // Fewer than a hole has.
+            Some(_) => self.put(&vec![0; zeros as usize]),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(bytes),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<'a> Extractor<'a> {
@@ -141,7 +182,7 @@ impl<'a> Extractor<'a> {
             }
             Some(_) | None => None,
         };
-        Ok(Output { entry, file, ends_in_hole: false, there, verifier: Verifier::new(entry) })
+        Ok(Output { entry, file, zeros: 0, there, verifier: Verifier::new(entry) })
     }
 
     /// Goes over the next bytes of a file, which were read from it. Should they not be there, they are written.
@@ -154,6 +195,7 @@ impl<'a> Extractor<'a> {
         check_total(self.summary.raw_bytes, &self.limits)?;
         let at = output.verifier.len();
         output.verifier.update(bytes);
+        output.end_zeros(at).map_err(|error| failed(output.entry, error))?;
         let Some(file) = &mut output.file else { return Ok(()) };
         let mut pass = || {
             if has_next(file, bytes)? {
@@ -169,31 +211,17 @@ impl<'a> Extractor<'a> {
     pub(crate) fn write(&mut self, output: &mut Output<'_>, bytes: &[u8]) -> Result<()> {
         self.summary.raw_bytes += bytes.len() as u64;
         check_total(self.summary.raw_bytes, &self.limits)?;
-        let mut at = output.verifier.len();
+        let at = output.verifier.len();
         output.verifier.update(bytes);
-        let Some(file) = &mut output.file else { return Ok(()) };
-        let mut write = || {
-            for piece in bytes.chunks(HOLE) {
-                // Where there is something already, zeros are no hole.
-                output.ends_in_hole = piece.len() == HOLE
-                    && at >= output.there.unwrap_or(0)
-                    && piece.iter().all(|&byte| byte == 0);
-                if output.ends_in_hole {
-                    file.seek(SeekFrom::Current(HOLE as i64))?;
-                } else {
-                    file.write_all(piece)?;
-                }
-                at += piece.len() as u64;
-            }
-            Ok(())
-        };
-        write().map_err(|error| failed(output.entry, error))
+        output.write(at, bytes).map_err(|error| failed(output.entry, error))
     }
 
     /// Ends a file: its hash is compared and its metadata set.
-    pub(crate) fn end(&mut self, output: Output<'_>) -> Result<()> {
-        let Output { entry, file, ends_in_hole, there, verifier } = output;
-        let len = verifier.len();
+    pub(crate) fn end(&mut self, mut output: Output<'_>) -> Result<()> {
+        let len = output.verifier.len();
+        let ends_in_hole = output.zeros >= HOLE as u64;
+        output.end_zeros(len).map_err(|error| failed(output.entry, error))?;
+        let Output { entry, file, there, verifier, .. } = output;
         if let Err(error) = verifier.finish() {
             self.forget(entry, file, len)?;
             return Err(error);

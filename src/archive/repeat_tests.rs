@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::leftovers;
 use crate::codec::Level;
 use crate::format::Layout;
 use crate::{
@@ -97,6 +98,53 @@ fn damage_costs_the_files_that_need_the_chunk() {
     let lost: Vec<&str> = lost.iter().map(|lost| &*lost.path).collect();
     assert_eq!((summary.files, &lost[..]), (1, &["000.txt", "002.txt"][..]));
     assert!(fs::read(dir.path().join("out/001.txt")).unwrap() == files[1]);
+}
+
+#[test]
+fn what_a_stopped_run_has_left_is_used_but_for_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = prose(1, 100_000);
+    let second = [&first[..30_000], &prose(2, 30_000), &first[30_000..]].concat();
+    let files = [first, second, prose(3, 50_000)];
+    let bytes = packed(&dir.path().join("in"), &files, 20_000);
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    let out = dir.path().join("out");
+    let left = out.join(leftovers::name());
+    fs::create_dir_all(left.join("tree")).unwrap();
+    fs::write(left.join(leftovers::LOCK), "").unwrap();
+    // What repeats the first file is damaged in the second, and the third was not begun.
+    let mut hurt = files[1].clone();
+    hurt[5000] ^= 1;
+    hurt.truncate(100_000);
+    fs::write(left.join("tree").join(path_of(0)), &files[0]).unwrap();
+    fs::write(left.join("tree").join(path_of(1)), &hurt).unwrap();
+    let options = UnpackOptions { resume: true, ..UnpackOptions::default() };
+    let summary = archive.unpack(&out, &options, &Progress::default()).unwrap();
+    for (number, content) in files.iter().enumerate() {
+        assert!(fs::read(out.join(path_of(number))).unwrap() == *content, "{number}");
+    }
+    assert!((90_000..=130_000).contains(&summary.reused_bytes), "{summary:?}");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
+    // All of it is there now.
+    let summary = archive.unpack(&out, &options, &Progress::default()).unwrap();
+    assert_eq!((summary.files, summary.in_place), (0, 3));
+}
+
+#[test]
+fn what_is_there_stays_and_what_differs_is_treated_as_without_resume() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = [prose(1, 5000), prose(2, 5000)];
+    let bytes = packed(&dir.path().join("in"), &files, 20_000);
+    let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
+    let out = dir.path().join("a/b/c");
+    let options = UnpackOptions { resume: true, ..UnpackOptions::default() };
+    archive.unpack(&out, &options, &Progress::default()).unwrap();
+    fs::write(out.join(path_of(1)), "mine").unwrap();
+    let renamed = UnpackOptions { existing: crate::Existing::Rename, ..options };
+    let summary = archive.unpack(&out, &renamed, &Progress::default()).unwrap();
+    assert_eq!((summary.in_place, summary.files), (1, 1));
+    assert!(fs::read(out.join("001 (1).txt")).unwrap() == files[1]);
+    assert_eq!(fs::read(out.join(path_of(1))).unwrap(), b"mine");
 }
 
 proptest! {

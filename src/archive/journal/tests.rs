@@ -118,3 +118,23 @@ fn a_panic_takes_back_as_well() {
     drop(journal);
     assert_eq!(snapshot(&dir.path().join("t")), before);
 }
+
+#[test]
+fn a_destination_that_was_made_goes_back_with_what_is_above_it() {
+    for deep in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path();
+        write(&at.join(".staging/tree/f"), "staged");
+        let (top, new) = if deep { ("a", "a/b/c") } else { ("a", "a") };
+        fs::create_dir_all(at.join(new).parent().unwrap()).unwrap();
+        fs::rename(at.join(".staging/tree"), at.join(new)).unwrap();
+        let open = |path: &Path| Dir::open_ambient_dir(path, ambient_authority()).unwrap();
+        let (progress, inner) = (Progress::default(), open(&at.join(".staging")));
+        let mut journal = Journal::new(open(at), ".staging", inner, Existing::Refuse, &[], &progress);
+        journal.placed(Path::new(top), Path::new(new));
+        assert!(journal.undo().is_empty());
+        // Another run can go on with it, and finds nothing there that looks like a file of the user.
+        assert_eq!(fs::read_to_string(at.join(".staging/tree/f")).unwrap(), "staged");
+        assert!(!at.join("a").exists() && !at.join(".staging/1").exists());
+    }
+}
