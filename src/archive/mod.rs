@@ -9,6 +9,7 @@ mod contents;
 #[cfg(feature = "fs")]
 mod copy;
 mod decode;
+mod groups;
 #[cfg(feature = "fs")]
 mod exclude;
 #[cfg(feature = "fs")]
@@ -79,7 +80,7 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    Existing, Input, Links, PackOptions, PackSummary, UnpackOptions, UnpackPlan, UnpackSummary,
+    Existing, Input, Links, PackOptions, PackSummary, Times, UnpackOptions, UnpackPlan, UnpackSummary,
 };
 #[cfg(feature = "fs")]
 pub use pack::{pack, pack_to_path, plan_pack};

@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use super::contents::Contents;
+use super::groups::{GroupVerifier, mismatch};
 use super::decode::{self, Chunks, Piece, Verifier, check_total, decode_files};
 use super::{Info, TestSummary, UsedModel};
 use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, SectionType, StreamReader};
@@ -291,15 +292,29 @@ impl Archive {
     }
 
     /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
-    /// `keep_going` no piece is lost, for a damaged chunk ends the work.
+    /// `keep_going` no piece is lost or in doubt, for damage ends the work.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
         keep_going: bool,
-        sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
+        mut sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
         let release = |end| self.bytes.release(end);
+        let mut together = GroupVerifier::default();
+        let sink = |entry: &'e Entry, piece: Piece<'_>, is_last| {
+            match piece {
+                Piece::Bytes(bytes) => together.update(entry, bytes),
+                Piece::Lost(_) | Piece::Doubt(_) => together.forget(),
+            }
+            let is_complete = is_last && matches!(piece, Piece::Bytes(_));
+            sink(entry, piece, is_last)?;
+            match is_complete.then(|| together.end(self.layout.groups(), entry)).flatten() {
+                None => Ok(()),
+                Some(files) if keep_going => sink(entry, Piece::Doubt(&files), true),
+                Some(files) => Err(mismatch(&files)),
+            }
+        };
         decode_files(self.chunks(keep_going), files, &self.engines, progress, sink, release)
     }
 
