@@ -92,3 +92,35 @@ impl<R: Read> Read for Watched<'_, '_, R> {
         Ok(got)
     }
 }
+
+#[cfg(all(test, feature = "fs"))]
+mod tests {
+    use crate::archive::hostile_tests::{file, refusal, with_groups, wrong};
+    use crate::{Archive, DecodeOptions, Error, Limits, Progress, UnpackOptions};
+
+    /// Files of which each is what it should be, but not all together, are delivered if damage is to cost only itself. Where
+    /// one of them is lost, that says it all.
+    #[test]
+    fn a_group_that_does_not_fit_puts_its_files_in_doubt() {
+        let (small, large) = (["a", "b"].map(|path| file(path, b"small")), vec![b'x'; 5000]);
+        let raw = [b"smallsmall".as_slice(), &large].concat();
+        let large = file("large", &large);
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second] = small;
+        for (to, first, doubtful) in [("one", first.clone(), [true, true].as_slice()), ("two", wrong(first), &[false])] {
+            let bytes = with_groups(&raw, &[first, second.clone(), large.clone()], &[7; 32]);
+            let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
+            let (options, progress) = (UnpackOptions::default(), Progress::default());
+            let (summary, lost) = archive.salvage(&dir.path().join(to), &options, &progress).unwrap();
+            assert_eq!(lost.iter().map(|lost| lost.is_doubtful).collect::<Vec<_>>(), doubtful);
+            assert_eq!(summary.files + lost.iter().filter(|lost| !lost.is_doubtful).count() as u64, 3);
+            let (tested, again) = archive.damaged_files(&progress).unwrap();
+            assert_eq!((tested.raw_bytes, again), (summary.raw_bytes, lost));
+            for error in refusal(&bytes, Limits::default()) {
+                assert!(matches!(error, Error::Corrupt(_)), "{error}");
+            }
+            // Not all of the group is wanted.
+            assert_eq!(archive.read_file("b", &progress).unwrap(), b"small");
+        }
+    }
+}

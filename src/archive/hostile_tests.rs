@@ -17,7 +17,7 @@ use crate::{
     unpack_reader,
 };
 
-fn file(path: &str, content: &[u8]) -> Entry {
+pub(super) fn file(path: &str, content: &[u8]) -> Entry {
     let size = content.len() as u64;
     let check = Check::of(size, crc32fast::hash(content), sha256(content));
     let kind = EntryKind::File { size, offset: 0, check };
@@ -29,7 +29,7 @@ fn sha256(content: &[u8]) -> [u8; 32] {
 }
 
 /// A file with another checksum than its content has.
-fn wrong(mut entry: Entry) -> Entry {
+pub(super) fn wrong(mut entry: Entry) -> Entry {
     let EntryKind::File { check, .. } = &mut entry.kind else { unreachable!() };
     *check = match *check {
         Check::Sha256(mut sha256) => {
@@ -43,7 +43,7 @@ fn wrong(mut entry: Entry) -> Entry {
 }
 
 /// An archive of one stored chunk and these entries, whose small files each have this SHA-256 for the group.
-fn with_groups(raw: &[u8], entries: &[Entry], sha256: &[u8; 32]) -> Vec<u8> {
+pub(super) fn with_groups(raw: &[u8], entries: &[Entry], sha256: &[u8; 32]) -> Vec<u8> {
     build(raw, entries, |_| *sha256)
 }
 
@@ -103,7 +103,7 @@ fn unpack(bytes: &[u8], pipe: bool, dest: &Path, limits: Limits) -> Result<()> {
 
 /// Unpacks in every way, into a directory that exists and one that does not, and makes sure that
 /// each fails and leaves everything as it was.
-fn refusal(bytes: &[u8], limits: Limits) -> Vec<Error> {
+pub(super) fn refusal(bytes: &[u8], limits: Limits) -> Vec<Error> {
     let dir = tempfile::tempdir().unwrap();
     let mut errors = Vec::new();
     for pipe in [false, true] {

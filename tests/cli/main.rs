@@ -21,6 +21,7 @@ mod salvage;
 mod select;
 mod self_output;
 mod streams;
+mod times;
 mod vectors;
 
 use std::fs;
@@ -33,6 +34,7 @@ fn llz(dir: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("llz"));
     // No test sees the models that its user has installed.
     command.current_dir(dir).env("NO_COLOR", "1").env("LLZ_MODELS", dir.join("models"));
+    command.env_remove("SOURCE_DATE_EPOCH");
     command
 }
 
