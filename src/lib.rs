@@ -55,8 +55,8 @@ mod sys;
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use archive::{
-    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, UnpackLinks, UnpackOptions,
-    UnpackPlan, UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack,
+    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, Times, UnpackLinks,
+    UnpackOptions, UnpackPlan, UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack,
     remove_unfinished, unpack_reader,
 };
 #[cfg(feature = "encode")]
@@ -64,7 +64,7 @@ pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{
-    CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
+    Check, CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
 };
 pub use limits::{Bound, Limits};
 #[doc(hidden)]

@@ -20,10 +20,14 @@ pub struct Limits {
     pub memory: u64,
 }
 
+/// No chunk and no frame has so many raw bytes. The match model keeps places as 32 bits, and the last token of a damaged
+/// one may be longer than what is left of it by up to 255 bytes.
+pub(crate) const TOO_LONG: u64 = (1 << 32) - 256;
+
 impl Limits {
-    /// [`Limits::chunk_bytes`], but never more than the length of a chunk can say.
+    /// [`Limits::chunk_bytes`], but never more than any chunk may have.
     pub(crate) fn chunk(&self) -> u64 {
-        self.chunk_bytes.min(u64::from(u32::MAX))
+        self.chunk_bytes.min(TOO_LONG - 1)
     }
 }
 

@@ -3,7 +3,8 @@
 // Every file of a good vector must have the SHA-256 that VECTORS/trees.sha256 lists; every other vector must be
 // refused with an error. A vector that is bad only by what it would create on a disk may be read in memory.
 //
-// An archive is tested, which decodes all of it and compares each file with the SHA-256 that it states. Without --all,
+// An archive is tested, which decodes all of it and compares each file with the SHA-256 that it states. It states none
+// of a small file, which is read once more. Without --all,
 // archives of several kilobytes that need a model are left out, as they take minutes each; of the one in small
 // chunks, a file in one chunk is read.
 import { createHash } from "node:crypto";
@@ -57,8 +58,8 @@ for (const [, name, expected] of rows) {
     for (let file = 0; file < count && name.endsWith(".llz"); file += 1) {
         llz.llz_path(file);
         const path = `${name}/${text()}`;
-        llz.llz_sha256(file);
-        compare(path, Buffer.from(output()).toString("hex"));
+        const stated = llz.llz_sha256(file) > 0 && Buffer.from(output()).toString("hex");
+        compare(path, stated || hash(file));
     }
 }
 const count = open(SAMPLE.vector);

@@ -14,6 +14,8 @@ FILE, DIRECTORY, LINK, COPY = range(4)
 MODELS = 255  # at most
 KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"INDX")
 TABLE_LIMIT = 64 << 20
+SMALL = 4096
+SECOND = 10 ** 9
 LONGEST = {b"PARM": 4 << 10, b"MODL": 64 << 10}
 
 
@@ -26,7 +28,10 @@ class Entry:
     target: str = ""
     size: int = 0
     start: int = 0  # in the content stream
-    sha256: bytes = b""
+    check: bytes = b""  # SHA-256 of a large file, half a CRC-32 of a small one
+
+    def is_small(self):
+        return 0 < self.size < SMALL
 
 
 class Archive:
@@ -36,6 +41,7 @@ class Archive:
         self.model_file, self.codec, self.models = model_file, None, []
         self.files = {}  # of models, as they lie in the archive
         self.entries, self.owned, self.sections = [], 0, []
+        self.groups = []  # the small files of each table, and their SHA-256
         # The content stream up to the last repeat, the raw stream, and how much of that is in the former.
         self.stream, self.raw, self.used = bytearray(), bytearray(), 0
         self.tree = paths.Tree()
@@ -48,12 +54,21 @@ class Archive:
         if self.owned != len(self.stream):
             raise Corrupt("content belongs to no file")
         for entry in self.entries:
-            if entry.tag in (FILE, COPY) and \
-                    hashlib.sha256(self.content(entry)).digest() != entry.sha256:
-                raise Corrupt(f"{entry.path} has another SHA-256")
+            if entry.tag in (FILE, COPY) and entry.size and self.check(entry) != entry.check:
+                raise Corrupt(f"{entry.path} has another checksum")
+        sha256 = lambda data: hashlib.sha256(data).digest()
+        for entries, together in self.groups:
+            if sha256(b"".join(sha256(self.content(entry)) for entry in entries)) != together:
+                raise Corrupt("the small files of a table have another SHA-256")
 
     def content(self, entry):
         return bytes(self.stream[entry.start:entry.start + entry.size])
+
+    def check(self, entry):
+        content = self.content(entry)
+        if entry.is_small():
+            return crc(content).to_bytes(4, "little")[:2]
+        return hashlib.sha256(content).digest()
 
     def header(self):
         data = self.reader.take(24)
@@ -117,8 +132,8 @@ class Archive:
         byte = lambda field: field.integer(1)
         for number in {1, 3} & fields.keys():  # level and grouping
             fields[number].all(byte)
-        if not 1 <= self.chunk_size < 1 << 32:
-            raise Corrupt("a chunk size of 0 or beyond 32 bits")
+        if not 1 <= self.chunk_size < (1 << 32) - 256:
+            raise Corrupt("a chunk size of 0 or beyond what places in a chunk may be")
         self.codec = Codec(profile, table_bits)
 
     def modl(self, reader):
@@ -180,10 +195,7 @@ class Archive:
             entry.mode = reader.varint()
             if entry.mode > 0o777:
                 raise Corrupt("permission bits beyond 0o777")
-        mtime = 0
-        for entry in plain:
-            mtime = (mtime + reader.zigzag() + (1 << 63)) % (1 << 64) - (1 << 63)
-            entry.mtime = mtime
+        read_times(reader, plain)
         for entry in new:
             if entry.tag == FILE:
                 entry.size, entry.start = reader.varint(), self.owned
@@ -192,8 +204,13 @@ class Archive:
             if entry.tag == LINK:
                 entry.target = text(reader.take(reader.count(1)))
         for entry in new:
-            if entry.tag == FILE:
-                entry.sha256 = reader.take(32)
+            if entry.tag == FILE and entry.size >= SMALL:
+                entry.check = reader.take(32)
+        small = [e for e in new if e.tag == FILE and e.is_small()]
+        for entry in small:
+            entry.check = reader.take(2)
+        if small:
+            self.groups.append((small, reader.take(32)))
         before = len(self.entries)
         self.entries += new
         for i, entry in enumerate(new, before):
@@ -203,7 +220,7 @@ class Archive:
                     raise Corrupt("a copy of what is not an earlier file")
                 original = self.entries[i - back]
                 entry.size, entry.start = original.size, original.start
-                entry.sha256 = original.sha256
+                entry.check = original.check
         reader.finish()
         if self.used > len(self.raw) or self.owned > len(self.stream) + len(self.raw) - self.used:
             raise Corrupt("a file's content comes only later")
@@ -228,6 +245,25 @@ class Archive:
         if reader.integer(4) != crc(data[:16]) or reader.take(8) != MAGIC[::-1] or \
                 (offset, length, again) != (self.index_at, self.index_length, features):
             raise Corrupt("the footer does not fit")
+
+
+def read_times(reader, entries):
+    """Seconds, and then the bytes of nanoseconds, all lowest ones first."""
+    second = 0
+    for entry in entries:
+        second = (second + reader.zigzag() + (1 << 63)) % (1 << 64) - (1 << 63)
+        entry.mtime = second
+    flag, count = reader.integer(1), len(entries)
+    if flag > 1:
+        raise Unsupported(f"times of kind {flag}")
+    columns = reader.take(4 * count) if flag else bytes(4 * count)
+    for i, entry in enumerate(entries):
+        fraction = int.from_bytes(columns[i::count], "little")
+        if fraction >= SECOND:
+            raise Corrupt("nanoseconds that make a second")
+        entry.mtime = entry.mtime * SECOND + fraction
+        if not -1 << 63 <= entry.mtime < 1 << 63:
+            raise Corrupt("a time beyond 64 bits of nanoseconds")
 
 
 def read_coding(reader):

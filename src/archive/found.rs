@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::options::{Input, Links};
+use super::options::{Input, Links, Times};
 use super::policy::{self, System};
 use super::walk::stored_path;
 use crate::{Error, Result};
@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) mode: u16,
     /// Nanoseconds since 1970.
     pub(crate) mtime: i64,
+    /// The time that is stored.
+    pub(crate) stored_mtime: i64,
     /// The file itself, if it is not found by its name.
     pub(crate) held: Option<Arc<File>>,
 }
@@ -44,7 +46,7 @@ pub(crate) enum FoundKind {
 }
 
 /// A file that was handed over, under the name it is to have.
-pub(super) fn held(input: &Input) -> Result<Found> {
+pub(super) fn held(input: &Input, times: Times) -> Result<Found> {
     let path = stored_path(Path::new(&input.path)).unwrap_or_default();
     if let Err(error) = policy::check_path(&path, System::HERE) {
         let why = reason(error);
@@ -58,6 +60,7 @@ pub(super) fn held(input: &Input) -> Result<Found> {
         kind: FoundKind::File { size: metadata.len() },
         mode: 0o644,
         mtime: mtime(&metadata),
+        stored_mtime: times.stored(mtime(&metadata)),
         held: Some(Arc::clone(&input.file)),
     })
 }

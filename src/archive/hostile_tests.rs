@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::Bound;
 use crate::codec::Level;
 use crate::format::{
-    Chunk, CoderId, Coding, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
+    Check, Chunk, CoderId, Coding, CoderParams, Entry, EntryKind, EngineRef, GROUPING_BY_KIND, ModelRef, NamedModel,
     Params, Writer, recover,
 };
 use crate::{
@@ -18,9 +18,33 @@ use crate::{
 };
 
 pub(super) fn file(path: &str, content: &[u8]) -> Entry {
-    let sha256 = Sha256::digest(content).into();
-    let kind = EntryKind::File { size: content.len() as u64, offset: 0, sha256 };
+    let size = content.len() as u64;
+    let check = Check::of(size, crc32fast::hash(content), sha256(content));
+    let kind = EntryKind::File { size, offset: 0, check };
     Entry { path: path.into(), kind, mode: 0o644, mtime: 1_000_000_000_000_000_000 }
+}
+
+fn sha256(content: &[u8]) -> [u8; 32] {
+    Sha256::digest(content).into()
+}
+
+/// A file with another checksum than its content has.
+pub(super) fn wrong(mut entry: Entry) -> Entry {
+    let EntryKind::File { check, .. } = &mut entry.kind else { unreachable!() };
+    *check = match *check {
+        Check::Sha256(mut sha256) => {
+            sha256[0] ^= 1;
+            Check::Sha256(sha256)
+        }
+        Check::Crc(crc) => Check::Crc(crc ^ 1),
+        other => panic!("{other:?} cannot be wrong"),
+    };
+    entry
+}
+
+/// An archive of one stored chunk and these entries, whose small files each have this SHA-256 for the group.
+pub(super) fn with_groups(raw: &[u8], entries: &[Entry], sha256: &[u8; 32]) -> Vec<u8> {
+    build(raw, entries, |_| *sha256)
 }
 
 fn directory(path: &str) -> Entry {
@@ -41,6 +65,10 @@ const PARAMS: Params = Params {
 
 /// An archive of one stored chunk and these entries.
 pub(super) fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
+    build(raw, entries, sha256)
+}
+
+fn build(raw: &[u8], entries: &[Entry], sha256: impl Fn(&[u8]) -> [u8; 32]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     if !raw.is_empty() {
@@ -52,7 +80,12 @@ pub(super) fn archive(raw: &[u8], entries: &[Entry]) -> Vec<u8> {
         };
         writer.chunk(chunk).unwrap();
     }
-    entries.iter().for_each(|entry| writer.entry(entry, None).unwrap());
+    let mut start = 0;
+    for entry in entries {
+        let end = start + entry.size() as usize;
+        writer.entry(entry, None, &sha256(raw.get(start..end).unwrap_or_default())).unwrap();
+        start = end;
+    }
     writer.finish().unwrap();
     bytes
 }
@@ -70,7 +103,7 @@ fn unpack(bytes: &[u8], pipe: bool, dest: &Path, limits: Limits) -> Result<()> {
 
 /// Unpacks in every way, into a directory that exists and one that does not, and makes sure that
 /// each fails and leaves everything as it was.
-fn refusal(bytes: &[u8], limits: Limits) -> Vec<Error> {
+pub(super) fn refusal(bytes: &[u8], limits: Limits) -> Vec<Error> {
     let dir = tempfile::tempdir().unwrap();
     let mut errors = Vec::new();
     for pipe in [false, true] {
@@ -125,13 +158,13 @@ fn unsafe_entries_are_refused() {
 fn content_must_be_what_the_entries_say() {
     let good = file("a", b"content");
     unpack_well(&archive(b"content", std::slice::from_ref(&good)));
-    let EntryKind::File { size, offset, .. } = good.kind else { unreachable!() };
-    let other_hash = EntryKind::File { size, offset, sha256: [0; 32] };
-    let empty_hash = EntryKind::File { size: 0, offset, sha256: [0; 32] };
-    let empty_hash = Entry { kind: empty_hash, ..file("b", b"") };
+    let large = vec![b'x'; 5000];
+    unpack_well(&archive(&large, &[file("a", &large)]));
     for bytes in [
-        archive(b"content", &[Entry { kind: other_hash, ..file("a", b"") }]),
-        archive(b"content", &[file("a", b"content"), empty_hash]),
+        archive(b"content", &[wrong(file("a", b"content"))]),
+        archive(&large, &[wrong(file("a", &large))]),
+        // Each is what it should be by itself, but not all together.
+        with_groups(b"content and more", &[file("a", b"content"), file("b", b" and more")], &[7; 32]),
         // Bytes without an owner, and an owner without bytes.
         archive(b"content and more", &[file("a", b"content")]),
         archive(b"cont", &[file("a", b"content")]),
@@ -181,8 +214,11 @@ fn limits_are_enforced() {
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     let raw_crc = crc32fast::hash(&raw);
     writer.chunk(Chunk { coding: Coding::Stored, raw_len: 1000, raw_crc, coded: &raw }).unwrap();
-    writer.entry(&file("0", &raw), None).unwrap();
-    (1..1000).for_each(|index| writer.entry(&file(&index.to_string(), &raw), Some(1)).unwrap());
+    let sha256 = sha256(&raw);
+    writer.entry(&file("0", &raw), None, &sha256).unwrap();
+    for index in 1..1000 {
+        writer.entry(&file(&index.to_string(), &raw), Some(1), &sha256).unwrap();
+    }
     writer.finish().unwrap();
     let bomb = Limits { total_bytes: 999_999, ..default };
     for error in refusal(&bytes, bomb) {
@@ -194,9 +230,8 @@ fn limits_are_enforced() {
 #[test]
 fn a_missing_model_is_named_before_anything_is_written() {
     let raw = b"coded with a model that nobody has";
-    let sha256 = [0xab; 32];
     let engine = EngineRef::Portable { profile: crate::kernel::NUMERIC_PROFILE, fingerprint: 1 };
-    let model = NamedModel::new("nobody's", ModelRef { sha256, tokenizer: [1; 8], engine });
+    let model = NamedModel::new("nobody's", ModelRef { sha256: [0xab; 32], tokenizer: [1; 8], engine });
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, Path::new("-"), PARAMS).unwrap();
     writer.model(&model).unwrap();
@@ -204,7 +239,7 @@ fn a_missing_model_is_named_before_anything_is_written() {
     let raw_len = raw.len() as u32;
     let coding = Coding::Neural { coder: CoderId::Binary, model: 0 };
     writer.chunk(Chunk { coding, raw_len, raw_crc, coded: b"?" }).unwrap();
-    writer.entry(&file("a", raw), None).unwrap();
+    writer.entry(&file("a", raw), None, &sha256(raw)).unwrap();
     writer.finish().unwrap();
     let archive = Archive::from_bytes(bytes.clone(), DecodeOptions::default()).unwrap();
     let used = crate::UsedModel { number: 0, model, is_embedded: false };
@@ -329,13 +364,13 @@ fn a_truncated_archive_gives_back_what_was_complete() {
         let raw = index.to_le_bytes();
         let (raw_len, raw_crc) = (4, crc32fast::hash(&raw));
         writer.chunk(Chunk { coding: Coding::Stored, raw_len, raw_crc, coded: &raw }).unwrap();
-        writer.entry(&file(&format!("{index:04}"), &raw), None).unwrap();
+        writer.entry(&file(&format!("{index:04}"), &raw), None, &sha256(&raw)).unwrap();
     }
     writer.finish().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.llz");
     for (len, count) in
-        [(bytes.len(), 5000), (bytes.len() - 20, 5000), (bytes.len() - 50_000, 4096)]
+        [(bytes.len(), 5000), (bytes.len() - 20, 5000), (bytes.len() - 15_000, 4096)]
     {
         fs::write(&path, &bytes[..len]).unwrap();
         let (archive, damage) = Archive::recover(&path, DecodeOptions::default()).unwrap();
@@ -380,16 +415,11 @@ fn a_name_that_the_file_system_cannot_hold_costs_itself_only() {
 #[test]
 fn a_wrong_hash_behind_a_name_that_cannot_be_held_is_corrupt() {
     let (long, dir) = ("x".repeat(300), tempfile::tempdir().unwrap());
-    // Right lengths, so that only the hash tells.
-    let mut wrong = file(&long, b"content");
-    let EntryKind::File { sha256, .. } = &mut wrong.kind else { unreachable!() };
-    sha256[0] ^= 1;
-    let mut below = file(&format!("{long}x/below"), b"");
-    let EntryKind::File { sha256, .. } = &mut below.kind else { unreachable!() };
-    sha256[0] ^= 1;
-    for entries in [vec![wrong.clone()], vec![below.clone()]] {
-        let raw: &[u8] = if entries[0].size() > 0 { b"content" } else { b"" };
-        let bytes = archive(raw, &entries);
+    // Right lengths, so that only the checksum tells.
+    let bad = wrong(file(&long, b"content"));
+    let below = wrong(file(&format!("{long}x/below"), b"content"));
+    for entry in [&bad, &below] {
+        let bytes = archive(b"content", std::slice::from_ref(entry));
         for (pipe, dest) in [(false, dir.path().join("one")), (true, dir.path().join("two"))] {
             let error = unpack(&bytes, pipe, &dest, Limits::default()).unwrap_err();
             assert!(matches!(error, Error::Corrupt(_)), "{pipe}: {error}");
@@ -397,7 +427,7 @@ fn a_wrong_hash_behind_a_name_that_cannot_be_held_is_corrupt() {
         }
     }
     let good = file("good", b"content");
-    let bytes = archive(b"contentcontent", &[wrong, good, below]);
+    let bytes = archive(&b"content".repeat(3), &[bad, good, below]);
     let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();
     let (options, progress) = (UnpackOptions::default(), Progress::default());
     let (summary, lost) =

@@ -9,6 +9,7 @@ mod contents;
 #[cfg(feature = "fs")]
 mod copy;
 mod decode;
+mod groups;
 #[cfg(feature = "fs")]
 mod destination;
 #[cfg(feature = "fs")]
@@ -92,7 +93,7 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    Existing, Input, Links, PackOptions, PackSummary, UnpackLinks, UnpackOptions, UnpackPlan,
+    Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
     UnpackSummary,
 };
 #[cfg(feature = "fs")]

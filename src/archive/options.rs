@@ -30,6 +30,31 @@ pub enum Links {
     Follow,
 }
 
+/// The times of last modification that an archive gets, in nanoseconds since 1970-01-01T00:00:00Z.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Times {
+    /// Those that files and directories have.
+    #[default]
+    Keep,
+    /// This one for all.
+    Fixed(i64),
+    /// Those that files and directories have, but none that is later than this one.
+    NotAfter(i64),
+}
+
+#[cfg(feature = "fs")]
+impl Times {
+    /// The time that is stored of something with this one.
+    pub(crate) fn stored(self, mtime: i64) -> i64 {
+        match self {
+            Times::Keep => mtime,
+            Times::Fixed(time) => time,
+            Times::NotAfter(latest) => mtime.min(latest),
+        }
+    }
+}
+
 /// A file to pack that has no name, such as what came through a pipe and was kept in a temporary file.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone)]
@@ -64,6 +89,8 @@ pub struct PackOptions {
     pub ignore_files: bool,
     /// The treatment of symbolic links.
     pub links: Links,
+    /// The times that are stored.
+    pub times: Times,
     /// Put the file of the model into the archive, so that readers need not have it.
     pub embed_model: bool,
     /// Decode the whole finished archive and compare checksums before it is put in place
@@ -181,13 +208,16 @@ pub struct TestSummary {
     pub raw_bytes: u64,
 }
 
-/// A file of a damaged archive that cannot be had.
+/// A file of a damaged archive that cannot be had, or is in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     /// Its path in the archive.
     pub path: String,
     /// Why.
     pub why: String,
+    /// It can be had, and is unpacked: its own checksum holds. But the small files of its table do not have the SHA-256
+    /// that they should have together.
+    pub is_doubtful: bool,
 }
 
 /// What happens where something is in the place of an entry. Directories are merged in any case, and one that is

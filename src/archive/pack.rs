@@ -159,9 +159,9 @@ fn not_to_be_resumed(out: &Path) -> Error {
 }
 
 fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
-    let PackOptions { directory, listed, inputs, ignore_files, links, .. } = options;
+    let PackOptions { directory, listed, inputs, ignore_files, links, times, .. } = options;
     let (exclude, ignore_files, links) = (Exclude::new(&options.exclude)?, *ignore_files, *links);
-    Ok(Wanted { directory, listed, inputs, exclude, ignore_files, links, own })
+    Ok(Wanted { directory, listed, inputs, exclude, ignore_files, links, times: *times, own })
 }
 
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.

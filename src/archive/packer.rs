@@ -15,7 +15,7 @@ use super::walk::Walk;
 use super::{PackOptions, PackSummary};
 use crate::codec::{Coded, Engine};
 use crate::format::{
-    Chunk, Entry, GROUPING_BY_KIND, Params, Writer,
+    Check, Chunk, Entry, GROUPING_BY_KIND, Params, Writer,
 };
 use crate::{Bound, Error, Limits, Progress, Result};
 
@@ -31,15 +31,15 @@ pub(super) fn list_found(mut walk: Walk, limits: &Limits) -> Result<(Vec<Entry>,
             FoundKind::File { size } => {
                 summary.files += 1;
                 summary.raw_bytes += size;
-                entry(item, [0; 32], 0, size)
+                entry(item, Check::None, 0, size)
             }
             FoundKind::Directory => {
                 summary.dirs += 1;
-                entry(item, [0; 32], 0, 0)
+                entry(item, Check::None, 0, 0)
             }
             FoundKind::Symlink { .. } => {
                 summary.symlinks += 1;
-                entry(item, [0; 32], 0, 0)
+                entry(item, Check::None, 0, 0)
             }
         })
         .collect();
@@ -122,7 +122,7 @@ fn check_names(walk: &mut Walk, limits: &Limits) -> Result<()> {
     let mut kept: Vec<Found> = Vec::with_capacity(walk.found.len());
     for item in std::mem::take(&mut walk.found) {
         let is_second = kept.last().is_some_and(|last| last.path == item.path);
-        match tree.add(&entry(&item, [0; 32], 0, 0)) {
+        match tree.add(&entry(&item, Check::None, 0, 0)) {
             Ok(()) => {
                 check_lengths(&item, &limits)?;
                 if let FoundKind::File { size } = item.kind {
@@ -229,7 +229,7 @@ impl<W: Write> Output<'_, W> {
                 self.writer.repeat(repeat);
                 findings.repeats_written += 1;
             }
-            self.writer.entry(&waiting.entry, waiting.copy)?;
+            self.writer.entry(&waiting.entry, waiting.copy, &waiting.sha256)?;
             findings.waiting.pop_front();
         }
         self.writer.table_if_due()

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str) -> Entry {
-        let kind = EntryKind::File { size: 0, offset: 0, sha256: [0; 32] };
+        let kind = EntryKind::File { size: 0, offset: 0, check: crate::format::Check::None };
         Entry { path: path.into(), kind, mode: 0o644, mtime: 0 }
     }
 

@@ -18,7 +18,7 @@ use super::found::{Found, FoundKind, mtime};
 use super::holes::{self, Stretch};
 use super::plan::{Cut, Plan};
 use super::repeat_finder::{Part, RepeatFinder};
-use crate::format::{Entry, EntryKind, Repeat};
+use crate::format::{Check, Entry, EntryKind, Repeat};
 use crate::{Limits, Progress, Result};
 
 /// An entry on its way into the archive.
@@ -30,6 +30,8 @@ pub(super) struct Waiting {
     pub entry: Entry,
     /// How many entries back one with the same content is.
     pub copy: Option<u64>,
+    /// SHA-256 of a file's content.
+    pub sha256: [u8; 32],
 }
 
 /// What reading finds out, for whoever writes.
@@ -45,13 +47,13 @@ pub(super) struct Findings {
 }
 
 /// The entry for what was found; the last three arguments count for files only.
-pub(super) fn entry(found: &Found, sha256: [u8; 32], offset: u64, size: u64) -> Entry {
+pub(super) fn entry(found: &Found, check: Check, offset: u64, size: u64) -> Entry {
     let kind = match &found.kind {
-        FoundKind::File { .. } => EntryKind::File { size, offset, sha256 },
+        FoundKind::File { .. } => EntryKind::File { size, offset, check },
         FoundKind::Directory => EntryKind::Directory,
         FoundKind::Symlink { target } => EntryKind::Symlink { target: target.clone() },
     };
-    Entry { path: found.path.clone(), kind, mode: found.mode, mtime: found.mtime }
+    Entry { path: found.path.clone(), kind, mode: found.mode, mtime: found.stored_mtime }
 }
 
 /// A file that has been read, for those that share its content.
@@ -62,6 +64,7 @@ struct Done {
     offset: u64,
     size: u64,
     sha256: [u8; 32],
+    check: Check,
 }
 
 /// Bytes that are read at most of a file whose size the system gives as 0. The files of `/proc` and
@@ -88,6 +91,7 @@ struct Open {
     /// Repeats before it, counted from the archive's beginning.
     repeats: u64,
     hasher: Sha256,
+    crc: crc32fast::Hasher,
 }
 
 /// How content becomes chunks.
@@ -164,7 +168,7 @@ impl<'a> RawStream<'a> {
                 FoundKind::Symlink { .. } => findings.summary.symlinks += 1,
             }
             drop(findings);
-            stream.push(entry(item, [0; 32], 0, 0), None);
+            stream.push(entry(item, Check::None, 0, 0), None, [0; 32]);
         }
         stream
     }
@@ -239,6 +243,7 @@ impl<'a> RawStream<'a> {
                     raw_offset: self.position,
                     repeats: self.repeats(),
                     hasher: Sha256::new(),
+                    crc: crc32fast::Hasher::new(),
                 });
                 Ok(false)
             }
@@ -262,12 +267,12 @@ impl<'a> RawStream<'a> {
     fn add_copy(&mut self, item: &Found, original: Done) -> Done {
         let back = self.count - original.number;
         let copy = Done { number: self.count, ..original };
-        let entry = entry(item, copy.sha256, copy.offset, copy.size);
+        let entry = entry(item, copy.check, copy.offset, copy.size);
         let mut findings = self.findings.borrow_mut();
         findings.summary.files += 1;
         findings.summary.raw_bytes += copy.size;
         drop(findings);
-        self.push(entry, Some(back));
+        self.push(entry, Some(back), copy.sha256);
         copy
     }
 
@@ -308,6 +313,7 @@ impl<'a> RawStream<'a> {
         };
         let got = piece.len() as u64;
         open.hasher.update(&piece);
+        open.crc.update(&piece);
         open.read += got;
         self.add(&piece, open.repeats);
         self.piece = piece;
@@ -411,13 +417,14 @@ impl<'a> RawStream<'a> {
     }
 
     fn add_file(&mut self, item: &Found, open: Open) -> Done {
-        let sha256 = open.hasher.finalize().into();
-        let done = Done { number: self.count, offset: open.offset, size: open.read, sha256 };
+        let (sha256, crc) = (open.hasher.finalize().into(), open.crc.finalize());
+        let check = Check::of(open.read, crc, sha256);
+        let done = Done { number: self.count, offset: open.offset, size: open.read, sha256, check };
         let mut findings = self.findings.borrow_mut();
         findings.summary.files += 1;
         findings.summary.raw_bytes += done.size;
         drop(findings);
-        self.push(entry(item, sha256, done.offset, done.size), None);
+        self.push(entry(item, check, done.offset, done.size), None, sha256);
         done
     }
 
@@ -434,9 +441,9 @@ impl<'a> RawStream<'a> {
     }
 
     /// Queues an entry until all its content has been written.
-    fn push(&mut self, entry: Entry, copy: Option<u64>) {
+    fn push(&mut self, entry: Entry, copy: Option<u64>, sha256: [u8; 32]) {
         self.count += 1;
-        let waiting = Waiting { end: self.position, repeats: self.repeats(), entry, copy };
+        let waiting = Waiting { end: self.position, repeats: self.repeats(), entry, copy, sha256 };
         self.findings.borrow_mut().waiting.push_back(waiting);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::contents::Contents;
 use super::decode::{self, Chunks, Piece, There, Verifier, check_total, decode_files};
+use super::groups::{GroupVerifier, mismatch};
 use super::source::Source;
 use super::{Info, TestSummary, UsedModel};
 use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, SectionType, StreamReader};
@@ -236,15 +237,34 @@ impl Archive {
     }
 
     /// Hands on the content of distinct files piece by piece; see [`decode_files`]. Without
-    /// `keep_going` no piece is lost, for a damaged chunk ends the work. What is `there` is not decoded.
+    /// `keep_going` no piece is lost or in doubt, for damage ends the work. What is `there` is not decoded.
     pub(crate) fn decode<'e>(
         &'e self,
         files: &[&'e Entry],
         progress: &Progress,
         keep_going: bool,
         there: Option<&There<'_>>,
-        sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
+        mut sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
     ) -> Result<()> {
+        let mut together = GroupVerifier::default();
+        let sink = |entry: &'e Entry, piece: Piece<'_>, is_last| {
+            let is_content = match piece {
+                Piece::Bytes(bytes) | Piece::There(bytes) => {
+                    together.update(entry, bytes);
+                    true
+                }
+                Piece::Lost(_) | Piece::Doubt(_) => {
+                    together.forget();
+                    false
+                }
+            };
+            sink(entry, piece, is_last)?;
+            match (is_last && is_content).then(|| together.end(self.layout.groups(), entry)).flatten() {
+                None => Ok(()),
+                Some(files) if keep_going => sink(entry, Piece::Doubt(&files), true),
+                Some(files) => Err(mismatch(&files)),
+            }
+        };
         let chunks = Chunks { there, ..self.chunks(keep_going) };
         decode_files(chunks, files, &self.engines, progress, sink)
     }

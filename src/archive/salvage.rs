@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::contents::Contents;
+use super::groups::mismatch;
 use super::decode::{Piece, Verifier, check_total};
 use super::read::Archive;
 use super::unpack::unpack_archive;
@@ -78,6 +79,10 @@ impl Archive {
                     losses.note(entry, error);
                     Ok(())
                 }
+                Piece::Doubt(files) => {
+                    losses.doubt(files);
+                    Ok(())
+                }
             }
         })?;
         for (original, entry) in &contents.copies {
@@ -85,7 +90,7 @@ impl Archive {
         }
         let lost = losses.lost.iter();
         let lost_bytes: u64 =
-            lost.filter_map(|lost| self.entry(&lost.path)).map(|entry| entry.size()).sum();
+            lost.filter(|lost| !lost.is_doubtful).filter_map(|lost| self.entry(&lost.path)).map(|entry| entry.size()).sum();
         let summary = TestSummary {
             entries: entries.len() as u64,
             chunks: self.chunks_of(&contents.distinct),
@@ -101,8 +106,9 @@ pub(super) struct Losses {
     /// Whether damage costs only the files that it concerns. Otherwise nothing is lost, for it ends the work.
     pub(super) keep_going: bool,
     lost: Vec<Lost>,
-    /// Places in the raw stream of lost content, with the reason.
+    /// Places in the raw stream of lost and of doubtful content, with the reason.
     places: HashMap<u64, String>,
+    doubtful: HashMap<u64, String>,
 }
 
 impl Losses {
@@ -137,14 +143,31 @@ impl Losses {
         if let EntryKind::File { offset, size: 1.., .. } = entry.kind {
             self.places.insert(offset, why.clone());
         }
-        self.lost.push(Lost { path: entry.path.clone(), why });
+        self.lost.push(Lost { path: entry.path.clone(), why, is_doubtful: false });
+    }
+
+    /// Notes that these small files do not have their SHA-256 together. Where one of them is lost already, that is why.
+    pub(super) fn doubt(&mut self, files: &[&Entry]) {
+        let place = |entry: &Entry| match entry.kind {
+            EntryKind::File { offset, .. } => offset,
+            EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
+        };
+        if files.iter().any(|entry| self.places.contains_key(&place(entry))) {
+            return;
+        }
+        let why = mismatch(files).to_string();
+        for entry in files {
+            self.doubtful.insert(place(entry), why.clone());
+            self.lost.push(Lost { path: entry.path.clone(), why: why.clone(), is_doubtful: true });
+        }
     }
 
     /// Whether a file is lost because the one whose content it shares is.
     pub(super) fn inherit(&mut self, original: &Entry, entry: &Entry) -> bool {
         let EntryKind::File { offset, .. } = original.kind else { return false };
-        let Some(why) = self.places.get(&offset) else { return false };
-        self.lost.push(Lost { path: entry.path.clone(), why: why.clone() });
-        true
+        let (lost, doubtful) = (self.places.get(&offset), self.doubtful.get(&offset));
+        let Some(why) = lost.or(doubtful).cloned() else { return false };
+        self.lost.push(Lost { path: entry.path.clone(), why, is_doubtful: lost.is_none() });
+        lost.is_some()
     }
 }

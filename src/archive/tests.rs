@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::codec::Level;
 use crate::{
-    Archive, DecodeOptions, EncodeOptions, Error, PackOptions, PackSummary, Progress, Result,
+    Archive, DecodeOptions, EncodeOptions, Error, PackOptions, PackSummary, Progress, Times, Result,
     Existing, UnpackOptions, UnpackSummary, pack, pack_to_path, unpack_reader,
 };
 
@@ -358,7 +358,7 @@ use super::walk::{Wanted, walk};
     let own = &Own::default();
     let (links, directory) = (crate::Links::Keep, std::path::Path::new(""));
     let (listed, inputs) = (&[][..], &[][..]);
-    let wanted = Wanted { directory, listed, inputs, exclude, ignore_files: false, links, own };
+    let wanted = Wanted { directory, listed, inputs, exclude, ignore_files: false, links, times: Times::Keep, own };
     let walk = walk(&paths, wanted, &Progress::default()).unwrap();
     fs::remove_file(dir.path().join("gone")).unwrap();
     fs::write(dir.path().join("grown"), noise(4, 4000)).unwrap();

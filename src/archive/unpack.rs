@@ -11,6 +11,7 @@ use super::contents::Contents;
 use super::destination::Destination;
 use super::decode::{self, Piece, check_total};
 use super::extract::{Extractor, Output};
+use super::groups::{GroupVerifier, mismatch};
 use super::policy::{System, Tree};
 use super::read::{Archive, check_kind};
 use super::resume::{Left, There};
@@ -152,6 +153,10 @@ pub(super) fn unpack_archive(
             Piece::Lost(error) => {
                 losses.note(entry, error);
                 return output.take().map_or(Ok(()), |output| extractor.abandon(output));
+            }
+            Piece::Doubt(files) => {
+                losses.doubt(files);
+                return Ok(());
             }
         };
         let mut current = match output.take() {
@@ -415,6 +420,7 @@ impl Pipe<'_> {
     /// Takes in entries whose content is on the spool, or staged already.
     fn entries(&mut self, layout: &Layout, new: Range<usize>) -> Result<()> {
         let entries = layout.entries();
+        let mut together = GroupVerifier::default();
         for entry in entries.iter().take(new.end).skip(new.start) {
             self.tree.add(entry)?;
             if let EntryKind::File { size, offset, .. } = entry.kind {
@@ -425,7 +431,7 @@ impl Pipe<'_> {
             }
             let destination = self.extractor.staging().destination();
             let Some(placed) = self.placement.place(destination, entry, self.progress)? else { continue };
-            let entry = &*placed;
+            let (stored, entry) = (entry, &*placed);
             self.extractor.add(entry)?;
             let EntryKind::File { size, offset, .. } = entry.kind else { continue };
             let end = offset.saturating_add(size);
@@ -433,7 +439,10 @@ impl Pipe<'_> {
                 self.extractor.copy_from(std::io::empty(), entry)?;
             } else if layout.raw_ranges(offset..end).all(|raw| self.spool.has(&raw.range())) {
                 let content = self.spool.read(layout.raw_ranges(offset..end).map(RawRange::range));
-                self.extractor.copy_from(content, entry)?;
+                self.extractor.copy_from(together.watch(entry, content), entry)?;
+                if let Some(files) = together.end(layout.groups(), stored) {
+                    return Err(mismatch(&files));
+                }
                 self.staged.entry(offset).or_insert_with(|| entry.clone());
             } else if let Some(original) = self.staged.get(&offset) {
                 self.extractor.copy_staged(original, entry)?;

@@ -11,7 +11,7 @@ use super::found::{Found, FoundKind, describe, dropped_bits, exact_mtime, held, 
 use super::ignored::Ignored;
 use super::leftovers;
 use super::losses::{self, Loss};
-use super::options::{Input, Links};
+use super::options::{Input, Links, Times};
 use super::own::Own;
 use super::partial;
 use super::paths;
@@ -48,6 +48,7 @@ pub(crate) struct Wanted<'a> {
     /// Whether `.gitignore` and `.llzignore` count.
     pub(crate) ignore_files: bool,
     pub(crate) links: Links,
+    pub(crate) times: Times,
     pub(crate) own: &'a Own<'a>,
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn walk(paths: &[PathBuf], wanted: Wanted<'_>, progress: &Progress) -
         walk.below(&place, (&prefix, &names), &wanted, &mut walked, progress)?;
     }
     for input in wanted.inputs {
-        walk.found.push(held(input)?);
+        walk.found.push(held(input, wanted.times)?);
     }
     match missing {
         Some((root, error)) if walk.found.is_empty() && walk.skipped.len() == 1 => {
@@ -172,7 +173,7 @@ impl Walk {
         walked: &mut Option<HashSet<PathBuf>>,
         progress: &Progress,
     ) -> Result<()> {
-        let Wanted { exclude, ignore_files, links, own, .. } = wanted;
+        let Wanted { exclude, ignore_files, links, times, own, .. } = wanted;
         let mut ignored = ignore_files.then(|| Ignored::new(root));
         let follow = *links == Links::Follow;
         let mut entries =
@@ -249,24 +250,25 @@ impl Walk {
                 continue;
             }
             match describe(entry.path(), file_type, &path, *links) {
-                Ok((kind, metadata)) => self.add(entry.into_path(), path, kind, &metadata),
+                Ok((kind, metadata)) => self.add(entry.into_path(), path, kind, &metadata, *times),
                 Err(why) => self.skipped.push((entry.into_path(), why)),
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, source: PathBuf, path: String, kind: FoundKind, metadata: &Metadata) {
+    fn add(&mut self, source: PathBuf, path: String, kind: FoundKind, metadata: &Metadata, times: Times) {
         for what in dropped_bits(metadata) {
             losses::count(&mut self.notes, what, &source, &"an archive does not hold it");
         }
         let (mtime, is_exact) = exact_mtime(metadata);
-        if !is_exact && !matches!(kind, FoundKind::Symlink { .. }) {
+        let stored_mtime = times.stored(mtime);
+        if !is_exact && stored_mtime == mtime && !matches!(kind, FoundKind::Symlink { .. }) {
             let why = "it is outside of the years 1677 to 2262; the nearest is stored";
             losses::count(&mut self.losses, "time", &source, &why);
         }
         let mode = mode(metadata);
-        self.found.push(Found { source, path, kind, mode, mtime, held: None });
+        self.found.push(Found { source, path, kind, mode, mtime, stored_mtime, held: None });
     }
 }
 
@@ -327,7 +329,7 @@ mod tests {
         let own = &Own::default();
         let (directory, listed, inputs) = (Path::new(""), &[][..], &[][..]);
         let wanted =
-            Wanted { directory, listed, inputs, exclude, ignore_files: false, links: Links::Keep, own };
+            Wanted { directory, listed, inputs, exclude, ignore_files: false, links: Links::Keep, times: Times::Keep, own };
         let walk = walk(paths, wanted, &Progress::default())?;
         Ok((walk.found.into_iter().map(|found| found.path).collect(), walk.skipped.len()))
     }

@@ -53,7 +53,11 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             Ok(found) => files.extend(found),
             // A path that a whole archive does not have is a mistake; a damaged one may have lost it.
             Err(error @ Error::Usage(_)) if !losses.damage.is_empty() => {
-                losses.lost.push(Lost { path: path.clone(), why: error.to_string() });
+                losses.lost.push(Lost {
+                    path: path.clone(),
+                    why: error.to_string(),
+                    is_doubtful: false,
+                });
             }
             Err(error) => return Err(error),
         }

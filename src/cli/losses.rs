@@ -15,7 +15,7 @@ use super::terminal::escape;
 pub struct Losses {
     /// The damage of the archive.
     pub damage: Vec<Error>,
-    /// Files that could not be had.
+    /// Files that could not be had, or are in doubt.
     pub lost: Vec<Lost>,
 }
 
@@ -33,12 +33,16 @@ impl Losses {
         for error in &self.damage {
             say!("llz: {archive}: {}", escape(&error.to_string()));
         }
-        for Lost { path, why } in &self.lost {
-            say!("llz: lost {}: {}", escape(path), escape(why));
+        let word = |is_doubtful| if is_doubtful { "in doubt" } else { "lost" };
+        for Lost { path, why, is_doubtful } in &self.lost {
+            say!("llz: {} {}: {}", word(*is_doubtful), escape(path), escape(why));
         }
-        if !self.lost.is_empty() {
-            let files = report::count(self.lost.len() as u64, "file", "files");
-            say!("llz: {archive}: {files} lost");
+        for is_doubtful in [false, true] {
+            let count = self.lost.iter().filter(|lost| lost.is_doubtful == is_doubtful).count();
+            if count > 0 {
+                let files = report::count(count as u64, "file", "files");
+                say!("llz: {archive}: {files} {}", word(is_doubtful));
+            }
         }
     }
 
@@ -56,7 +60,7 @@ impl Losses {
     }
 
     pub fn lost_json(&self) -> Value {
-        let object = |lost: &Lost| json!({ "path": lost.path, "reason": lost.why });
+        let object = |lost: &Lost| json!({ "path": lost.path, "reason": lost.why, "doubtful": lost.is_doubtful });
         self.lost.iter().map(object).collect()
     }
 }

@@ -23,6 +23,7 @@ mod size;
 mod streams;
 mod terminal;
 mod test;
+mod time;
 mod unpack;
 
 use std::io::IsTerminal;

@@ -18,6 +18,7 @@ use super::session::Session;
 use super::size::{Size, chunk_size};
 use super::streams::{self, say};
 use super::terminal::escape;
+use super::time::{time, times};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +27,7 @@ Examples:
   llz pack -9 -o best.llz src              the best model, slower
   llz pack --exclude '*.o' --exclude ./target/debug .
   llz pack --ignore --exclude-vcs .        what git would take, and no more
+  llz pack --mtime 2026-11-21 dist         the same archive of the same content, whenever it was made
   find . -newer last -print0 | llz pack -0 --files-from - -o new.llz
   llz pack -C /home/me photos              stores photos, not home/me/photos
   mysqldump db | llz pack - --name db.sql -o db.llz
@@ -68,6 +70,10 @@ pub struct Args {
     /// Raw bytes per chunk: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = chunk_size)]
     chunk_size: Option<Size>,
+    /// Store this time for everything: seconds since 1970, or a date such as 2026-11-21T10:44:53Z [default: the
+    /// times that things have, at most $SOURCE_DATE_EPOCH if that is set]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
+    mtime: Option<i64>,
     /// Print what would be packed, and write nothing; with --json one object per entry
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -106,6 +112,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         exclude,
         ignore_files: inputs.ignore,
         links: inputs.links(),
+        times: times(args.mtime)?,
         embed_model: args.embed_model,
         verify: args.verify,
         resume: args.resume,

@@ -27,8 +27,8 @@ pub enum EntryKind {
         /// Where its bytes begin in the archive's raw stream, all chunks' raw bytes in order.
         /// Files with the same content share one place.
         offset: u64,
-        /// SHA-256 of its bytes.
-        sha256: [u8; 32],
+        /// What its bytes are held to.
+        check: Check,
     },
     /// A directory.
     Directory,
@@ -37,6 +37,47 @@ pub enum EntryKind {
         /// Where it points, as stored: relative, `/`-separated.
         target: String,
     },
+}
+
+/// Files of fewer bytes are *small*: those of a table have one SHA-256 together, and each a short checksum of its own.
+pub(crate) const SMALL: u64 = 4096;
+
+/// What the content of one file is held to, beside the checksum of the chunk that it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Check {
+    /// Nothing: the file is empty, or it was only found and not read.
+    None,
+    /// The lower half of the CRC-32 of its bytes. Files below 4,096 bytes have it; those of a table of entries have
+    /// a SHA-256 together, which is compared when all of them are decoded.
+    Crc(u16),
+    /// The SHA-256 of its bytes.
+    Sha256([u8; 32]),
+}
+
+impl Check {
+    /// What an archive keeps of a file of this size with these checksums.
+    #[cfg(feature = "encode")]
+    pub(crate) fn of(size: u64, crc: u32, sha256: [u8; 32]) -> Self {
+        match size {
+            0 => Check::None,
+            1..SMALL => Check::Crc(lower_half(crc)),
+            SMALL.. => Check::Sha256(sha256),
+        }
+    }
+
+    /// The SHA-256, where the file has one of its own.
+    pub fn sha256(&self) -> Option<&[u8; 32]> {
+        match self {
+            Check::Sha256(sha256) => Some(sha256),
+            Check::None | Check::Crc(_) => None,
+        }
+    }
+}
+
+/// What of a CRC-32 guards a small file.
+pub(crate) fn lower_half(crc: u32) -> u16 {
+    (crc & 0xFFFF) as u16
 }
 
 impl Entry {

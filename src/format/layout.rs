@@ -7,6 +7,7 @@ use super::chunk::Chunk;
 use super::coding::{Coding, MAX_MODELS};
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::group::Group;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::model_file;
@@ -381,6 +382,11 @@ impl Layout {
     /// All entries, in archive order.
     pub fn entries(&self) -> &[Entry] {
         &self.list.entries
+    }
+
+    /// The small files of each table that has some; see [`Group`].
+    pub fn groups(&self) -> &[Group] {
+        &self.list.groups
     }
 
     /// All entries, in archive order, taken out.

@@ -17,6 +17,7 @@ pub(crate) mod coding;
 mod cursor;
 mod entry;
 pub(crate) mod fields;
+mod group;
 mod header;
 mod index;
 pub(crate) mod integer;
@@ -31,6 +32,9 @@ mod section;
 mod stream;
 mod table;
 #[cfg(feature = "encode")]
+mod table_builder;
+mod times;
+#[cfg(feature = "encode")]
 mod write;
 pub mod zstd_frame;
 
@@ -40,7 +44,10 @@ mod tests;
 pub use chunk::Chunk;
 pub use codec_id::{CodecId, CoderId, CoderParams};
 pub use coding::Coding;
-pub use entry::{Entry, EntryKind};
+pub use entry::{Check, Entry, EntryKind};
+pub(crate) use entry::lower_half;
+pub use group::Group;
+pub(crate) use group::GroupHasher;
 pub use header::{END_MAGIC, Footer, Header, MAGIC};
 pub use layout::{ChunkPlace, Layout, ModelFilePlace};
 pub use model_ref::{DeviceRef, EngineRef, ModelRef, NamedModel};

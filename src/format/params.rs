@@ -3,6 +3,7 @@
 use super::codec_id::CoderParams;
 use super::fields::{Fields, put_field};
 use super::integer::put_varint;
+use crate::limits::TOO_LONG;
 use crate::{Error, Result};
 
 /// How an archive was made; its first section.
@@ -76,8 +77,8 @@ impl Params {
             field.finish()?;
         }
         let chunk_size = fields.need(CHUNK_SIZE, chunk_size)?;
-        if chunk_size == 0 {
-            return Err(Error::corrupt("a chunk size of 0").within(WHAT));
+        if chunk_size == 0 || u64::from(chunk_size) >= TOO_LONG {
+            return Err(Error::corrupt("a chunk size of 0 or beyond 2^32 - 257").within(WHAT));
         }
         let mixer = fields.need(MIXER, mixer)?;
         Ok(Params { chunk_size, reach, mixer, level, grouping })
@@ -112,6 +113,15 @@ mod tests {
             let mut long = Vec::new();
             put_field(&mut long, number, &[1; 9]);
             assert!(matches!(Params::parse(&long), Err(Error::Corrupt(_))), "{number}");
+        }
+    }
+
+    #[test]
+    fn places_in_a_chunk_fit_what_decoders_keep() {
+        let sized = |chunk_size| Params::parse(&Params { chunk_size, ..PARAMS }.to_payload());
+        assert_eq!(sized((TOO_LONG - 1) as u32).unwrap().chunk_size, u32::MAX - 256);
+        for size in [0, TOO_LONG as u32, u32::MAX] {
+            assert!(matches!(sized(size), Err(Error::Corrupt(_))), "{size}");
         }
     }
 

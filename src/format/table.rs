@@ -2,101 +2,25 @@
 //!
 //! Everything about where a file's bytes lie is implied: they follow the previous file's in the
 //! raw stream. The one exception is a file with the content of an earlier one, which names that
-//! one instead of repeating size, place and SHA-256.
+//! one instead of repeating size, place and checksum.
 
 use super::cursor::Cursor;
-use super::entry::{Entry, EntryKind, LINK_MODE};
-#[cfg(feature = "encode")]
-use super::integer::{put_varint, put_zigzag};
+use super::entry::{Check, Entry, EntryKind, LINK_MODE, SMALL};
+use super::group::Group;
 use super::packed;
+use super::times::read_times;
 use crate::{Bound, Error, Limits, Result};
 
-const TAG_FILE: u8 = 0;
-const TAG_DIRECTORY: u8 = 1;
-const TAG_SYMLINK: u8 = 2;
+pub(super) const TAG_FILE: u8 = 0;
+pub(super) const TAG_DIRECTORY: u8 = 1;
+pub(super) const TAG_SYMLINK: u8 = 2;
 /// A file whose content is that of an earlier entry.
-const TAG_COPY: u8 = 3;
+pub(super) const TAG_COPY: u8 = 3;
 
 /// Bytes an entry takes at the very least: tag, two lengths of its path, length of its target.
 const MIN_ENTRY: usize = 4;
 
 const WHAT: &str = "section ENTS";
-
-/// A table being filled by a writer.
-#[cfg(feature = "encode")]
-#[derive(Debug, Default)]
-pub(crate) struct TableBuilder {
-    count: u64,
-    tags: Vec<u8>,
-    paths: Vec<u8>,
-    modes: Vec<u8>,
-    mtimes: Vec<u8>,
-    sizes: Vec<u8>,
-    copies: Vec<u8>,
-    targets: Vec<u8>,
-    hashes: Vec<u8>,
-    last_path: String,
-    last_mtime: i64,
-}
-
-#[cfg(feature = "encode")]
-impl TableBuilder {
-    pub(crate) fn len(&self) -> u64 {
-        self.count
-    }
-
-    /// Adds an entry. `copy` is how many entries back the one with the same content is.
-    pub(crate) fn push(&mut self, entry: &Entry, copy: Option<u64>) {
-        match (&entry.kind, copy) {
-            (EntryKind::File { .. }, Some(back)) => {
-                self.tags.push(TAG_COPY);
-                put_varint(&mut self.copies, back);
-            }
-            (EntryKind::File { size, sha256, .. }, None) => {
-                self.tags.push(TAG_FILE);
-                put_varint(&mut self.sizes, *size);
-                self.hashes.extend(sha256);
-            }
-            (EntryKind::Directory, _) => self.tags.push(TAG_DIRECTORY),
-            (EntryKind::Symlink { target }, _) => {
-                self.tags.push(TAG_SYMLINK);
-                put_varint(&mut self.targets, target.len() as u64);
-                self.targets.extend(target.as_bytes());
-            }
-        }
-        let (last, path) = (self.last_path.as_bytes(), entry.path.as_bytes());
-        let shared = last.iter().zip(path).take_while(|(a, b)| a == b).count();
-        put_varint(&mut self.paths, shared as u64);
-        put_varint(&mut self.paths, (path.len() - shared) as u64);
-        self.paths.extend(&path[shared..]);
-        self.last_path.clone_from(&entry.path);
-        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
-            put_varint(&mut self.modes, u64::from(entry.mode));
-            put_zigzag(&mut self.mtimes, entry.mtime.wrapping_sub(self.last_mtime));
-            self.last_mtime = entry.mtime;
-        }
-        self.count += 1;
-    }
-
-    /// The finished payload.
-    pub(crate) fn to_payload(&self) -> Result<Vec<u8>> {
-        let mut table = Vec::new();
-        put_varint(&mut table, self.count);
-        for column in [
-            &self.tags,
-            &self.paths,
-            &self.modes,
-            &self.mtimes,
-            &self.sizes,
-            &self.targets,
-            &self.hashes,
-            &self.copies,
-        ] {
-            table.extend(column);
-        }
-        packed::pack(&table, packed::TABLE_LEVEL)
-    }
-}
 
 /// All entries read so far, and what the next table builds on.
 #[derive(Debug, Default)]
@@ -105,6 +29,8 @@ pub(crate) struct EntryList {
     pub(crate) entries: Vec<Entry>,
     /// Raw bytes that belong to files so far.
     pub(crate) owned: u64,
+    /// The small files of each table that has some.
+    pub(crate) groups: Vec<Group>,
     /// Memory the entries take, about.
     memory: u64,
     /// Entries before this one cannot be counted back to, for some between are lost.
@@ -118,10 +44,12 @@ impl EntryList {
     /// Adds the entries of one table. On an error nothing is added.
     pub(crate) fn read_table(&mut self, payload: &[u8], limits: &Limits) -> Result<()> {
         let (before, owned, memory) = (self.entries.len(), self.owned, self.memory);
+        let groups = self.groups.len();
         let table = packed::unpack_table(payload, WHAT, limits)?;
         let result = self.parse_table(&table, limits);
         if result.is_err() {
             self.entries.truncate(before);
+            self.groups.truncate(groups);
             (self.owned, self.memory) = (owned, memory);
         }
         result
@@ -162,11 +90,9 @@ impl EntryList {
                 return Err(cursor.corrupt("permission bits beyond 0o777"));
             }
         }
-        let mut mtime = 0i64;
-        for entry in self.entries[first..].iter_mut().filter(has_metadata) {
-            mtime = mtime.wrapping_add(cursor.zigzag()?);
-            entry.mtime = mtime;
-        }
+        let with_times = self.entries[first..].iter_mut().filter(has_metadata);
+        let mut times: Vec<&mut i64> = with_times.map(|entry| &mut entry.mtime).collect();
+        read_times(&mut cursor, &mut times)?;
         self.read_kinds(&mut cursor, tags, first, limits)?;
         self.read_copies(&mut cursor, tags, first)?;
         cursor.finish()
@@ -190,7 +116,7 @@ impl EntryList {
             self.charge(path.len(), limits)?;
             let kind = match tag {
                 // Filled in by read_kinds and read_copies.
-                TAG_FILE | TAG_COPY => EntryKind::File { size: 0, offset: 0, sha256: [0; 32] },
+                TAG_FILE | TAG_COPY => EntryKind::File { size: 0, offset: 0, check: Check::None },
                 TAG_DIRECTORY => EntryKind::Directory,
                 TAG_SYMLINK => EntryKind::Symlink { target: String::new() },
                 _ => return Err(Error::Unsupported(format!("entry kind {tag}"))),
@@ -200,7 +126,7 @@ impl EntryList {
         Ok(())
     }
 
-    /// Sizes, then targets, then hashes.
+    /// Sizes, then targets, then checksums.
     fn read_kinds(
         &mut self,
         cursor: &mut Cursor,
@@ -208,6 +134,7 @@ impl EntryList {
         first: usize,
         limits: &Limits,
     ) -> Result<()> {
+        let start = self.owned;
         for (entry, &tag) in self.entries[first..].iter_mut().zip(tags) {
             if let (TAG_FILE, EntryKind::File { size, offset, .. }) = (tag, &mut entry.kind) {
                 *size = cursor.varint()?;
@@ -225,9 +152,30 @@ impl EntryList {
                 self.entries[index].kind = EntryKind::Symlink { target };
             }
         }
-        for (entry, &tag) in self.entries[first..].iter_mut().zip(tags) {
-            if let (TAG_FILE, EntryKind::File { sha256, .. }) = (tag, &mut entry.kind) {
-                *sha256 = cursor.array()?;
+        self.read_checks(cursor, tags, first)?;
+        let is_small = |entry: &&Entry| matches!(entry.kind, EntryKind::File { check: Check::Crc(_), .. });
+        let files = self.entries[first..].iter().filter(is_small).count();
+        if files > 0 {
+            self.charge(size_of::<Group>(), limits)?;
+            let (content, files, sha256) = (start..self.owned, files as u64, cursor.array()?);
+            self.groups.push(Group { content, files, sha256 });
+        }
+        Ok(())
+    }
+
+    /// The SHA-256 of each large file, then the short checksum of each small one.
+    fn read_checks(&mut self, cursor: &mut Cursor, tags: &[u8], first: usize) -> Result<()> {
+        for large in [true, false] {
+            for (entry, &tag) in self.entries[first..].iter_mut().zip(tags) {
+                match &mut entry.kind {
+                    EntryKind::File { size: SMALL.., check, .. } if large && tag == TAG_FILE => {
+                        *check = Check::Sha256(cursor.array()?);
+                    }
+                    EntryKind::File { size: 1..SMALL, check, .. } if !large && tag == TAG_FILE => {
+                        *check = Check::Crc(cursor.u16()?);
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -241,7 +189,7 @@ impl EntryList {
             }
             let back = usize::try_from(cursor.varint()?).unwrap_or(usize::MAX);
             if self.first_known.is_some_and(|first| back > index.saturating_sub(first)) {
-                let kind = EntryKind::File { size: 1, offset: UNKNOWN, sha256: [0; 32] };
+                let kind = EntryKind::File { size: 1, offset: UNKNOWN, check: Check::None };
                 self.entries[index].kind = kind;
                 continue;
             }
@@ -291,14 +239,14 @@ fn utf8(bytes: &[u8]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::table_builder::TableBuilder;
     use proptest::prelude::*;
 
     fn any_entry() -> impl Strategy<Value = Entry> {
+        let size = prop_oneof![0u64..3, SMALL - 2..SMALL + 2, 0u64..1 << 40];
         let kind = prop_oneof![
-            (0u64..1 << 40, any::<[u8; 32]>()).prop_map(|(size, sha256)| EntryKind::File {
-                size,
-                offset: 0,
-                sha256
+            (size, any::<u32>(), any::<[u8; 32]>()).prop_map(|(size, crc, sha256)| {
+                EntryKind::File { size, offset: 0, check: Check::of(size, crc, sha256) }
             }),
             Just(EntryKind::Directory),
             "[a-z/.]{0,12}".prop_map(|target| EntryKind::Symlink { target }),
@@ -361,10 +309,16 @@ mod tests {
             for part in [0..cut, cut..entries.len()] {
                 let mut builder = TableBuilder::default();
                 for index in part {
-                    builder.push(&entries[index], backs[index]);
+                    builder.push(&entries[index], backs[index], &[7; 32]);
                 }
                 list.read_table(&builder.to_payload().unwrap(), &Limits::default()).unwrap();
             }
+            let is_small = |index: &usize| {
+                backs[*index].is_none() && (1..SMALL).contains(&entries[*index].size())
+            };
+            let small = (0..entries.len()).filter(is_small).count() as u64;
+            prop_assert_eq!(list.groups.iter().map(|group| group.files).sum::<u64>(), small);
+            prop_assert!(list.groups.is_sorted_by(|a, b| a.content.end <= b.content.start));
             prop_assert_eq!(list.entries, entries);
         }
 
@@ -376,7 +330,8 @@ mod tests {
                 payload.extend(table);
                 let mut list = EntryList::default();
                 list.read_table(&payload, &Limits::default()).unwrap_err();
-                prop_assert!(list.entries.is_empty() && list.owned == 0 && list.memory == 0);
+                prop_assert!(list.entries.is_empty() && list.groups.is_empty());
+                prop_assert!(list.owned == 0 && list.memory == 0);
             }
         }
     }
@@ -390,7 +345,7 @@ mod tests {
         // Front coding: 4,000 paths of 4,000 bytes each in about 20 KB.
         let mut builder = TableBuilder::default();
         for index in 0..4000 {
-            builder.push(&directory(format!("{}{index}", "d".repeat(4000))), None);
+            builder.push(&directory(format!("{}{index}", "d".repeat(4000))), None, &[0; 32]);
         }
         let payload = builder.to_payload().unwrap();
         let ask = |limits: Limits| EntryList::default().read_table(&payload, &limits);

@@ -17,7 +17,7 @@ const PARAMS: Params = Params {
 };
 
 fn entry(path: String, size: u64, offset: u64) -> Entry {
-    let kind = EntryKind::File { size, offset, sha256: [9; 32] };
+    let kind = EntryKind::File { size, offset, check: Check::of(size, 9, [9; 32]) };
     Entry { path, kind, mode: 0o644, mtime: 5 }
 }
 
@@ -46,7 +46,7 @@ fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
             writer.chunk(Chunk { coding, raw_len, raw_crc, coded: &raw }).unwrap();
         }
         let entry = entry(format!("file {index}"), raw.len() as u64, offset);
-        writer.entry(&entry, None).unwrap();
+        writer.entry(&entry, None, &[9; 32]).unwrap();
         entries.push(entry);
         offset += raw.len() as u64;
     }
@@ -171,7 +171,7 @@ fn the_list_of_sections_counts_against_the_memory() {
         let raw_crc = crc32fast::hash(b"x");
         writer.chunk(Chunk { coding: Coding::Stored, raw_len: 1, raw_crc, coded: b"x" }).unwrap();
     }
-    writer.entry(&entry("file".into(), count, 0), None).unwrap();
+    writer.entry(&entry("file".into(), count, 0), None, &[9; 32]).unwrap();
     writer.finish().unwrap();
     let twice = Limits { memory: 128 << 10, ..limits };
     for (limits, fits) in [(limits, false), (twice, true)] {

@@ -13,7 +13,7 @@ use super::model_ref::NamedModel;
 use super::params::Params;
 use super::repeats::{self, Repeat};
 use super::section::{SectionHeader, SectionType};
-use super::table::TableBuilder;
+use super::table_builder::TableBuilder;
 use crate::{Error, Result};
 
 /// Entries in one table, so that reading one takes little memory.
@@ -89,9 +89,10 @@ impl<W: Write> Writer<W> {
     }
 
     /// Adds an entry all of whose content has been written in chunks. `copy` is how many entries
-    /// back one with the same content is; then size, place and hash are not written again.
-    pub fn entry(&mut self, entry: &Entry, copy: Option<u64>) -> Result<()> {
-        self.table.push(entry, copy);
+    /// back one with the same content is; then size, place and checksum are not written again. `sha256` is that of
+    /// a file's content; of a small file, the entry does not have it.
+    pub fn entry(&mut self, entry: &Entry, copy: Option<u64>, sha256: &[u8; 32]) -> Result<()> {
+        self.table.push(entry, copy, sha256);
         if self.table.len() >= TABLE_ENTRIES {
             self.write_table()?;
         }

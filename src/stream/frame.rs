@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::coding;
 use crate::format::integer::{self, put_varint};
 use crate::format::{CodecId, CoderId, Coding};
-use crate::limits::{Bound, Limits};
+use crate::limits::{Bound, Limits, TOO_LONG};
 
 /// Bits of the head byte.
 const CODEC: u8 = 0x0F;
@@ -17,10 +17,6 @@ const RESERVED: u8 = 0x80;
 
 /// The coder of a frame that names none, and of every message.
 pub(super) const IMPLIED: CoderId = CoderId::Binary;
-/// No frame has so many raw bytes. The match model keeps places as 32 bits, and the last token of a damaged frame may
-/// be longer than what is left of it by up to 255 bytes.
-const TOO_LONG: u64 = (1 << 32) - 256;
-
 /// Everything before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {

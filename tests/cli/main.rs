@@ -24,6 +24,7 @@ mod salvage;
 mod select;
 mod self_output;
 mod streams;
+mod times;
 mod vectors;
 
 use std::fs;
@@ -36,6 +37,7 @@ fn llz(dir: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("llz"));
     // No test sees the models that its user has installed.
     command.current_dir(dir).env("NO_COLOR", "1").env("LLZ_MODELS", dir.join("models"));
+    command.env_remove("SOURCE_DATE_EPOCH");
     command
 }
 

@@ -40,17 +40,31 @@ pub struct Item {
     pub mode: u64,
     pub size: u64,
     pub target: String,
+    /// SHA-256 of the content.
     pub hash: Vec<u8>,
+    pub crc: u32,
+    /// Seconds and nanoseconds.
+    pub time: (u64, u32),
     pub back: u64,
+}
+
+/// Files of fewer bytes have half a CRC-32, and a SHA-256 together.
+const SMALL: u64 = 4096;
+
+impl Item {
+    fn is_small(&self) -> bool {
+        self.tag == 0 && (1..SMALL).contains(&self.size)
+    }
 }
 
 pub fn item(tag: u8, path: &str) -> Item {
     let (mode, target, hash) = (0o644, String::new(), Vec::new());
-    Item { tag, path: path.into(), mode, size: 0, target, hash, back: 0 }
+    Item { tag, path: path.into(), mode, size: 0, target, hash, crc: 0, time: (0, 0), back: 0 }
 }
 
 pub fn file(path: &str, content: &[u8]) -> Item {
-    Item { size: content.len() as u64, hash: Sha256::digest(content).to_vec(), ..item(0, path) }
+    let (hash, crc) = (Sha256::digest(content).to_vec(), crc32fast::hash(content));
+    Item { size: content.len() as u64, hash, crc, ..item(0, path) }
 }
 
 pub fn dir(path: &str) -> Item {
@@ -67,6 +81,13 @@ pub fn copy(path: &str, back: u64) -> Item {
 
 /// The table of `items`, without the flag byte before it.
 pub fn table(items: &[Item]) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    items.iter().filter(|item| item.is_small()).for_each(|item| hasher.update(&item.hash));
+    table_with(items, &hasher.finalize(), 0)
+}
+
+/// A table with this SHA-256 for its small files, and this kind of times.
+pub fn table_with(items: &[Item], group: &[u8], times: u8) -> Vec<u8> {
     let mut out = Vec::new();
     varint(&mut out, items.len() as u64);
     items.iter().for_each(|item| out.push(item.tag));
@@ -77,14 +98,28 @@ pub fn table(items: &[Item]) -> Vec<u8> {
     }
     let with_metadata = || items.iter().filter(|item| item.tag != 2);
     with_metadata().for_each(|item| varint(&mut out, item.mode));
-    with_metadata().for_each(|_| varint(&mut out, 0));
+    let mut last = 0;
+    for second in with_metadata().map(|item| item.time.0) {
+        let delta = second.wrapping_sub(last) as i64;
+        varint(&mut out, ((delta << 1) ^ (delta >> 63)) as u64);
+        last = second;
+    }
+    out.push(times);
+    for byte in (0..4).filter(|_| times > 0) {
+        out.extend(with_metadata().map(|item| item.time.1.to_le_bytes()[byte]));
+    }
     let of = |tag| items.iter().filter(move |item| item.tag == tag);
     of(0).for_each(|item| varint(&mut out, item.size));
     for item in of(2) {
         varint(&mut out, item.target.len() as u64);
         out.extend(item.target.as_bytes());
     }
-    of(0).for_each(|item| out.extend(&item.hash));
+    of(0).filter(|item| item.size >= SMALL).for_each(|item| out.extend(&item.hash));
+    let small = || items.iter().filter(|item| item.is_small());
+    small().for_each(|item| out.extend(&item.crc.to_le_bytes()[..2]));
+    if small().count() > 0 {
+        out.extend(group);
+    }
     of(3).for_each(|item| varint(&mut out, item.back));
     out
 }

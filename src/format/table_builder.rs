@@ -1,0 +1,88 @@
+//! A table of entries being written, column by column; `table.rs` reads it.
+
+use super::entry::{Check, Entry, EntryKind};
+use super::group::GroupHasher;
+use super::integer::put_varint;
+use super::packed;
+use super::table::{TAG_COPY, TAG_DIRECTORY, TAG_FILE, TAG_SYMLINK};
+use super::times::put_times;
+use crate::Result;
+
+/// A table being filled by a writer.
+#[derive(Debug, Default)]
+pub(crate) struct TableBuilder {
+    count: u64,
+    tags: Vec<u8>,
+    paths: Vec<u8>,
+    modes: Vec<u8>,
+    mtimes: Vec<i64>,
+    sizes: Vec<u8>,
+    copies: Vec<u8>,
+    targets: Vec<u8>,
+    hashes: Vec<u8>,
+    crcs: Vec<u8>,
+    group: GroupHasher,
+    last_path: String,
+}
+
+impl TableBuilder {
+    pub(crate) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds an entry. `copy` is how many entries back the one with the same content is; `sha256` is that of the
+    /// content of a small file.
+    pub(crate) fn push(&mut self, entry: &Entry, copy: Option<u64>, sha256: &[u8; 32]) {
+        match (&entry.kind, copy) {
+            (EntryKind::File { .. }, Some(back)) => {
+                self.tags.push(TAG_COPY);
+                put_varint(&mut self.copies, back);
+            }
+            (EntryKind::File { size, check, .. }, None) => {
+                self.tags.push(TAG_FILE);
+                put_varint(&mut self.sizes, *size);
+                match check {
+                    Check::None => debug_assert_eq!(*size, 0),
+                    Check::Crc(crc) => {
+                        self.crcs.extend(crc.to_le_bytes());
+                        self.group.add(sha256);
+                    }
+                    Check::Sha256(sha256) => self.hashes.extend(sha256),
+                }
+            }
+            (EntryKind::Directory, _) => self.tags.push(TAG_DIRECTORY),
+            (EntryKind::Symlink { target }, _) => {
+                self.tags.push(TAG_SYMLINK);
+                put_varint(&mut self.targets, target.len() as u64);
+                self.targets.extend(target.as_bytes());
+            }
+        }
+        let (last, path) = (self.last_path.as_bytes(), entry.path.as_bytes());
+        let shared = last.iter().zip(path).take_while(|(a, b)| a == b).count();
+        put_varint(&mut self.paths, shared as u64);
+        put_varint(&mut self.paths, (path.len() - shared) as u64);
+        self.paths.extend(&path[shared..]);
+        self.last_path.clone_from(&entry.path);
+        if !matches!(entry.kind, EntryKind::Symlink { .. }) {
+            put_varint(&mut self.modes, u64::from(entry.mode));
+            self.mtimes.push(entry.mtime);
+        }
+        self.count += 1;
+    }
+
+    /// The finished payload.
+    pub(crate) fn to_payload(&self) -> Result<Vec<u8>> {
+        let mut table = Vec::new();
+        put_varint(&mut table, self.count);
+        [&self.tags, &self.paths, &self.modes].into_iter().for_each(|column| table.extend(column));
+        put_times(&mut table, &self.mtimes);
+        [&self.sizes, &self.targets, &self.hashes, &self.crcs]
+            .into_iter()
+            .for_each(|column| table.extend(column));
+        if self.group.files() > 0 {
+            table.extend(self.group.finish());
+        }
+        table.extend(&self.copies);
+        packed::pack(&table, packed::TABLE_LEVEL)
+    }
+}
