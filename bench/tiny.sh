@@ -26,10 +26,10 @@ awk 'BEGIN {
     for (i = 0; i < 20000; i++) { file = sprintf("five/%05d", i); printf "%d", i > file; close(file) }
 }'
 cp -r "$data/config" config
-find eight five config -type f | LC_ALL=C sort | awk '{ print 1700000000 + NR % 977, $0 }' >times
+find eight five config | LC_ALL=C sort | awk '{ print 1700000000 + NR % 977, $0 }' >times
 while read -r second file; do touch -d "@$second" "$file"; done <times
 cp -r eight eight-ns
-find eight-ns -type f | LC_ALL=C sort |
+find eight-ns | LC_ALL=C sort |
     awk '{ state = (state * 1103515245 + 12345) % 2147483648; printf "%d.%09d %s\n", 1700000000 + NR % 977, state % 1e9, $0 }' >times
 while read -r time file; do touch -d "@$time" "$file"; done <times
 

@@ -6,7 +6,8 @@
 //! describes exactly what lies before it. Without an index sections are read in order, up to the first whose length
 //! is not known: what comes after it has no known place.
 //!
-//! Nothing that is guessed here is trusted: every chunk is held to its checksum, every file to its SHA-256.
+//! Nothing that is guessed here is trusted: every chunk and every file is held to its checksum, and the small files of a
+//! table to the SHA-256 that they have together.
 
 use super::chunk::Chunk;
 use super::header::{Footer, Header, MAGIC};
