@@ -203,3 +203,20 @@ fn paths_are_read_as_written() {
     assert!(used().contains_key(&("cli".into(), "archive".into())));
     assert_eq!(exports().get("Level").map(String::as_str), Some("codec"));
 }
+
+/// docs/situations.md says which test holds what it promises.
+#[test]
+fn the_tests_of_the_situations_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/situations.md")).unwrap();
+    let names = page.split('`').filter(|word| word.contains("::") && !word.contains(' '));
+    let mut count = 0;
+    for name in names {
+        let (file, test) = name.split_once("::").unwrap();
+        let source =
+            std::fs::read_to_string(root.join(format!("tests/cli/{file}.rs"))).unwrap_or_default();
+        assert!(source.contains(&format!("#[test]\nfn {test}(")), "there is no test {name}");
+        count += 1;
+    }
+    assert!(count > 40, "{count}");
+}
