@@ -23,18 +23,20 @@ def check_target(path, target):
         raise Unsafe(f"{path!r} is a link to nothing")
 
 
-def leads_out(path, target):
+def leads_out(path, target, directories):
     """Whether a link might lead out of the folder: it is part of the archive, but not made."""
     if target.startswith("/"):
         return True
-    room, named = path.count("/"), False
+    at = path.split("/")[:-1]
+    own = len(at)  # parts that are the link's own parents
     for part in target.split("/"):
         if part == "..":
-            room -= 1
-            if named or room < 0:
+            if not at or len(at) > own and "/".join(at) not in directories:
                 return True
+            at.pop()
+            own = min(own, len(at))
         elif part not in ("", "."):
-            named = True
+            at.append(part)
     return False
 
 
@@ -66,7 +68,9 @@ def create(root, archive):
     place = lambda e: os.path.join(root, *e.path.split("/"))
     files = [e for e in archive.entries if e.tag in (0, 3)]
     folders = [e for e in archive.entries if e.tag == 1]
-    links = [e for e in archive.entries if e.tag == 2 and not leads_out(e.path, e.target)]
+    paths = [e.path for e in archive.entries]
+    known = {e.path for e in folders} | {p[:i] for p in paths for i, c in enumerate(p) if c == "/"}
+    links = [e for e in archive.entries if e.tag == 2 and not leads_out(e.path, e.target, known)]
     for entry in folders:
         os.makedirs(place(entry), exist_ok=True)
     for entry in files:

@@ -250,7 +250,8 @@ impl Existing {
 /// Which symbolic links are made. In no case is anything written through one.
 ///
 /// A link *leads out* if its target is absolute, climbs with `..` above the directory that is unpacked into, or has
-/// `..` after a name, which may be that of another link; on Windows also if a name in it is none there, such as `C:`.
+/// `..` after a name that is not that of a directory of the archive, and so may be that of another link; on Windows also
+/// if a name in it is none there, such as `C:`.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum UnpackLinks {

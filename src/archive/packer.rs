@@ -50,8 +50,14 @@ pub(super) fn list_found(mut walk: Walk, limits: &Limits) -> Result<(Vec<Entry>,
 fn told(walk: Walk, summary: PackSummary) -> (Vec<Found>, PackSummary) {
     let Walk { found, skipped, left_out, leftovers, losses, notes, unused } = walk;
     let unused_exclude = unused;
+    let is_directory = |path: &str| {
+        let place = found.binary_search_by(|item| (*item.path).cmp(path));
+        place.is_ok_and(|place| matches!(found[place].kind, FoundKind::Directory))
+    };
     let is_out = |item: &&Found| match &item.kind {
-        FoundKind::Symlink { target } => leads_out(&item.path, target, System::HERE).is_some(),
+        FoundKind::Symlink { target } => {
+            leads_out(&item.path, target, System::HERE, is_directory).is_some()
+        }
         FoundKind::File { .. } | FoundKind::Directory => false,
     };
     let links_out = found.iter().filter(is_out).count() as u64;

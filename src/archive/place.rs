@@ -30,6 +30,8 @@ pub(crate) struct Placement {
     /// Whether a file or link that is there as the archive has it stays.
     resume: bool,
     links: UnpackLinks,
+    /// Directories that are unpacked under the names that the archive has for them, and are real ones then.
+    real: HashSet<String>,
     /// Directories of the archive, by their paths: where they are here, and whether they are there already. `None`
     /// if something that stays is in their place.
     directories: HashMap<String, Option<(String, bool)>>,
@@ -54,6 +56,7 @@ impl Placement {
             strip,
             resume: options.resume,
             links: options.links,
+            real: HashSet::new(),
             directories: HashMap::new(),
             given: HashSet::new(),
             tree: changes_names.then(|| Tree::new(System::HERE, false, limits)),
@@ -69,6 +72,25 @@ impl Placement {
     /// Whether every entry gets a place.
     pub(crate) fn takes_all(&self) -> bool {
         self.strip == 0 && !matches!(self.existing, Existing::Keep | Existing::KeepNewer)
+    }
+
+    /// Takes note of the directories among entries that are to be placed, and of those above them.
+    pub(crate) fn expect<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>) {
+        // Otherwise a directory may get another name, and a link that stays may have the one it had.
+        if self.strip > 0 || !matches!(self.existing, Existing::Refuse | Existing::Replace) {
+            return;
+        }
+        for entry in entries {
+            let is_directory = matches!(entry.kind, EntryKind::Directory);
+            let own = is_directory.then_some(entry.path.len());
+            let ends = entry.path.match_indices('/').map(|(end, _)| end).chain(own);
+            // From the deepest on, up to one that is known.
+            for end in ends.collect::<Vec<_>>().into_iter().rev() {
+                if !self.real.insert(entry.path[..end].to_owned()) {
+                    break;
+                }
+            }
+        }
     }
 
     /// The entry under the path that it gets here; `None` if it is not unpacked, or is there already.
@@ -125,7 +147,7 @@ impl Placement {
         match self.links {
             UnpackLinks::All => None,
             UnpackLinks::Skip => Some("a symbolic link".into()),
-            UnpackLinks::Inside => policy::leads_out(path, target, System::HERE)
+            UnpackLinks::Inside => policy::leads_out(path, target, System::HERE, |path| self.real.contains(path))
                 .map(|why| format!("a symbolic link to {target}, {why}")),
         }
     }

@@ -105,24 +105,33 @@ pub(crate) fn check_target(path: &str, target: &str) -> Result<()> {
 /// The reason why a symbolic link at `path` to `target` may lead out of the directory that is
 /// unpacked into; `None` if it stays inside.
 ///
-/// Components `..` may only come first: there they climb the link's own parents, which are real
-/// directories. After a name they might climb out of what another link leads to.
-pub(crate) fn leads_out(path: &str, target: &str, system: System) -> Option<&'static str> {
+/// Components `..` climb the link's own parents, which are real directories, and names of which
+/// `is_directory` knows that they are. Another name might be that of a link, and what is above its
+/// target may be outside.
+pub(crate) fn leads_out(
+    path: &str,
+    target: &str,
+    system: System,
+    is_directory: impl Fn(&str) -> bool,
+) -> Option<&'static str> {
     if target.starts_with('/') {
         return Some("an absolute path");
     }
-    let mut above = path.split('/').count() - 1;
-    let mut named = false;
+    let mut at: Vec<&str> = path.split('/').collect();
+    at.pop();
+    let mut own = at.len();
     for component in target.split('/') {
         match component {
             "" | "." => {}
-            ".." if named => return Some("which may be outside, with .. after a name"),
-            ".." => match above.checked_sub(1) {
-                Some(left) => above = left,
+            ".." if at.len() > own && !is_directory(&at.join("/")) => {
+                return Some("which may be outside, with .. after a name");
+            }
+            ".." => match at.pop() {
+                Some(_) => own = own.min(at.len()),
                 None => return Some("which is outside"),
             },
             _ => {
-                named = true;
+                at.push(component);
                 // What Windows cannot have in a name can be the name of a drive or a device.
                 if system == System::Windows && windows_problem(component).is_some() {
                     return Some("which Windows may look for elsewhere");
@@ -299,7 +308,8 @@ mod tests {
 
     #[test]
     fn targets_outside() {
-        let leads_out = |path, target| leads_out(path, target, System::Unix);
+        let is_directory = |path: &str| ["d", "d/e"].contains(&path);
+        let leads_out = |path, target| leads_out(path, target, System::Unix, is_directory);
         for (path, target) in [
             ("a", "b"),
             ("a", "b/c/"),
@@ -308,6 +318,10 @@ mod tests {
             ("a", "./b"),
             ("a", "."),
             ("a", "C:/x"),
+            ("a", "d/../b"),
+            ("a", "d/e/../../b"),
+            ("d/a", "../d/e/../x"),
+            ("d/e/a", ".././e//../b"),
         ] {
             assert_eq!(leads_out(path, target), None, "{path} -> {target}");
         }
@@ -319,14 +333,17 @@ mod tests {
             ("d/a", "../../b"),
             ("d/a", "x/../y"),
             ("d/a", "x/../../.."),
+            ("a", "d/../.."),
+            ("a", "d/x/../b"),
+            ("d/a", "../e/../b"),
         ];
         for (path, target) in outside {
             assert!(leads_out(path, target).is_some(), "{path} -> {target:?}");
         }
         for target in ["C:/x", "C:x", "\\x", "d/nul"] {
-            assert!(super::leads_out("a", target, System::Windows).is_some(), "{target}");
+            assert!(super::leads_out("a", target, System::Windows, |_| false).is_some(), "{target}");
         }
-        assert_eq!(super::leads_out("d/a", "../b", System::Windows), None);
+        assert_eq!(super::leads_out("d/a", "../b", System::Windows, |_| false), None);
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn place<'e>(
     let wanted = archive.select(&options.only)?;
     let destination = Destination::open(dest)?;
     let mut placement = Placement::new(options, *archive.limits());
+    placement.expect(wanted.iter().copied());
     let place = |entry| placement.place(&destination, entry, progress).transpose();
     let placed = wanted.into_iter().filter_map(place).collect::<Result<_>>()?;
     placement.check()?;
@@ -421,6 +422,9 @@ impl Pipe<'_> {
     fn entries(&mut self, layout: &Layout, new: Range<usize>) -> Result<()> {
         let entries = layout.entries();
         let mut together = GroupVerifier::default();
+        let selection = &mut self.selection;
+        let selected = entries.iter().take(new.end).skip(new.start);
+        self.placement.expect(selected.filter(|entry| selection.takes(&entry.path)));
         for entry in entries.iter().take(new.end).skip(new.start) {
             self.tree.add(entry)?;
             if let EntryKind::File { size, offset, .. } = entry.kind {

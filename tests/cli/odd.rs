@@ -122,6 +122,15 @@ fn links_are_kept_skipped_or_followed() {
         assert_eq!(target(name), target(&format!("back/{name}")), "{name}");
     }
     assert_eq!(fs::read(dir.path().join("back/t/inside")).unwrap(), b"f\n");
+    // What is above a directory of the archive is inside; what is above the target of a link may not be.
+    said(dir.path(), &["unpack", "x.llz", "-C", "plain"], 4);
+    let archive = fs::read(dir.path().join("x.llz")).unwrap();
+    llz(dir.path()).args(["unpack", "-", "-C", "piped"]).write_stdin(archive).assert().code(4);
+    for way in ["plain", "piped"] {
+        let made = |name: &str| dir.path().join(way).join(name).symlink_metadata().is_ok();
+        assert_eq!(fs::read(dir.path().join(way).join("t/inside")).unwrap(), b"f\n");
+        assert!(made("t/sub/up") && made("t/escape") && !made("t/through"), "{way}");
+    }
 
     said(dir.path(), &["pack", "-1", "--links=skip", "t", "-o", "y.llz"], 4);
     assert_eq!(listed(dir.path(), "y.llz"), ["t", "t/f", "t/sub"]);

@@ -592,6 +592,11 @@ fn names(vectors: &mut Vectors) {
     leave_out("out", "a symbolic link that leads out, to be left out", link("d/l", "../../x"));
     let about = "a symbolic link with .. after a name, to be left out";
     leave_out("winding", about, link("l", "d/../f"));
+    let items =
+        [file("f", RAW), dir("d"), link("l", "d/../f"), link("d/l", "e/.././../f"), dir("d/e")];
+    let bytes = Sections::new().chunk(RAW).entries(&items).archive();
+    let about = "symbolic links with .. after directories of the archive, to be made";
+    vectors.add("good-link-inside", Expect::Ok, about, bytes);
 }
 
 /// Archives that are whole but need something this version does not have.
