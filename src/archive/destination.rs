@@ -78,13 +78,21 @@ impl Destination {
     }
 
     /// Whether at `path`, whose directories must be real ones as for [`Destination::look`], a file or link is as this
-    /// entry has it.
-    pub(crate) fn holds(&self, path: &str, entry: &Entry, progress: &Progress) -> Result<bool> {
+    /// entry has it; if `exactly`, with its time and permissions, less what a umask may take.
+    pub(crate) fn holds(
+        &self,
+        path: &str,
+        entry: &Entry,
+        exactly: bool,
+        progress: &Progress,
+    ) -> Result<bool> {
         let Some(there) = self.look(path) else { return Ok(false) };
         match &entry.kind {
             EntryKind::File { size, check, .. } if there.is_file() && there.len() == *size => {
                 // The short checksum of a small file is no proof. With the time it is, for that was set by an earlier run.
-                if matches!(check, Check::Crc(_)) && !is_about(&there, entry.mtime) {
+                if (exactly || matches!(check, Check::Crc(_))) && !is_about(&there, entry.mtime)
+                    || exactly && !has_mode(&there, entry.mode)
+                {
                     return Ok(false);
                 }
                 let Ok(mut file) = self.place.open(path) else { return Ok(false) };
@@ -117,4 +125,18 @@ impl Destination {
 fn is_about(there: &Metadata, mtime: i64) -> bool {
     let modified = there.modified().map(|time| nanoseconds(time.into_std()));
     modified.is_ok_and(|modified| modified.abs_diff(mtime) <= 2_000_000_000)
+}
+
+/// Whether something has these permissions, or those that a umask leaves of them, which takes none from the owner.
+#[cfg(unix)]
+fn has_mode(there: &Metadata, mode: u16) -> bool {
+    use cap_std::fs::MetadataExt;
+    let (there, mode) = (there.mode() & 0o777, u32::from(mode));
+    there & !mode == 0 && there & 0o700 == mode & 0o700
+}
+
+/// Elsewhere there are no such permissions.
+#[cfg(not(unix))]
+fn has_mode(_there: &Metadata, _mode: u16) -> bool {
+    true
 }

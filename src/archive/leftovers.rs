@@ -150,7 +150,7 @@ fn sweep_directory(path: &Path) {
     }
     match File::open(path.join(LOCK)) {
         Ok(lock) if claim(&lock) => {
-            let _ = std::fs::remove_dir_all(path);
+            let _ = remove_private(path);
         }
         // Killed before there was a lock in it: then it is empty, and if it is not, it stays.
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -158,6 +158,26 @@ fn sweep_directory(path: &Path) {
         }
         Ok(_) | Err(_) => {}
     }
+}
+
+/// Removes a private directory. The lock goes last: a directory without one is not known to be ours, so what a run
+/// that is killed meanwhile leaves could not be removed any more.
+pub(crate) fn remove_private(path: &Path) -> std::io::Result<()> {
+    for item in path.read_dir()? {
+        let item = item?;
+        if item.file_name() == LOCK {
+            continue;
+        }
+        match item.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(item.path())?,
+            false => std::fs::remove_file(item.path())?,
+        }
+    }
+    match std::fs::remove_file(path.join(LOCK)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::fs::remove_dir(path)
 }
 
 #[cfg(test)]

@@ -65,11 +65,16 @@ pub(super) fn remove(archive: &Path) {
     let path = beside(archive);
     if path.metadata().is_ok_and(|there| there.is_file())
         && let Ok(file) = File::open(&path)
-        && has_magic(&file)
+        && (is_empty(&file) || has_magic(&file))
         && leftovers::claim(&file)
     {
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// Whether a run was killed before it wrote anything.
+fn is_empty(file: &File) -> bool {
+    file.metadata().is_ok_and(|there| there.len() == 0)
 }
 
 /// What decides how a chunk is coded, beside its bytes.

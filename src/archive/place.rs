@@ -202,7 +202,7 @@ impl Placement {
             return Ok(Place::Stays);
         };
         let there = destination.look(&placed).filter(|_| above_is_there);
-        if self.resume && there.is_some() && destination.holds(&placed, entry, progress)? {
+        if self.resume && there.is_some() && destination.holds(&placed, entry, self.existing.replaces(), progress)? {
             return Ok(Place::Held(placed));
         }
         Ok(match (there, self.existing) {

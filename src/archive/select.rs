@@ -27,6 +27,9 @@ impl Selection {
         let mut paths: HashMap<String, Vec<usize>> = HashMap::new();
         let (mut whole, mut names) = (Vec::new(), Vec::new());
         for (number, text) in wanted.iter().enumerate() {
+            if text.is_empty() {
+                return Err(Error::Usage("an empty path".into()));
+            }
             let path = tidy(text.trim_start_matches('/'));
             if is_pattern(&path) {
                 let list = if text.trim_end_matches('/').contains('/') { &mut whole } else { &mut names };

@@ -12,6 +12,7 @@ use super::identity::FileId;
 use super::journal::{self, Journal};
 use super::leftovers;
 use super::options::Existing;
+use super::paths;
 use crate::{Error, Progress, Result};
 
 /// The staging directory: `tree` for what is to be moved into place, and room for a spool file.
@@ -42,6 +43,8 @@ impl Staging {
         // Looked at before anything is made in it.
         let times = journal::times(&destination.place, Path::new(".")).ok();
         leftovers::sweep(&destination.base);
+        // Where the destination was not there yet, a run that was killed has left its directory beside it.
+        leftovers::sweep(paths::parent(&destination.base));
         Self::fresh(destination, times)
     }
 
@@ -194,7 +197,7 @@ impl Drop for Staging {
             return;
         }
         // Nothing more can be done about a failure here, and what led here is told already.
-        let _ = self.destination.place.remove_dir_all(&self.name);
+        let _ = leftovers::remove_private(&self.destination.base.join(&self.name));
         if let Some(times) = self.times {
             journal::set_times(&self.destination.place, Path::new("."), times);
         }

@@ -247,3 +247,43 @@ fn kept_chunks_that_do_not_fit_are_not_used_and_never_packed() {
     assert_eq!(fs::read(dir.path().join("t.llz.part")).unwrap(), b"mine");
     llz(dir.path()).args(["pack", "--resume", "t", "-o", "-"]).assert().code(2);
 }
+
+/// With `-f` everything is as the archive has it at the end, whatever was there.
+#[test]
+fn what_is_in_its_place_with_other_permissions_or_times_is_replaced() {
+    let dir = scratch();
+    let (bits, day) = (|bits| std::os::unix::fs::PermissionsExt::from_mode(bits), 86_400);
+    let set = |name: &str, mode: u32, days: u64| {
+        let path = dir.path().join(name);
+        fs::set_permissions(&path, bits(mode)).unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(days * day);
+        fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    let names = ["big", "small"];
+    for (name, content) in names.iter().zip([&long_text()[..5000], "small\n"]) {
+        for at in ["t", "out/t"] {
+            write(dir.path().join(at).join(name), content);
+        }
+        set(&format!("t/{name}"), 0o600, 18_000);
+    }
+    set("out/t/big", 0o600, 19_000);
+    set("out/t/small", 0o666, 18_000);
+    llz(dir.path()).args(["pack", "-1", "t"]).assert().success();
+    let args = ["unpack", "t.llz", "-C", "out", "--resume", "-f"];
+    llz(dir.path()).args(args).assert().success();
+    assert_same(&dir.path().join("t"), &dir.path().join("out/t"));
+}
+
+/// A run that is killed before its destination is there leaves its private directory beside it.
+#[test]
+fn what_was_left_beside_the_destination_is_swept() {
+    let dir = scene();
+    let found = |at: &Path| names(at).iter().any(|name| name.starts_with(".llz-"));
+    let child = start(dir.path(), &["unpack", "-q", "t.llz", "-C", "new"]);
+    interrupt(child, "-KILL", || found(dir.path()));
+    assert!(found(dir.path()) && !dir.path().join("new").exists());
+    fs::create_dir(dir.path().join("new")).unwrap();
+    let args = ["unpack", "-q", "t.llz", "-C", "new", "t/a"];
+    llz(dir.path()).args(args).assert().success();
+    assert!(!found(dir.path()) && !found(&dir.path().join("new")));
+}

@@ -209,6 +209,10 @@ fn a_selection_of_nothing_is_named() {
         }
     }
     llz(dir.path()).args(["list", "tree.llz", "["]).assert().code(2);
+    // As of a variable of a script that is not set.
+    for verb in ["unpack", "list", "cat", "test"] {
+        llz(dir.path()).args([verb, "tree.llz", ""]).assert().code(2);
+    }
     assert_eq!(names(dir.path()), ["tree", "tree.llz"]);
 }
 
