@@ -29,7 +29,7 @@ fn scene() -> tempfile::TempDir {
 
 /// Shell functions: `state` prints all that counts about `dest`.
 const STATE: &str = r#"
-state() { find dest -printf '%p %y %m %i %T@ %s %l\n' | sort; find dest -type f -exec cat {} +; }
+state() { find dest -printf '%p %y %m %i %T@ %s %l\n' | sort; find dest -type f -print0 | sort -z | xargs -0r cat; }
 "#;
 
 fn shell(dir: &Path, wrapper: &[&str], line: &str) -> Output {
