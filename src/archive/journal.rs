@@ -20,6 +20,7 @@ mod directory;
 mod merge;
 
 use super::identity::FileId;
+use super::leftovers;
 use super::options::Existing;
 use super::paths;
 use super::staging::{ABOVE, TREE};
@@ -189,7 +190,7 @@ impl<'a> Journal<'a> {
         for Place { path, dir, lock } in self.places.drain(first..) {
             drop((dir, lock));
             // What is left is named `.llz-*`, and what was asked for is done or undone.
-            let _ = self.base.remove_dir_all(path);
+            let _ = leftovers::remove_private(&self.base, &path);
         }
     }
 }

@@ -18,6 +18,9 @@ use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
 use super::paths;
 
 const PREFIX: &str = ".llz-";
@@ -150,7 +153,10 @@ fn sweep_directory(path: &Path) {
     }
     match File::open(path.join(LOCK)) {
         Ok(lock) if claim(&lock) => {
-            let _ = remove_private(path);
+            let parent = Dir::open_ambient_dir(paths::parent(path), ambient_authority());
+            if let (Ok(parent), Some(name)) = (parent, path.file_name()) {
+                let _ = remove_private(&parent, Path::new(name));
+            }
         }
         // Killed before there was a lock in it: then it is empty, and if it is not, it stays.
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -160,24 +166,27 @@ fn sweep_directory(path: &Path) {
     }
 }
 
-/// Removes a private directory. The lock goes last: a directory without one is not known to be ours, so what a run
-/// that is killed meanwhile leaves could not be removed any more.
-pub(crate) fn remove_private(path: &Path) -> std::io::Result<()> {
-    for item in path.read_dir()? {
+/// Removes the private directory `name` of `place`. The lock goes last: a directory without one is not known to be
+/// ours, so what a run that is killed meanwhile leaves could not be removed any more.
+pub(crate) fn remove_private(place: &Dir, name: &Path) -> std::io::Result<()> {
+    let dir = place.open_dir(name)?;
+    for item in dir.entries()? {
         let item = item?;
-        if item.file_name() == LOCK {
+        let name = item.file_name();
+        if name == LOCK {
             continue;
         }
         match item.file_type()?.is_dir() {
-            true => std::fs::remove_dir_all(item.path())?,
-            false => std::fs::remove_file(item.path())?,
+            true => dir.remove_dir_all(name)?,
+            false => dir.remove_file(name)?,
         }
     }
-    match std::fs::remove_file(path.join(LOCK)) {
+    match dir.remove_file(LOCK) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    std::fs::remove_dir(path)
+    drop(dir);
+    place.remove_dir(name)
 }
 
 #[cfg(test)]

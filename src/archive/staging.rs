@@ -197,7 +197,7 @@ impl Drop for Staging {
             return;
         }
         // Nothing more can be done about a failure here, and what led here is told already.
-        let _ = leftovers::remove_private(&self.destination.base.join(&self.name));
+        let _ = leftovers::remove_private(&self.destination.place, Path::new(&self.name));
         if let Some(times) = self.times {
             journal::set_times(&self.destination.place, Path::new("."), times);
         }
@@ -237,7 +237,7 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                let _ = place.remove_dir_all(&name);
+                let _ = leftovers::remove_private(place, Path::new(&name));
                 return Err(error);
             }
         }
