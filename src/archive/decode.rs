@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::kept_chunks::KeptChunks;
 use super::source::Source;
-use crate::codec::{Engines, Job};
+use crate::codec::{ChunkCodecs, Job};
 use crate::format::{Check, ChunkPlace, Coding, Entry, EntryKind, Layout, SectionType, lower_half};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
@@ -39,19 +39,19 @@ pub(crate) struct Chunks<'a> {
 }
 
 impl Chunks<'_> {
-    /// Makes the engine for chunks coded so. A model that the caller does not have may be in the archive.
-    pub(crate) fn prepare(&self, engines: &Engines, coding: Coding) -> Result<()> {
+    /// Makes the chunk codec for what is coded so. A model that the caller does not have may be in the archive.
+    pub(crate) fn prepare(&self, codecs: &ChunkCodecs, coding: Coding) -> Result<()> {
         let Chunks { source, layout, .. } = self;
         let model = layout.model_of(coding);
         let place = coding.model().and_then(|number| layout.model_file_place(number));
         if let (Some(model), Some(place)) = (model, place)
-            && !engines.can_run(model)?
+            && !codecs.can_run(model)?
         {
             let whole = source.whole()?;
-            let file = layout.model_file(&whole, place, engines.room())?;
-            engines.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
+            let file = layout.model_file(&whole, place, codecs.room())?;
+            codecs.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
         }
-        engines.prepare(model)
+        codecs.prepare(model)
     }
 }
 
@@ -73,7 +73,7 @@ enum InWork {
 pub(crate) fn decode_files<'e>(
     chunks: Chunks<'_>,
     files: &[&'e Entry],
-    engines: &Engines,
+    codecs: &ChunkCodecs,
     progress: &Progress,
     sink: impl FnMut(&'e Entry, Piece<'_>, bool) -> Result<()>,
 ) -> Result<()> {
@@ -115,7 +115,7 @@ pub(crate) fn decode_files<'e>(
     // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
     let coding = |number: usize| place(number).coding;
     while let Some(run) = next_run(next_chunk.clone().map(coding)) {
-        chunks.prepare(engines, run)?;
+        chunks.prepare(codecs, run)?;
         let model = layout.model_of(run);
         let mut jobs = || {
             while let Some(number) = next_chunk.next_if(|&number| fits_run(coding(number), run)) {
@@ -152,7 +152,7 @@ pub(crate) fn decode_files<'e>(
             let Some((number, InWork::Coded(raw_crc))) = next else { return Ok(()) };
             deliver(number, check(raw, raw_crc), false)
         };
-        engines.decode(model, &mut jobs, &mut sink, progress)?;
+        codecs.decode(model, &mut jobs, &mut sink, progress)?;
         deliver_ready()?;
     }
     delivery.into_inner().finish()
@@ -170,7 +170,7 @@ pub(crate) fn fits_run(coding: Coding, run: Coding) -> bool {
     coding.model().is_none() || coding.model() == run.model()
 }
 
-/// How the chunks that `files` lie in are coded, as far as it matters which engine they need: one of each kind.
+/// How the chunks that `files` lie in are coded, as far as it matters which chunk codec they need: one of each kind.
 #[cfg(feature = "fs")]
 pub(crate) fn codings(layout: &Layout, files: &[&Entry]) -> Vec<Coding> {
     let mut codings: Vec<Coding> = Vec::new();

@@ -13,7 +13,7 @@ use super::repeat_finder::RepeatFinder;
 use super::raw_stream::{Cutting, Findings, RawStream, entry};
 use super::walk::Walk;
 use super::{PackOptions, PackSummary};
-use crate::codec::{Coded, Engine};
+use crate::codec::{Coded, ChunkCodec};
 use crate::format::{
     Check, Chunk, Entry, GROUPING_BY_KIND, Params, Writer,
 };
@@ -74,9 +74,9 @@ pub(super) fn pack_found<W: Write>(
     progress: &Progress,
     partial: Option<&Partial>,
 ) -> Result<PackSummary> {
-    let mut engine = Engine::for_encoding(&options.encode)?;
-    let chunk_size = engine.chunk_size();
-    let size = chunk_size as u32; // the engine holds it to 32 bits
+    let mut codec = ChunkCodec::for_encoding(&options.encode)?;
+    let chunk_size = codec.chunk_size();
+    let size = chunk_size as u32; // the chunk codec holds it to 32 bits
     check_names(&mut walk, &options.encode.limits)?;
     let (found, summary) = told(walk, PackSummary::default());
     let plan = plan(&found, u64::from(size), progress)?;
@@ -84,26 +84,26 @@ pub(super) fn pack_found<W: Write>(
     progress.set_total(plan_len);
     let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
     let finder = RepeatFinder::new(plan_len, spare);
-    engine.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
+    codec.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
     let params = Params {
         chunk_size: size,
         reach: finder.as_ref().map_or(0, RepeatFinder::reach),
-        mixer: engine.params(),
+        mixer: codec.params(),
         level: Some(options.encode.level.get()),
         grouping: Some(GROUPING_BY_KIND),
     };
-    let model_file = options.embed_model.then(|| engine.model_file()).transpose()?;
+    let model_file = options.embed_model.then(|| codec.model_file()).transpose()?;
     let findings = RefCell::new(Findings { summary, ..Findings::default() });
     let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
     let mut raw = RawStream::new(&found, plan, cutting, &findings, progress);
     let writer = Writer::new(out, name, params)?;
-    let way = Way::new(&engine, options.encode.level);
+    let way = Way::new(&codec, options.encode.level);
     // A single chunk is not worth a record.
     let log = partial.filter(|_| plan_len > chunk_size as u64);
     let mut output =
-        Output { writer, engine: &engine, model_file, findings: &findings, written: 0, way: &way, log };
+        Output { writer, codec: &codec, model_file, findings: &findings, written: 0, way: &way, log };
     let earlier = partial.map(Partial::earlier);
-    engine.encode_or_remember(
+    codec.encode_or_remember(
         Some(&|raw| earlier?.find(&way, raw)),
         &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
         &mut |coded| output.chunk(coded),
@@ -176,7 +176,7 @@ pub(super) fn check_total(total: u64, item: &Found, limits: &Limits) -> Result<(
 
 struct Output<'a, W> {
     writer: Writer<W>,
-    engine: &'a Engine,
+    codec: &'a ChunkCodec,
     /// The model's file, until it is written.
     model_file: Option<Cow<'static, [u8]>>,
     findings: &'a RefCell<Findings>,
@@ -195,8 +195,8 @@ impl<W: Write> Output<'_, W> {
         if coded.coding.model().is_some() && self.writer.models() == 0 {
             // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
             // This looks at one chunk alone, so that it depends on nothing but the content.
-            let model = self.engine.named_model().ok_or_else(|| {
-                Error::Model("the engine used a model that it cannot name".into())
+            let model = self.codec.named_model().ok_or_else(|| {
+                Error::Model("the codec used a model that it cannot name".into())
             })?;
             if coded.raw.len() - coded.bytes().len() <= model.section_len() {
                 coded.store();

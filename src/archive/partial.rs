@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::leftovers;
 use super::publish;
 use super::source::{read_exact_at, read_some_at, write_all_at};
-use crate::codec::{Coded, Engine, Level};
+use crate::codec::{Coded, ChunkCodec, Level};
 use crate::format::coding::MAX_CODING;
 use crate::format::{CodecId, Coding};
 use crate::{Error, Result};
@@ -81,13 +81,13 @@ fn is_empty(file: &File) -> bool {
 pub(super) struct Way(Sha256);
 
 impl Way {
-    pub(super) fn new(engine: &Engine, level: Level) -> Self {
-        let params = engine.params();
+    pub(super) fn new(codec: &ChunkCodec, level: Level) -> Self {
+        let params = codec.params();
         let mut hasher = Sha256::new();
         hasher.update(MAGIC);
         hasher.update(env!("CARGO_PKG_VERSION"));
         hasher.update([0, level.get(), params.mixer, params.table_bits]);
-        if let Some(model) = engine.named_model() {
+        if let Some(model) = codec.named_model() {
             hasher.update(model.to_payload());
         }
         Way(hasher)

@@ -3,9 +3,9 @@
 use super::*;
 use crate::codec::EncodeOptions;
 
-fn engine() -> Engine {
+fn codec() -> ChunkCodec {
     let level = Level::new(2).unwrap();
-    Engine::for_encoding(&EncodeOptions { level, ..EncodeOptions::default() }).unwrap()
+    ChunkCodec::for_encoding(&EncodeOptions { level, ..EncodeOptions::default() }).unwrap()
 }
 
 fn chunk(number: u8) -> Vec<u8> {
@@ -13,22 +13,22 @@ fn chunk(number: u8) -> Vec<u8> {
 }
 
 /// Records of five chunks beside `place`.
-fn written(place: &Path, way: &Way, engine: &Engine) -> Vec<u8> {
+fn written(place: &Path, way: &Way, codec: &ChunkCodec) -> Vec<u8> {
     let partial = Partial::resume(place).unwrap();
     for number in 0..5 {
-        partial.push(way, &engine.encode_one(&chunk(number)).unwrap());
+        partial.push(way, &codec.encode_one(&chunk(number)).unwrap());
     }
     drop(partial);
     std::fs::read(beside(place)).unwrap()
 }
 
 /// Which of the five are found, each with the bytes that coding gives.
-fn found(place: &Path, way: &Way, engine: &Engine) -> Vec<u8> {
+fn found(place: &Path, way: &Way, codec: &ChunkCodec) -> Vec<u8> {
     let partial = Partial::resume(place).unwrap();
     let is_found = |number: &u8| {
         let raw = chunk(*number);
         let found = partial.earlier().find(way, &raw);
-        let coded = engine.encode_one(&raw).unwrap();
+        let coded = codec.encode_one(&raw).unwrap();
         found.is_some_and(|found| {
             assert_eq!((found.0, &found.1[..]), (coded.coding, coded.bytes()));
             true
@@ -41,10 +41,10 @@ fn found(place: &Path, way: &Way, engine: &Engine) -> Vec<u8> {
 fn what_is_damaged_is_not_found_and_the_rest_is() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("a.llz");
-    let engine = engine();
-    let way = Way::new(&engine, Level::new(2).unwrap());
-    let bytes = written(&place, &way, &engine);
-    assert_eq!(found(&place, &way, &engine), [0, 1, 2, 3, 4]);
+    let codec = codec();
+    let way = Way::new(&codec, Level::new(2).unwrap());
+    let bytes = written(&place, &way, &codec);
+    assert_eq!(found(&place, &way, &codec), [0, 1, 2, 3, 4]);
     let third = HEADER as u64 * 2;
     for (damage, at) in [("magic", 0), ("key", 10), ("codec", 40), ("length", 46), ("coded", 60)] {
         let starts: Vec<usize> =
@@ -56,14 +56,14 @@ fn what_is_damaged_is_not_found_and_the_rest_is() {
             std::fs::write(beside(&place), &copy).unwrap();
             let mut others = vec![0, 1, 2, 3, 4];
             others.remove(hurt);
-            assert_eq!(found(&place, &way, &engine), others, "{damage}");
+            assert_eq!(found(&place, &way, &codec), others, "{damage}");
         }
     }
     for len in [bytes.len() - 1, bytes.len() - SUM - 1, third as usize] {
         std::fs::write(beside(&place), &bytes[..len]).unwrap();
-        assert!(found(&place, &way, &engine).len() < 5);
+        assert!(found(&place, &way, &codec).len() < 5);
         // What was cut off is written again, behind what is whole.
-        assert_eq!(written(&place, &way, &engine), bytes);
+        assert_eq!(written(&place, &way, &codec), bytes);
     }
 }
 
@@ -71,11 +71,11 @@ fn what_is_damaged_is_not_found_and_the_rest_is() {
 fn another_way_of_coding_finds_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("a.llz");
-    let engine = engine();
-    let way = Way::new(&engine, Level::new(2).unwrap());
-    written(&place, &way, &engine);
-    let other = Way::new(&engine, Level::new(3).unwrap());
-    assert_eq!(found(&place, &other, &engine), [0; 0]);
+    let codec = codec();
+    let way = Way::new(&codec, Level::new(2).unwrap());
+    written(&place, &way, &codec);
+    let other = Way::new(&codec, Level::new(3).unwrap());
+    assert_eq!(found(&place, &other, &codec), [0; 0]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{Info, TestSummary, UsedModel};
 use crate::format::{Entry, EntryKind, Header, Layout, MAGIC, Params, SectionType, StreamReader};
 #[cfg(feature = "fs")]
 use crate::format::RawRange;
-use crate::codec::{DecodeOptions, Engines, check_file};
+use crate::codec::{DecodeOptions, ChunkCodecs, check_file};
 use crate::error::Place;
 use crate::{Error, Limits, Progress, Result};
 
@@ -47,7 +47,7 @@ pub struct Archive {
     entries: Vec<Entry>,
     options: DecodeOptions,
     /// Each is prepared when its first chunk is decoded, and kept.
-    engines: Engines,
+    codecs: ChunkCodecs,
 }
 
 impl Archive {
@@ -85,8 +85,8 @@ impl Archive {
         let mut entries = layout.take_entries();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         let params = layout.params().expect("a layout that has been read has parameters");
-        let engines = Engines::new(options.clone(), params.mixer);
-        Archive { source, layout, entries, options, engines }
+        let codecs = ChunkCodecs::new(options.clone(), params.mixer);
+        Archive { source, layout, entries, options, codecs }
     }
 
     /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
@@ -266,14 +266,14 @@ impl Archive {
             }
         };
         let chunks = Chunks { there, ..self.chunks(keep_going) };
-        decode_files(chunks, files, &self.engines, progress, sink)
+        decode_files(chunks, files, &self.codecs, progress, sink)
     }
 
     /// Fails with [`Error::Model`] if a model for decoding these files, in the order of the raw stream, is not here.
     #[cfg(feature = "fs")]
     pub(crate) fn check_models(&self, files: &[&Entry]) -> Result<()> {
         let mut codings = decode::codings(&self.layout, files).into_iter();
-        codings.try_for_each(|coding| self.chunks(false).prepare(&self.engines, coding))
+        codings.try_for_each(|coding| self.chunks(false).prepare(&self.codecs, coding))
     }
 
     fn chunks(&self, keep_going: bool) -> Chunks<'_> {
@@ -290,7 +290,7 @@ impl Archive {
         let place = self.layout.model_file_place(number);
         let (Some(model), Some(place)) = (model, place) else { return Ok(None) };
         let whole = self.source.whole()?;
-        let file = self.layout.model_file(&whole, place, self.engines.room())?;
+        let file = self.layout.model_file(&whole, place, self.codecs.room())?;
         check_file(model, &file).at(SectionType::MODEL_FILE, place.section)?;
         Ok(Some(file.into_owned()))
     }

@@ -42,7 +42,7 @@ fn mode(metadata: &fs::Metadata) -> u32 {
     u32::from(metadata.permissions().readonly())
 }
 
-/// An engine without a model, for speed.
+/// A chunk codec without a model, for speed.
 fn quick() -> EncodeOptions {
     EncodeOptions { level: Level::new(1).unwrap(), ..Default::default() }
 }

@@ -21,7 +21,7 @@ use super::select::Selection;
 use super::spool::Spool;
 use super::staging::Staging;
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
-use crate::codec::{DecodeOptions, Engines, Job};
+use crate::codec::{DecodeOptions, ChunkCodecs, Job};
 use crate::format::{
     Chunk, ChunkPlace, Coding, Entry, EntryKind, Event, Header, Layout, RawRange, SectionType,
     StreamReader,
@@ -240,9 +240,9 @@ pub fn unpack_reader(
         pipe.extractor.obey_umask()?;
     }
     let (sections, pipe) = (RefCell::new(sections), RefCell::new(pipe));
-    let engines = first_engines(&sections, decode)?;
-    while let Some(chunk) = first_chunk(&engines, &sections, &pipe)? {
-        decode_run(chunk, &engines, &sections, &pipe, progress)?;
+    let codecs = first_codecs(&sections, decode)?;
+    while let Some(chunk) = first_chunk(&codecs, &sections, &pipe)? {
+        decode_run(chunk, &codecs, &sections, &pipe, progress)?;
     }
     let pipe = pipe.into_inner();
     pipe.selection.check_met()?;
@@ -253,34 +253,34 @@ pub fn unpack_reader(
 }
 
 /// Reads the parameters and prepares for them.
-fn first_engines<R: Read>(
+fn first_codecs<R: Read>(
     sections: &RefCell<StreamReader<R>>,
     decode: &DecodeOptions,
-) -> Result<Engines> {
+) -> Result<ChunkCodecs> {
     let mut reader = sections.borrow_mut();
     while reader.layout().params().is_none() {
         reader.next_event()?;
     }
     let params = reader.layout().params().ok_or_else(|| Error::corrupt("no section PARM"))?;
-    Ok(Engines::new(decode.clone(), params.mixer))
+    Ok(ChunkCodecs::new(decode.clone(), params.mixer))
 }
 
 /// Takes in the file of a model that comes next in the pipe, if the model is not here.
-fn take_file<R: Read>(engines: &Engines, reader: &mut StreamReader<R>, number: u8) -> Result<()> {
+fn take_file<R: Read>(codecs: &ChunkCodecs, reader: &mut StreamReader<R>, number: u8) -> Result<()> {
     let model = reader.layout().models().get(usize::from(number)).cloned().flatten();
     let Some(model) = model else { return Ok(()) };
     let place = reader.layout().model_file_place(number).map_or(0, |place| place.section);
-    if !engines.can_run(&model)?
-        && let Some(file) = reader.model_file(engines.room())?
+    if !codecs.can_run(&model)?
+        && let Some(file) = reader.model_file(codecs.room())?
     {
-        engines.supply(&model, &file).at(SectionType::MODEL_FILE, place)?;
+        codecs.supply(&model, &file).at(SectionType::MODEL_FILE, place)?;
     }
     Ok(())
 }
 
 /// Goes on to the next chunk where none is in work. `None` at the archive's end.
 fn first_chunk<R: Read>(
-    engines: &Engines,
+    codecs: &ChunkCodecs,
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
 ) -> Result<Option<OwnedChunk>> {
@@ -288,14 +288,14 @@ fn first_chunk<R: Read>(
         return Ok(Some(chunk));
     }
     if let Some(number) = pipe.borrow_mut().file.take() {
-        take_file(engines, &mut sections.borrow_mut(), number)?;
+        take_file(codecs, &mut sections.borrow_mut(), number)?;
     }
     while !pipe.borrow().ended {
         let mut reader = sections.borrow_mut();
         match reader.next_event()? {
             None => return Ok(None),
             Some(Event::Params | Event::Model) => {}
-            Some(Event::ModelFile(number)) => take_file(engines, &mut reader, number)?,
+            Some(Event::ModelFile(number)) => take_file(codecs, &mut reader, number)?,
             Some(Event::Chunk(chunk)) => return Ok(Some(chunk.into())),
             Some(Event::Entries(range)) => pipe.borrow_mut().entries(reader.layout(), range)?,
         }
@@ -306,7 +306,7 @@ fn first_chunk<R: Read>(
 /// Decodes chunks, from `first` on, until one needs another model or the archive ends.
 fn decode_run<R: Read>(
     first: OwnedChunk,
-    engines: &Engines,
+    codecs: &ChunkCodecs,
     sections: &RefCell<StreamReader<R>>,
     pipe: &RefCell<Pipe<'_>>,
     progress: &Progress,
@@ -315,7 +315,7 @@ fn decode_run<R: Read>(
     let model = sections.borrow().layout().model_of(run).cloned();
     let mut first = Some(first);
     let mut over = false;
-    engines.decode(
+    codecs.decode(
         model.as_ref(),
         &mut || {
             while !over {

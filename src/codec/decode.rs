@@ -8,7 +8,7 @@ use crate::model::LanguageModel;
 use crate::progress::Progress;
 
 use super::control::Control;
-use super::engine::{Engine, Job};
+use super::chunk_codec::{ChunkCodec, Job};
 use super::lanes::{Decoding, Lockstep, lanes_of};
 use super::mix;
 use super::scheduler::{self, Jobs, Work};
@@ -17,7 +17,7 @@ use super::token_coder::TokenCoder;
 /// Chunks that one worker decodes in lockstep. docs/experiments/constants.md has the time of others.
 const LANES: usize = 4;
 
-impl Engine {
+impl ChunkCodec {
     /// Decodes every job of `source` and hands the raw bytes to `sink`, in order. A chunk that does not decode is
     /// an error in its place and costs itself only. The caller compares checksums.
     ///
@@ -33,7 +33,7 @@ impl Engine {
         self.decode_beside(0, source, sink, progress)
     }
 
-    /// The same while other engines take `beside` bytes.
+    /// The same while other chunk codecs take `beside` bytes.
     pub(super) fn decode_beside<'a>(
         &self,
         beside: u64,
@@ -72,16 +72,16 @@ impl Engine {
 }
 
 struct DecodeWork<'e, 'j> {
-    engine: &'e Engine,
+    codec: &'e ChunkCodec,
     /// The model where the parameters allow neural chunks.
     model: Option<&'e Arc<dyn LanguageModel>>,
     jobs: std::marker::PhantomData<fn(&'j ())>,
 }
 
 impl<'e> DecodeWork<'e, '_> {
-    fn new(engine: &'e Engine) -> Self {
-        let model = engine.model.as_ref().filter(|_| engine.profile.without_model.is_some());
-        DecodeWork { engine, model, jobs: std::marker::PhantomData }
+    fn new(codec: &'e ChunkCodec) -> Self {
+        let model = codec.model.as_ref().filter(|_| codec.profile.without_model.is_some());
+        DecodeWork { codec, model, jobs: std::marker::PhantomData }
     }
 }
 
@@ -93,9 +93,9 @@ impl<'j> Work for DecodeWork<'_, 'j> {
         let len = job.raw_len;
         let work = match (job.coding, self.model) {
             (Coding::Neural { .. }, Some(model)) => {
-                self.engine.token_coder(&**model).bytes(len) + model.lane_bytes()
+                self.codec.token_coder(&**model).bytes(len) + model.lane_bytes()
             }
-            (Coding::Mix { .. }, _) => self.engine.mixer_bytes(len),
+            (Coding::Mix { .. }, _) => self.codec.mixer_bytes(len),
             (Coding::Zstd, _) => zstd_frame::working_bytes(len),
             (Coding::Neural { .. }, None) | (Coding::Stored, _) => 0,
         };
@@ -116,13 +116,13 @@ impl<'j> Work for DecodeWork<'_, 'j> {
 
     fn work(&self, jobs: &dyn Jobs<Job<'j>, Self::Done>, helpers: usize) -> Result<()> {
         let control = jobs.control();
-        let coder = self.model.map(|model| self.engine.token_coder(&**model));
+        let coder = self.model.map(|model| self.codec.token_coder(&**model));
         let mut lockstep = None;
         while let Some((number, job)) = jobs.next() {
             control.check()?;
             let (Some(model), Some(coder), true) = (self.model, &coder, Self::has_lanes(&job))
             else {
-                let done = self.engine.decode_without_model(job, control);
+                let done = self.codec.decode_without_model(job, control);
                 if matches!(done, Err(Error::Interrupted)) {
                     return done.map(drop);
                 }
@@ -135,7 +135,7 @@ impl<'j> Work for DecodeWork<'_, 'j> {
             };
             let lockstep = lockstep.get_or_insert_with(|| {
                 let helpers = if model.gains_from_helpers() { helpers } else { 0 };
-                Lockstep::new(model, self.engine.isa, LANES, helpers)
+                Lockstep::new(model, self.codec.isa, LANES, helpers)
             });
             lockstep.add(number, lane(job));
             loop {

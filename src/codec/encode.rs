@@ -11,7 +11,7 @@ use crate::progress::Progress;
 
 use super::content::{self, Content};
 use super::control::Control;
-use super::engine::Engine;
+use super::chunk_codec::ChunkCodec;
 use super::lanes::{Encoding, Lockstep, lanes_of};
 use super::scheduler::{self, Jobs, Work};
 use super::token_coder::TokenCoder;
@@ -36,7 +36,7 @@ pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(Coding, Vec<u8>)> + Sync + 'a
 pub struct Coded<'a> {
     /// The bytes before coding.
     pub raw: Cow<'a, [u8]>,
-    /// How it was coded; the engine's model is number 0.
+    /// How it was coded; the model of the [`ChunkCodec`] is number 0.
     pub coding: Coding,
     /// The coded bytes; empty where the chunk is stored.
     coded: Vec<u8>,
@@ -63,7 +63,7 @@ impl Coded<'_> {
     }
 }
 
-impl Engine {
+impl ChunkCodec {
     /// Codes every chunk of `source` and hands the results to `sink`, in order.
     ///
     /// # Errors
@@ -78,10 +78,10 @@ impl Engine {
         self.encode_or_remember(None, source, sink, progress)
     }
 
-    /// [`Engine::encode`], but chunks that are remembered are not coded again.
+    /// [`ChunkCodec::encode`], but chunks that are remembered are not coded again.
     ///
     /// # Errors
-    /// As [`Engine::encode`].
+    /// As [`ChunkCodec::encode`].
     pub fn encode_or_remember<'a>(
         &self,
         remembered: Option<&Remembered<'_>>,
@@ -101,7 +101,7 @@ impl Engine {
     /// Codes one chunk.
     ///
     /// # Errors
-    /// As [`Engine::encode`].
+    /// As [`ChunkCodec::encode`].
     pub fn encode_one<'a>(&self, raw: &'a [u8]) -> Result<Coded<'a>> {
         let mut source = Some(Cow::Borrowed(raw));
         // Replaced by the one result of the one job.
@@ -156,14 +156,14 @@ impl Look {
 }
 
 struct EncodeWork<'e, 'j> {
-    engine: &'e Engine,
+    codec: &'e ChunkCodec,
     remembered: Option<&'e Remembered<'e>>,
     jobs: std::marker::PhantomData<fn(&'j ())>,
 }
 
 impl<'e> EncodeWork<'e, '_> {
-    fn new(engine: &'e Engine, remembered: Option<&'e Remembered<'e>>) -> Self {
-        EncodeWork { engine, remembered, jobs: std::marker::PhantomData }
+    fn new(codec: &'e ChunkCodec, remembered: Option<&'e Remembered<'e>>) -> Self {
+        EncodeWork { codec, remembered, jobs: std::marker::PhantomData }
     }
 
     /// The chunk as an earlier run has coded it, or as it is.
@@ -197,7 +197,7 @@ impl<'e> EncodeWork<'e, '_> {
         }
         // What follows a trial of the model is the second trial of the same bytes.
         let control = if had_model { control.uncounted() } else { control };
-        let mixer = self.engine.mixer_without_model(best.raw.len());
+        let mixer = self.codec.mixer_without_model(best.raw.len());
         let mixed = mix::encode(&best.raw, mixer, control)?;
         best.offer(MIX, mixed);
         if look.short {
@@ -216,8 +216,8 @@ impl<'e> EncodeWork<'e, '_> {
         helpers: usize,
     ) -> Result<()> {
         let control = jobs.control();
-        let model = self.engine.model.as_ref();
-        let coder = model.map(|model| self.engine.token_coder(&**model));
+        let model = self.codec.model.as_ref();
+        let coder = model.map(|model| self.codec.token_coder(&**model));
         while let Some((number, raw)) = jobs.next() {
             control.check()?;
             let mut best = self.recall(raw, control);
@@ -228,8 +228,8 @@ impl<'e> EncodeWork<'e, '_> {
             let look = Look::at(&best.raw);
             let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
             if let Some((model, coder)) = model {
-                let tokens = self.engine.tokens(&**model, &best.raw)?;
-                let (isa, len) = (self.engine.isa, best.raw.len());
+                let tokens = self.codec.tokens(&**model, &best.raw)?;
+                let (isa, len) = (self.codec.isa, best.raw.len());
                 let coded =
                     neural::encode(model, coder, isa, &tokens, len, helpers > 0, control)?;
                 best.offer(Coding::Neural { coder: coder.id(), model: 0 }, coded);
@@ -247,8 +247,8 @@ impl<'e> EncodeWork<'e, '_> {
         jobs: &dyn Jobs<Cow<'j, [u8]>, Coded<'j>>,
     ) -> Result<()> {
         let control = jobs.control();
-        let coder = self.engine.token_coder(&**model);
-        let mut lockstep = Lockstep::new(model, self.engine.isa, 1, 0);
+        let coder = self.codec.token_coder(&**model);
+        let mut lockstep = Lockstep::new(model, self.codec.isa, 1, 0);
         let mut begun: BTreeMap<usize, (Coded<'j>, Look)> = BTreeMap::new();
         let mut waits = true;
         loop {
@@ -266,7 +266,7 @@ impl<'e> EncodeWork<'e, '_> {
                     jobs.done(number, best);
                     continue;
                 }
-                let mut tokens = self.engine.tokens(&**model, &best.raw)?;
+                let mut tokens = self.codec.tokens(&**model, &best.raw)?;
                 tokens.reverse();
                 let encoder = coder.encoder(best.raw.len());
                 lockstep.add(number, Encoding { encoder, tokens, model: &**model, len: 0 });
@@ -297,10 +297,10 @@ impl<'j> Work for EncodeWork<'_, 'j> {
 
     fn job_bytes(&self, raw: &Self::Job) -> u64 {
         let len = raw.len();
-        let work = match &self.engine.model {
+        let work = match &self.codec.model {
             // A token is at least one byte and takes four.
-            Some(model) => self.engine.token_coder(&**model).bytes(len) + 4 * len as u64,
-            None => self.engine.mixer_bytes(len),
+            Some(model) => self.codec.token_coder(&**model).bytes(len) + 4 * len as u64,
+            None => self.codec.mixer_bytes(len),
         };
         work + 2 * len as u64
     }
@@ -310,7 +310,7 @@ impl<'j> Work for EncodeWork<'_, 'j> {
     }
 
     fn lanes(&self) -> usize {
-        self.engine.model.as_ref().map_or(1, |model| lanes_of(&**model, 1))
+        self.codec.model.as_ref().map_or(1, |model| lanes_of(&**model, 1))
     }
 
     fn has_lanes(_: &Self::Job) -> bool {
@@ -318,7 +318,7 @@ impl<'j> Work for EncodeWork<'_, 'j> {
     }
 
     fn work(&self, jobs: &dyn Jobs<Self::Job, Self::Done>, helpers: usize) -> Result<()> {
-        let Some(model) = &self.engine.model else { return self.work_by_chunks(jobs, helpers) };
+        let Some(model) = &self.codec.model else { return self.work_by_chunks(jobs, helpers) };
         match model.schedule() {
             Schedule::Portable => self.work_by_chunks(jobs, helpers),
             Schedule::Fixed { .. } => self.work_by_lanes(model, jobs),

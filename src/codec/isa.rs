@@ -1,4 +1,4 @@
-//! The instruction set that an engine uses.
+//! The instruction set that a chunk codec uses.
 
 use crate::error::{Error, Result};
 use crate::kernel::Isa;

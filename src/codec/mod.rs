@@ -1,9 +1,9 @@
-//! One chunk's bytes ⇄ coded bytes, behind one [`Engine`].
+//! One chunk's bytes ⇄ coded bytes, behind one [`ChunkCodec`].
 //!
 //! A chunk is coded alone: nothing adaptive crosses its boundary, so chunks can be coded and decoded in any order
 //! and in parallel, and the bytes never depend on how many were in work.
 //!
-//! [`engine`] is what a session prepares once. [`scheduler`] runs jobs on threads and within the memory limit, with
+//! [`chunk_codec`] is what a session prepares once. [`scheduler`] runs jobs on threads and within the memory limit, with
 //! [`crew`] (threads) or [`inline`] (none). [`encode`] and [`decode`] are its two kinds of work. [`token_coder`] is
 //! the seam for ways of coding a token, [`decisions`] the first of them; [`neural`] and [`lanes`] feed them with a
 //! model's predictions.
@@ -19,8 +19,8 @@ mod decisions;
 mod decode;
 #[cfg(feature = "encode")]
 mod encode;
-mod engine;
-mod engines;
+mod chunk_codec;
+mod chunk_codecs;
 mod inline;
 mod isa;
 mod lanes;
@@ -36,7 +36,7 @@ mod tests;
 
 #[cfg(feature = "encode")]
 pub use encode::{Coded, Remembered};
-pub use engine::{Engine, Job};
-pub use engines::{Engines, check_file};
+pub use chunk_codec::{ChunkCodec, Job};
+pub use chunk_codecs::{ChunkCodecs, check_file};
 pub use isa::instruction_sets;
 pub use options::{DecodeOptions, EncodeOptions, Level};

@@ -1,9 +1,9 @@
-//! Chunks through the engine and back: any number of threads, hostile jobs, and the seams.
+//! Chunks through a `ChunkCodec` and back: any number of threads, hostile jobs, and the seams.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Engine, Job};
+use super::{ChunkCodec, Job};
 use crate::codec::{DecodeOptions, EncodeOptions, Level};
 use crate::error::{Error, Result};
 use crate::format::{CodecId, CoderId, Coding, EngineRef, ModelRef};
@@ -18,9 +18,9 @@ use crate::vocab::Vocabulary;
 /// The parts of a coded chunk that are kept.
 type Kept = (Coding, Vec<u8>);
 
-fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
+fn encode(codec: &ChunkCodec, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
     let (mut next, mut coded) = (chunks.iter(), Vec::new());
-    engine.encode(
+    codec.encode(
         &mut || Ok(next.next().map(|chunk| Cow::Borrowed(*chunk))),
         &mut |chunk| {
             coded.push((chunk.coding, chunk.bytes().to_vec()));
@@ -31,14 +31,14 @@ fn encode(engine: &Engine, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<
     Ok(coded)
 }
 
-fn decode(engine: &Engine, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
+fn decode(codec: &ChunkCodec, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
     let mut jobs = coded.iter().zip(lens).map(|((coding, bytes), &raw_len)| Job {
         coding: *coding,
         coded: Cow::Borrowed(bytes),
         raw_len,
     });
     let mut raws = Vec::new();
-    engine.decode(
+    codec.decode(
         &mut || Ok(jobs.next()),
         &mut |raw| {
             raws.push(raw);
@@ -49,8 +49,8 @@ fn decode(engine: &Engine, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<
     Ok(raws)
 }
 
-fn round_trip(engine: &Engine, reader: &Engine, chunks: &[&[u8]]) -> Vec<Kept> {
-    let coded = encode(engine, chunks, &Progress::default()).unwrap();
+fn round_trip(codec: &ChunkCodec, reader: &ChunkCodec, chunks: &[&[u8]]) -> Vec<Kept> {
+    let coded = encode(codec, chunks, &Progress::default()).unwrap();
     let lens: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
     let raws = decode(reader, &coded, &lens).unwrap();
     assert_eq!(raws.len(), chunks.len());
@@ -60,11 +60,11 @@ fn round_trip(engine: &Engine, reader: &Engine, chunks: &[&[u8]]) -> Vec<Kept> {
     coded
 }
 
-fn with_threads(threads: usize) -> Engine {
-    Engine::for_encoding(&EncodeOptions { threads, ..EncodeOptions::default() }).unwrap()
+fn with_threads(threads: usize) -> ChunkCodec {
+    ChunkCodec::for_encoding(&EncodeOptions { threads, ..EncodeOptions::default() }).unwrap()
 }
 
-const TEXT: &[u8] = include_bytes!("engine.rs");
+const TEXT: &[u8] = include_bytes!("chunk_codec.rs");
 
 #[test]
 fn the_built_in_models_bring_a_prior_of_their_profile() {
@@ -81,9 +81,9 @@ fn any_number_of_threads_gives_the_same_bytes_and_takes_them_back() {
     let chunks = [&TEXT[..5000], &TEXT[5000..6000], &TEXT[6000..9000]];
     let mut expected: Option<Vec<Kept>> = None;
     for threads in [1, 2, 3, 7] {
-        let engine = with_threads(threads);
+        let codec = with_threads(threads);
         for few in 1..=chunks.len() {
-            let coded = round_trip(&engine, &engine, &chunks[..few]);
+            let coded = round_trip(&codec, &codec, &chunks[..few]);
             assert!(coded.iter().all(|(coding, _)| coding.codec() == CodecId::Neural));
             if few == chunks.len() {
                 let expected = expected.get_or_insert(coded.clone());
@@ -121,12 +121,12 @@ fn many_chunks_of_all_kinds_come_back_in_order() {
 
 #[test]
 fn a_chunk_that_does_not_decode_costs_itself_only() {
-    let engine = with_threads(2);
+    let codec = with_threads(2);
     let chunks: Vec<&[u8]> = (0..9).map(|i| &TEXT[i * 200..i * 200 + 500]).collect();
-    let mut coded = encode(&engine, &chunks, &Progress::default()).unwrap();
+    let mut coded = encode(&codec, &chunks, &Progress::default()).unwrap();
     coded[4].1 = vec![0x55; 3000];
     coded[6] = (Coding::Zstd, vec![1, 2, 3]);
-    let raws = decode(&engine, &coded, &[500; 9]).unwrap();
+    let raws = decode(&codec, &coded, &[500; 9]).unwrap();
     for (number, (raw, chunk)) in raws.into_iter().zip(&chunks).enumerate() {
         match raw {
             Ok(raw) if number != 4 && number != 6 => assert!(raw == *chunk),
@@ -139,11 +139,11 @@ fn a_chunk_that_does_not_decode_costs_itself_only() {
 #[test]
 fn a_run_can_be_interrupted_in_the_middle_of_a_chunk() {
     for threads in [1, 2] {
-        let engine = with_threads(threads);
+        let codec = with_threads(threads);
         let progress = Progress::default();
         let text = TEXT.repeat(50);
         let stopped = std::thread::scope(|scope| {
-            let work = scope.spawn(|| encode(&engine, &[&text], &progress));
+            let work = scope.spawn(|| encode(&codec, &[&text], &progress));
             std::thread::sleep(std::time::Duration::from_millis(50));
             progress.stop();
             work.join().unwrap()
@@ -154,10 +154,10 @@ fn a_run_can_be_interrupted_in_the_middle_of_a_chunk() {
 
 #[test]
 fn an_error_of_the_sink_ends_the_run() {
-    let engine = with_threads(2);
+    let codec = with_threads(2);
     let chunk = TEXT.repeat(2);
     let mut delivered = 0;
-    let outcome = engine.encode(
+    let outcome = codec.encode(
         &mut || Ok(Some(Cow::Borrowed(&chunk[..3000]))),
         &mut |_| {
             delivered += 1;
@@ -172,10 +172,10 @@ fn an_error_of_the_sink_ends_the_run() {
 fn memory_that_does_not_suffice_for_one_chunk_is_named() {
     for (memory, chunk) in [(1 << 20, 1000), (40 << 20, 16 << 20)] {
         let limits = crate::Limits { memory, ..Default::default() };
-        let engine =
-            Engine::for_encoding(&EncodeOptions { limits, ..EncodeOptions::default() }).unwrap();
+        let codec =
+            ChunkCodec::for_encoding(&EncodeOptions { limits, ..EncodeOptions::default() }).unwrap();
         let raw = vec![b'a'; chunk];
-        match encode(&engine, &[&raw], &Progress::default()) {
+        match encode(&codec, &[&raw], &Progress::default()) {
             Err(Error::Limit { limit, .. }) => assert_eq!(limit, memory),
             other => panic!("{:?}", other.map(|_| ())),
         }
@@ -186,8 +186,8 @@ fn memory_that_does_not_suffice_for_one_chunk_is_named() {
 fn unknown_parameters_are_unsupported() {
     let params = |mixer, table_bits| crate::format::CoderParams { mixer, table_bits };
     for wrong in [params(0, 24), params(mixer::NEURAL.id, 60)] {
-        let engine = Engine::for_decoding(&DecodeOptions::default(), wrong, None);
-        assert!(matches!(engine, Err(Error::Unsupported(_))));
+        let codec = ChunkCodec::for_decoding(&DecodeOptions::default(), wrong, None);
+        assert!(matches!(codec, Err(Error::Unsupported(_))));
     }
 }
 
@@ -292,23 +292,23 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
         .chain((0..8).map(|i| &TEXT[i * 100..i * 100 + 50 + i * 40]))
         .collect();
     let nano = || EncodeOptions { level: Level::new(4).unwrap(), ..EncodeOptions::default() };
-    let portable = Engine::for_encoding(&EncodeOptions { threads: 2, ..nano() }).unwrap();
+    let portable = ChunkCodec::for_encoding(&EncodeOptions { threads: 2, ..nano() }).unwrap();
     let expected = round_trip(&portable, &portable, &chunks);
     for lanes in [1, 3] {
         let backend: Arc<dyn Backend> = Arc::new(Devices { lanes });
         let options = EncodeOptions { threads: 4, backend: backend.clone(), ..nano() };
-        let packer = Engine::for_encoding(&options).unwrap();
+        let packer = ChunkCodec::for_encoding(&options).unwrap();
         let named = packer.named_model().unwrap();
         assert!(matches!(named.reference.engine, EngineRef::Portable { profile: DEVICE_PROFILE, .. }));
         let options = DecodeOptions { threads: 4, backend, ..DecodeOptions::default() };
-        let reader = Engine::for_decoding(&options, packer.params(), Some(&named)).unwrap();
+        let reader = ChunkCodec::for_decoding(&options, packer.params(), Some(&named)).unwrap();
         // This device happens to compute what the CPU does.
         assert!(round_trip(&packer, &reader, &chunks) == expected);
         // What it made names it, and no other backend takes it for its own.
-        let cpu = Engine::for_decoding(&DecodeOptions::default(), packer.params(), Some(&named));
+        let cpu = ChunkCodec::for_decoding(&DecodeOptions::default(), packer.params(), Some(&named));
         assert!(matches!(cpu, Err(Error::Unsupported(what)) if what.contains("200")));
         let theirs = portable.named_model();
-        let other = Engine::for_decoding(&options, packer.params(), theirs.as_ref());
+        let other = ChunkCodec::for_decoding(&options, packer.params(), theirs.as_ref());
         assert!(matches!(other, Err(Error::Unsupported(_))));
     }
 }
@@ -316,13 +316,13 @@ fn another_backend_with_a_fixed_schedule_is_called_alike_in_both_directions() {
 /// Data that names no model is told apart from data that names one under parameters without a model.
 #[test]
 fn a_neural_chunk_without_a_model_says_what_is_missing() {
-    let engine = with_threads(1);
-    let named = engine.named_model();
+    let codec = with_threads(1);
+    let named = codec.named_model();
     let without = crate::format::CoderParams { mixer: mixer::FULL.id, table_bits: 24 };
     for (params, model, why) in
-        [(engine.params(), None, "no model"), (without, named.as_ref(), "mixer profile")]
+        [(codec.params(), None, "no model"), (without, named.as_ref(), "mixer profile")]
     {
-        let reader = Engine::for_decoding(&DecodeOptions::default(), params, model).unwrap();
+        let reader = ChunkCodec::for_decoding(&DecodeOptions::default(), params, model).unwrap();
         let raws = decode(&reader, &[(Coding::Neural { coder: CoderId::Binary, model: 0 }, vec![1])], &[10]).unwrap();
         match &raws[..] {
             [Err(Error::Corrupt(found))] => assert!(found.what.contains(why), "{found}"),
@@ -335,12 +335,12 @@ fn a_neural_chunk_without_a_model_says_what_is_missing() {
 fn the_memory_of_all_models_counts() {
     let limits = crate::Limits { memory: 12 << 20, ..crate::Limits::default() };
     let params = with_threads(1).params();
-    let engines = super::Engines::new(DecodeOptions::with_limits(limits), params);
+    let codecs = super::ChunkCodecs::new(DecodeOptions::with_limits(limits), params);
     let [nano, small] = [&model::NANO, &model::SMALL]
         .map(|built| crate::format::NamedModel::new(built.name, built.reference()));
-    engines.prepare(None).unwrap();
-    engines.prepare(Some(&nano)).unwrap();
-    engines.prepare(Some(&nano)).unwrap();
-    let error = engines.prepare(Some(&small)).unwrap_err();
+    codecs.prepare(None).unwrap();
+    codecs.prepare(Some(&nano)).unwrap();
+    codecs.prepare(Some(&nano)).unwrap();
+    let error = codecs.prepare(Some(&small)).unwrap_err();
     assert!(matches!(error, Error::Limit { bound: crate::Bound::Memory, .. }), "{error}");
 }

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use super::frame::Head;
 use super::profile::Profile;
 use super::{MAGIC, Totals, message};
-use crate::codec::{DecodeOptions, Engine, Job};
+use crate::codec::{ChunkCodec, DecodeOptions, Job};
 use crate::error::{Container, Error, Found, Place, Result};
 use crate::format;
 use crate::limits::{Bound, Limits};
@@ -19,7 +19,7 @@ use crate::progress::Progress;
 #[derive(Debug)]
 pub struct Decoder {
     options: DecodeOptions,
-    ready: Option<(Profile, Engine)>,
+    ready: Option<(Profile, ChunkCodec)>,
 }
 
 impl Decoder {
@@ -71,7 +71,7 @@ impl Decoder {
                 }
             };
             let has_model = profile.model.is_some();
-            let engine = self.engine(profile)?;
+            let codec = self.codec(profile)?;
             let mut frames = Frames {
                 input: &mut input,
                 head,
@@ -82,21 +82,21 @@ impl Decoder {
                 raw: totals.raw,
                 coded: totals.coded,
             };
-            copy_stream(engine, &mut frames, &mut output, progress)?;
+            copy_stream(codec, &mut frames, &mut output, progress)?;
             totals = Totals { raw: frames.raw, coded: frames.coded };
         }
     }
 
-    /// The engine for a profile; the last one is kept.
-    fn engine(&mut self, profile: Profile) -> Result<&Engine> {
-        // The memory of another profile's engine is freed before the new one takes its own.
+    /// The chunk codec for a profile; the last one is kept.
+    fn codec(&mut self, profile: Profile) -> Result<&ChunkCodec> {
+        // The memory of another profile's chunk codec is freed before the new one takes its own.
         let kept = self.ready.take().filter(|(ready, _)| *ready == profile);
         let ready = match kept {
             Some(ready) => ready,
             None => {
                 let model = profile.model.as_ref();
-                let engine = Engine::for_decoding(&self.options, profile.params, model)?;
-                (profile, engine)
+                let codec = ChunkCodec::for_decoding(&self.options, profile.params, model)?;
+                (profile, codec)
             }
         };
         Ok(&self.ready.insert(ready).1)
@@ -146,7 +146,7 @@ fn foreign(found: Found) -> Error {
 
 /// Decodes the frames of one stream.
 fn copy_stream(
-    engine: &Engine,
+    codec: &ChunkCodec,
     frames: &mut Frames<'_, impl Read>,
     output: &mut impl Write,
     progress: &Progress,
@@ -154,7 +154,7 @@ fn copy_stream(
     // The checksums of the frames in work, each with the frame's place in the input.
     let in_work: RefCell<VecDeque<(u32, u64)>> = RefCell::default();
     let mut crc = crc32fast::Hasher::new();
-    engine.decode(
+    codec.decode(
         &mut || {
             let at = frames.coded;
             let Some((head, payload)) = frames.next()? else { return Ok(None) };

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use super::frame::Head;
 use super::profile::Profile;
 use super::{Totals, message};
-use crate::codec::{EncodeOptions, Engine};
+use crate::codec::{ChunkCodec, EncodeOptions};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -17,7 +17,7 @@ const MIN_CHUNK: usize = 1 << 10;
 /// Makes streams; holds the prepared model, so that it serves many messages.
 #[derive(Debug)]
 pub struct Encoder {
-    engine: Engine,
+    codec: ChunkCodec,
 }
 
 /// Whether the last frame says how long it is.
@@ -37,12 +37,12 @@ impl Encoder {
     /// [`Error::Model`] when the model cannot be used, [`Error::Usage`] for a chunk size below
     /// 1 KiB or above [`Limits::chunk_bytes`](crate::Limits::chunk_bytes).
     pub fn new(options: EncodeOptions) -> Result<Self> {
-        let engine = Engine::for_encoding(&options)?;
+        let codec = ChunkCodec::for_encoding(&options)?;
         match options.chunk_size {
             Some(size) if size < MIN_CHUNK => {
                 Err(Error::Usage(format!("chunk size {size} is below {MIN_CHUNK} bytes")))
             }
-            _ => Ok(Encoder { engine }),
+            _ => Ok(Encoder { codec }),
         }
     }
 
@@ -53,9 +53,9 @@ impl Encoder {
     /// Only those of the machine, such as memory or threads refused.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>> {
         if let Some(name) = message::Name::of(&self.profile())
-            && message.len() <= self.engine.chunk_size()
+            && message.len() <= self.codec.chunk_size()
         {
-            let coded = self.engine.encode_one(message)?;
+            let coded = self.codec.encode_one(message)?;
             return Ok(name.write(message, coded.coding, coded.bytes()));
         }
         let mut coded = Vec::new();
@@ -82,7 +82,7 @@ impl Encoder {
     }
 
     fn profile(&self) -> Profile {
-        Profile::of(&self.engine)
+        Profile::of(&self.codec)
     }
 
     fn run(
@@ -92,7 +92,7 @@ impl Encoder {
         last_length: LastLength,
         progress: &Progress,
     ) -> Result<Totals> {
-        let mut pieces = Pieces { input, size: self.engine.chunk_size(), ahead: None, read: 0 };
+        let mut pieces = Pieces { input, size: self.codec.chunk_size(), ahead: None, read: 0 };
         // How many frames there are, once that is known: before the last of them is coded.
         let frames: Cell<Option<usize>> = Cell::new(None);
         let mut written = 0;
@@ -100,7 +100,7 @@ impl Encoder {
         let mut totals = Totals { raw: 0, coded: 0 };
         let mut framed = Vec::new();
         self.profile().write(&mut framed);
-        self.engine.encode(
+        self.codec.encode(
             &mut || {
                 if frames.get().is_some() {
                     return Ok(None);

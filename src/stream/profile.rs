@@ -8,7 +8,7 @@ use std::io::Read;
 use super::MAGIC;
 use super::frame::{fill, read_exact, read_varint};
 #[cfg(feature = "encode")]
-use crate::codec::Engine;
+use crate::codec::ChunkCodec;
 use crate::error::{Error, Result};
 use crate::format::fields::{Fields, put_field};
 use crate::format::integer::put_varint;
@@ -74,11 +74,11 @@ pub(super) fn by_id(id: u8) -> Result<Profile> {
 }
 
 impl Profile {
-    /// What `engine` codes with.
+    /// What `codec` codes with.
     #[cfg(feature = "encode")]
-    pub(super) fn of(engine: &Engine) -> Self {
-        let model = engine.named_model().and_then(|model| unnamed(model.reference));
-        Profile { params: engine.params(), model }
+    pub(super) fn of(codec: &ChunkCodec) -> Self {
+        let model = codec.named_model().and_then(|model| unnamed(model.reference));
+        Profile { params: codec.params(), model }
     }
 
     /// Its number, if it is built in.
@@ -152,7 +152,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{EncodeOptions, Engine, Level};
+    use crate::codec::{ChunkCodec, EncodeOptions, Level};
     use crate::format::EngineRef;
 
     fn explicit() -> Profile {
@@ -189,8 +189,8 @@ mod tests {
         for level in 1..=9 {
             let level = Level::new(level).unwrap();
             let options = EncodeOptions { level, ..EncodeOptions::default() };
-            let engine = Engine::for_encoding(&options).unwrap();
-            let profile = Profile::of(&engine);
+            let codec = ChunkCodec::for_encoding(&options).unwrap();
+            let profile = Profile::of(&codec);
             assert!(profile.id().is_some(), "level {} needs {profile:#x?}", level.get());
         }
     }

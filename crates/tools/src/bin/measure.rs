@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::codec::{Coded, Engine, Job};
+use llz::codec::{ChunkCodec, Coded, Job};
 use llz::{DecodeOptions, EncodeOptions, Level, Progress};
 
 fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -29,9 +29,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (level, threads) = (Level::new(level.parse()?)?, threads.parse()?);
     let chunk = chunk.parse::<usize>()? << 10;
-    let encoder = Engine::for_encoding(&EncodeOptions { level, threads, ..Default::default() })?;
+    let encoder =
+        ChunkCodec::for_encoding(&EncodeOptions { level, threads, ..Default::default() })?;
     let options = DecodeOptions { threads, ..Default::default() };
-    let decoder = Engine::for_decoding(&options, encoder.params(), encoder.named_model().as_ref())?;
+    let decoder =
+        ChunkCodec::for_decoding(&options, encoder.params(), encoder.named_model().as_ref())?;
     let (mut total_raw, mut total_coded) = (0, 0);
     for path in paths {
         let mut raw = Vec::new();

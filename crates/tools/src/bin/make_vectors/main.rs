@@ -13,7 +13,7 @@ use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use llz::codec::Engine;
+use llz::codec::ChunkCodec;
 use llz::format::Header;
 use llz::{EncodeOptions, EngineRef, Level, PackOptions, Progress};
 
@@ -276,22 +276,22 @@ fn good(vectors: &mut Vectors) -> Result<()> {
     Ok(())
 }
 
-/// Chunks of the built-in models, each coded by an engine of its own.
+/// Chunks of the built-in models, each coded by a `ChunkCodec` of its own.
 fn two_models() -> Result<Sections> {
-    let engine = |level| {
+    let codec = |level| {
         let options = EncodeOptions { level: Level::new(level)?, ..Default::default() };
-        Engine::for_encoding(&options)
+        ChunkCodec::for_encoding(&options)
     };
-    let [small, nano] = [engine(6)?, engine(4)?];
+    let [small, nano] = [codec(6)?, codec(4)?];
     let params = small.params();
     let mut sections = Sections::default().params_of(params.mixer, params.table_bits, &[]);
-    let neural = |sections: Sections, engine: &Engine, model, raw: &[u8]| -> Result<Sections> {
-        let coded = engine.encode_one(raw)?;
+    let neural = |sections: Sections, codec: &ChunkCodec, model, raw: &[u8]| -> Result<Sections> {
+        let coded = codec.encode_one(raw)?;
         assert!(coded.coding.model().is_some(), "a text that is worth the model");
         Ok(sections.coded(&[3, 1, model], raw.len() as u64, crc32fast::hash(raw), coded.bytes()))
     };
-    let named = |engine: &Engine| {
-        let model = engine.named_model().ok_or("a level with a model")?;
+    let named = |codec: &ChunkCodec| {
+        let model = codec.named_model().ok_or("a level with a model")?;
         let EngineRef::Portable { profile, fingerprint } = model.reference.engine else {
             return Err("a portable engine");
         };

@@ -1,4 +1,4 @@
-//! Everything that coding and decoding need, prepared once per session: model, priors, instruction set, bounds.
+//! What coding and decoding chunks need, prepared once per session: model, priors, instruction set, bounds.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use super::scheduler::Resources;
 /// bench/memory.sh sees no limit passed.
 const PROGRAM: u64 = 9 << 20;
 
-/// Bytes that the priors of an engine with a model take, rounded up.
+/// Bytes that the priors of a chunk codec with a model take, rounded up.
 const PRIORS: u64 = 1 << 20;
 
-/// Codes and decodes chunks.
+/// Codes chunks by the smallest of all codecs, and decodes those of any.
 #[derive(Debug)]
-pub struct Engine {
+pub struct ChunkCodec {
     pub(super) isa: Isa,
     threads: usize,
     pub(super) limits: Limits,
     params: CoderParams,
     pub(super) profile: &'static Profile,
     pub(super) model: Option<Arc<dyn LanguageModel>>,
-    /// The model file, which has the tokenizer; only an engine for encoding has it.
+    /// The model file, which has the tokenizer; only a chunk codec for encoding has it.
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     pub(super) loaded: Option<Loaded>,
     prior: Prior,
@@ -42,7 +42,7 @@ pub struct Engine {
     reserved: u64,
 }
 
-impl Engine {
+impl ChunkCodec {
     fn new(
         isa: Isa,
         threads: usize,
@@ -65,7 +65,7 @@ impl Engine {
             _ => Prior::plain(profile),
         };
         let prior_without_model = Prior::built_in(profile.without_model.unwrap_or(profile));
-        Ok(Engine {
+        Ok(ChunkCodec {
             isa,
             threads,
             limits,
@@ -80,7 +80,7 @@ impl Engine {
         })
     }
 
-    /// An engine for packing.
+    /// A chunk codec for packing.
     ///
     /// # Errors
     /// [`Error::Usage`] for a model at a level that uses none, for a chunk size of 0 or beyond the limit, and for
@@ -101,10 +101,10 @@ impl Engine {
         let open = |loaded| options.backend.open(loaded, None, isa);
         let model = loaded.as_ref().map(open).transpose()?;
         let params = CoderParams { mixer: settings.profile.id, table_bits: 24 };
-        let mut engine = Self::new(isa, threads(options.threads), *limits, params, model)?;
-        engine.loaded = loaded;
+        let mut codec = Self::new(isa, threads(options.threads), *limits, params, model)?;
+        codec.loaded = loaded;
         let most = limits.chunk();
-        engine.chunk_size = match chunk_size {
+        codec.chunk_size = match chunk_size {
             Some(size) if *size == 0 || *size as u64 > most => {
                 return Err(Error::Usage(format!(
                     "chunk size {size} is not between 1 and {most} bytes"
@@ -113,10 +113,10 @@ impl Engine {
             Some(size) => *size,
             None => settings.chunk.min(usize::try_from(most).unwrap_or(usize::MAX)),
         };
-        Ok(engine)
+        Ok(codec)
     }
 
-    /// An engine for reading what was made with `params` and, where it has neural chunks, `model`.
+    /// A chunk codec for reading what was made with `params` and, where it has neural chunks, `model`.
     ///
     /// # Errors
     /// [`Error::Model`] when that model is not here or this machine's arithmetic does not reproduce its
@@ -181,7 +181,7 @@ impl Engine {
         Mixer::new(self.isa, profile, &self.prior_without_model, len, self.params.table_bits)
     }
 
-    /// Bytes that [`Engine::mixer_without_model`] takes.
+    /// Bytes that [`ChunkCodec::mixer_without_model`] takes.
     pub(super) fn mixer_bytes(&self, len: usize) -> u64 {
         let profile = self.profile.without_model.unwrap_or(self.profile);
         Mixer::bytes_for(profile, len, self.params.table_bits, None)
@@ -258,7 +258,7 @@ fn needs_device(device: &DeviceRef) -> Error {
 /// A chunk to decode.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// How it was coded; the engine is that of its model.
+    /// How it was coded; the [`ChunkCodec`] is that of its model.
     pub coding: Coding,
     /// The coded bytes.
     pub coded: std::borrow::Cow<'a, [u8]>,

@@ -1,6 +1,6 @@
-//! The engines of one archive: one for each model that its chunks name.
+//! The chunk codecs of one archive: one for each model that its chunks name.
 //!
-//! An engine is made when a chunk first needs it and kept, for an archive may go back and forth between its models.
+//! A chunk codec is made when a chunk first needs it and kept, for an archive may go back and forth between its models.
 //! The memory of all that are kept counts while any of them works.
 
 use sha2::{Digest, Sha256};
@@ -12,12 +12,12 @@ use crate::limits::Bound;
 use crate::model::{Loaded, hex};
 use crate::progress::Progress;
 
-use super::engine::{Engine, Job};
+use super::chunk_codec::{ChunkCodec, Job};
 use super::options::DecodeOptions;
 
 /// Decodes chunks of several models.
 #[derive(Debug)]
-pub struct Engines {
+pub struct ChunkCodecs {
     options: DecodeOptions,
     params: CoderParams,
     ready: Mutex<Vec<Ready>>,
@@ -25,29 +25,29 @@ pub struct Engines {
 
 #[derive(Debug, Clone)]
 struct Ready {
-    /// What it runs; `None` for an engine without a model.
+    /// What it runs; `None` for a chunk codec without a model.
     model: Option<ModelRef>,
-    engine: Arc<Engine>,
+    codec: Arc<ChunkCodec>,
 }
 
-impl Engines {
-    /// The engines for what was made with `params`; none is made yet.
+impl ChunkCodecs {
+    /// The chunk codecs for what was made with `params`; none is made yet.
     pub fn new(options: DecodeOptions, params: CoderParams) -> Self {
-        Engines { options, params, ready: Mutex::default() }
+        ChunkCodecs { options, params, ready: Mutex::default() }
     }
 
-    /// Makes the engine that runs `model`.
+    /// Makes the chunk codec that runs `model`.
     ///
     /// # Errors
-    /// As [`Engine::for_decoding`], and [`Error::Limit`] where all models together exceed the memory limit.
+    /// As [`ChunkCodec::for_decoding`], and [`Error::Limit`] where all models together exceed the memory limit.
     pub fn prepare(&self, model: Option<&NamedModel>) -> Result<()> {
-        self.engine(model).map(drop)
+        self.codec(model).map(drop)
     }
 
-    /// Whether the engine that runs `model` is made, or can be: the store of models has it.
+    /// Whether the chunk codec that runs `model` is made, or can be: the store of models has it.
     ///
     /// # Errors
-    /// Those of the store, and of [`Engines::prepare`].
+    /// Those of the store, and of [`ChunkCodecs::prepare`].
     pub fn can_run(&self, model: &NamedModel) -> Result<bool> {
         if self.is_ready(model) {
             return Ok(true);
@@ -58,10 +58,10 @@ impl Engines {
         }
     }
 
-    /// Makes the engine that runs `model` from the bytes of its file, wherever they come from.
+    /// Makes the chunk codec that runs `model` from the bytes of its file, wherever they come from.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for another file than `model` names, and as [`Engines::prepare`].
+    /// [`Error::Corrupt`] for another file than `model` names, and as [`ChunkCodecs::prepare`].
     pub fn supply(&self, model: &NamedModel, file: &[u8]) -> Result<()> {
         check_file(model, file)?;
         // The file, the model that is made of it, and one tensor of it as numbers.
@@ -73,7 +73,7 @@ impl Engines {
         self.make_of(model, Loaded::from_bytes(file)?)
     }
 
-    /// Bytes of memory that the engines have left.
+    /// Bytes of memory that the chunk codecs have left.
     pub fn room(&self) -> u64 {
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         self.options.limits.memory.saturating_sub(bytes_beside(&known, None))
@@ -86,13 +86,13 @@ impl Engines {
 
     fn make_of(&self, model: &NamedModel, found: Loaded) -> Result<()> {
         let options = DecodeOptions { models: Arc::new(found), ..self.options.clone() };
-        self.engine_by(&options, Some(model)).map(drop)
+        self.codec_by(&options, Some(model)).map(drop)
     }
 
-    /// Decodes chunks of one model, or of none, as [`Engine::decode`] does.
+    /// Decodes chunks of one model, or of none, as [`ChunkCodec::decode`] does.
     ///
     /// # Errors
-    /// Those of [`Engines::prepare`] and [`Engine::decode`].
+    /// Those of [`ChunkCodecs::prepare`] and [`ChunkCodec::decode`].
     pub fn decode<'a>(
         &self,
         model: Option<&NamedModel>,
@@ -100,38 +100,38 @@ impl Engines {
         sink: &mut dyn FnMut(Result<Vec<u8>>) -> Result<()>,
         progress: &Progress,
     ) -> Result<()> {
-        let (engine, beside) = self.engine(model)?;
-        engine.decode_beside(beside, source, sink, progress)
+        let (codec, beside) = self.codec(model)?;
+        codec.decode_beside(beside, source, sink, progress)
     }
 
-    /// The engine for a model, and the bytes that the others take.
-    fn engine(&self, model: Option<&NamedModel>) -> Result<(Arc<Engine>, u64)> {
-        self.engine_by(&self.options, model)
+    /// The chunk codec for a model, and the bytes that the others take.
+    fn codec(&self, model: Option<&NamedModel>) -> Result<(Arc<ChunkCodec>, u64)> {
+        self.codec_by(&self.options, model)
     }
 
-    fn engine_by(
+    fn codec_by(
         &self,
         options: &DecodeOptions,
         model: Option<&NamedModel>,
-    ) -> Result<(Arc<Engine>, u64)> {
+    ) -> Result<(Arc<ChunkCodec>, u64)> {
         let wanted = model.map(|model| &model.reference);
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(found) = known.iter().find(|ready| ready.model.as_ref() == wanted) {
-            return Ok((Arc::clone(&found.engine), bytes_beside(&known, wanted)));
+            return Ok((Arc::clone(&found.codec), bytes_beside(&known, wanted)));
         }
         let beside = bytes_beside(&known, wanted);
-        let engine = Arc::new(Engine::for_decoding(options, self.params, model)?);
+        let codec = Arc::new(ChunkCodec::for_decoding(options, self.params, model)?);
         let limit = self.options.limits.memory;
-        if beside.saturating_add(engine.bytes()) > limit {
+        if beside.saturating_add(codec.bytes()) > limit {
             let what = "the memory that the models of the archive take together".into();
             return Err(Error::Limit { what, limit, bound: Bound::Memory });
         }
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster; both engines do the same.
+        // Another thread may have been faster; both chunk codecs do the same.
         if !ready.iter().any(|ready| ready.model.as_ref() == wanted) {
-            ready.push(Ready { model: wanted.cloned(), engine: Arc::clone(&engine) });
+            ready.push(Ready { model: wanted.cloned(), codec: Arc::clone(&codec) });
         }
-        Ok((engine, beside))
+        Ok((codec, beside))
     }
 }
 
@@ -147,8 +147,8 @@ pub fn check_file(model: &NamedModel, file: &[u8]) -> Result<()> {
     )))
 }
 
-/// Bytes of all engines but that of `wanted`.
+/// Bytes of all chunk codecs but that of `wanted`.
 fn bytes_beside(ready: &[Ready], wanted: Option<&ModelRef>) -> u64 {
     let others = ready.iter().filter(|ready| ready.model.as_ref() != wanted);
-    others.fold(0, |sum, ready| sum.saturating_add(ready.engine.bytes()))
+    others.fold(0, |sum, ready| sum.saturating_add(ready.codec.bytes()))
 }
