@@ -88,6 +88,9 @@ pub enum Error {
         /// Why it cannot be replaced.
         why: String,
     },
+    /// The archive is being updated by somebody else.
+    #[error("{} is being updated by another run", .0.display())]
+    InUse(PathBuf),
     /// The caller asked to stop (Ctrl-C).
     #[error("interrupted")]
     Interrupted,

@@ -52,13 +52,13 @@ rooms! {
 #[allow(unsafe_code)]
 mod sys;
 
-pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use archive::{
-    Existing, FileId, Input, Links, Loss, PackOptions, PackSummary, Times, UnpackLinks,
-    UnpackOptions, UnpackPlan, UnpackSummary, is_standard_output, pack, pack_to_path, plan_pack,
-    remove_unfinished, unpack_reader,
+    AddOptions, AddSummary, DeleteSummary, Existing, FileId, Input, Links, Loss, PackOptions,
+    PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan, UnpackSummary, add, delete,
+    is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished, unpack_reader,
 };
+pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "encode")]
 pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};

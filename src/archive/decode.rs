@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::kept_chunks::KeptChunks;
 use super::source::Source;
 use crate::codec::{ChunkCodecs, Job};
-use crate::format::{Check, ChunkPlace, Coding, Entry, EntryKind, Layout, SectionType, lower_half};
+use crate::format::{Check, ChunkPlace, CoderParams, Coding, Entry, EntryKind, Layout, SectionType, lower_half};
 use crate::error::Place;
 use crate::{Bound, Error, Limits, Progress, Result};
 
@@ -40,18 +40,38 @@ pub(crate) struct Chunks<'a> {
 
 impl Chunks<'_> {
     /// Makes the chunk codec for what is coded so. A model that the caller does not have may be in the archive.
-    pub(crate) fn prepare(&self, codecs: &ChunkCodecs, coding: Coding) -> Result<()> {
+    pub(crate) fn prepare(&self, codecs: &ChunkCodecs, run: Run) -> Result<()> {
         let Chunks { source, layout, .. } = self;
+        let Run { mixer, coding } = run;
         let model = layout.model_of(coding);
         let place = coding.model().and_then(|number| layout.model_file_place(number));
         if let (Some(model), Some(place)) = (model, place)
-            && !codecs.can_run(model)?
+            && !codecs.can_run(mixer, model)?
         {
             let whole = source.whole()?;
             let file = layout.model_file(&whole, place, codecs.room())?;
-            codecs.supply(model, &file).at(SectionType::MODEL_FILE, place.section)?;
+            codecs.supply(mixer, model, &file).at(SectionType::MODEL_FILE, place.section)?;
         }
-        codecs.prepare(model)
+        codecs.prepare(mixer, model)
+    }
+}
+
+/// What chunks have in common that are decoded side by side: the mixer's parameters and the model, if any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub(crate) mixer: CoderParams,
+    pub(crate) coding: Coding,
+}
+
+impl Run {
+    /// That of one chunk.
+    fn of(place: &ChunkPlace) -> Self {
+        Run { mixer: place.mixer, coding: place.coding }
+    }
+
+    /// Whether a chunk can be decoded with those of this run: one that has no model, or the same.
+    pub(crate) fn takes(self, mixer: CoderParams, coding: Coding) -> bool {
+        mixer == self.mixer && (coding.model().is_none() || coding.model() == self.coding.model())
     }
 }
 
@@ -114,11 +134,12 @@ pub(crate) fn decode_files<'e>(
     };
     // Chunks of several models are decoded in runs, one model after the other: only one of them works at a time.
     let coding = |number: usize| place(number).coding;
-    while let Some(run) = next_run(next_chunk.clone().map(coding)) {
+    while let Some(run) = next_run(next_chunk.clone().map(place)) {
         chunks.prepare(codecs, run)?;
-        let model = layout.model_of(run);
+        let model = layout.model_of(run.coding);
         let mut jobs = || {
-            while let Some(number) = next_chunk.next_if(|&number| fits_run(coding(number), run)) {
+            let fits = |number: &usize| run.takes(place(*number).mixer, coding(*number));
+            while let Some(number) = next_chunk.next_if(fits) {
                 let chunk = match source.chunk(place(number)) {
                     Ok(chunk) => chunk,
                     Err(error) if keep_going => {
@@ -152,35 +173,32 @@ pub(crate) fn decode_files<'e>(
             let Some((number, InWork::Coded(raw_crc))) = next else { return Ok(()) };
             deliver(number, check(raw, raw_crc), false)
         };
-        codecs.decode(model, &mut jobs, &mut sink, progress)?;
+        codecs.decode(run.mixer, model, &mut jobs, &mut sink, progress)?;
         deliver_ready()?;
     }
     delivery.into_inner().finish()
 }
 
-/// What the first chunk with a model is coded by, or else the first of all; `None` where no chunk is left.
-fn next_run(mut codings: impl Iterator<Item = Coding>) -> Option<Coding> {
-    let first = codings.next()?;
-    let with_model = |coding: &Coding| coding.model().is_some();
-    Some(Some(first).into_iter().chain(codings).find(with_model).unwrap_or(first))
+/// The run of the next chunks: the first of them with a model says which one, if they come before another mixer's.
+/// `None` where no chunk is left.
+fn next_run<'a>(mut chunks: impl Iterator<Item = &'a ChunkPlace>) -> Option<Run> {
+    let first = Run::of(chunks.next()?);
+    let same_mixer = chunks.map(Run::of).take_while(|run| run.mixer == first.mixer);
+    let with_model = |run: &Run| run.coding.model().is_some();
+    Some(Some(first).into_iter().chain(same_mixer).find(with_model).unwrap_or(first))
 }
 
-/// Whether a chunk can be decoded with those of `run`: any that has no model, or the same.
-pub(crate) fn fits_run(coding: Coding, run: Coding) -> bool {
-    coding.model().is_none() || coding.model() == run.model()
-}
-
-/// How the chunks that `files` lie in are coded, as far as it matters which chunk codec they need: one of each kind.
+/// The runs that the chunks are decoded in that `files` lie in: one of each kind.
 #[cfg(feature = "fs")]
-pub(crate) fn codings(layout: &Layout, files: &[&Entry]) -> Vec<Coding> {
-    let mut codings: Vec<Coding> = Vec::new();
+pub(crate) fn runs(layout: &Layout, files: &[&Entry]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
     for number in needed(&parts(layout, files)) {
-        let coding = layout.chunks()[number].coding;
-        if codings.iter().all(|known| known.model() != coding.model()) {
-            codings.push(coding);
+        let run = Run::of(&layout.chunks()[number]);
+        if runs.iter().all(|known| (known.mixer, known.coding.model()) != (run.mixer, run.coding.model())) {
+            runs.push(run);
         }
     }
-    codings
+    runs
 }
 
 /// How many chunks `files`, in the order of the content stream, lie in.

@@ -30,6 +30,14 @@ impl FileId {
         same_file::Handle::from_path(path).map(|handle| FileId(handle.into()))
     }
 
+    /// The file that is open.
+    pub(crate) fn of_file(file: &std::fs::File) -> io::Result<Self> {
+        #[cfg(unix)]
+        return file.metadata().map(|metadata| Self::of_metadata(&metadata));
+        #[cfg(not(unix))]
+        same_file::Handle::from_file(file.try_clone()?).map(|handle| FileId(handle.into()))
+    }
+
     /// The file behind an open stream, such as standard output. `None` for pipes, terminals and
     /// whatever else may rightly be read and written at once.
     #[cfg(unix)]

@@ -4,12 +4,20 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "fs")]
+mod add;
+#[cfg(feature = "fs")]
+mod base;
+#[cfg(feature = "fs")]
+mod changes;
+#[cfg(feature = "fs")]
 mod classify;
 mod contents;
 #[cfg(feature = "fs")]
 mod copy;
 mod decode;
 mod groups;
+#[cfg(feature = "fs")]
+mod delete;
 #[cfg(feature = "fs")]
 mod destination;
 #[cfg(feature = "fs")]
@@ -47,6 +55,8 @@ mod partial;
 #[cfg(feature = "fs")]
 mod paths;
 #[cfg(feature = "fs")]
+mod pipe;
+#[cfg(feature = "fs")]
 mod place;
 #[cfg(feature = "fs")]
 mod plan;
@@ -73,6 +83,8 @@ mod staging;
 #[cfg(feature = "fs")]
 mod unpack;
 #[cfg(feature = "fs")]
+mod updating;
+#[cfg(feature = "fs")]
 mod walk;
 
 #[cfg(all(test, feature = "fs"))]
@@ -85,6 +97,10 @@ mod repeat_tests;
 mod tests;
 
 #[cfg(feature = "fs")]
+pub use add::add;
+#[cfg(feature = "fs")]
+pub use delete::delete;
+#[cfg(feature = "fs")]
 pub use identity::FileId;
 #[cfg(feature = "fs")]
 pub use leftovers::remove_unfinished;
@@ -93,7 +109,7 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
+    AddOptions, AddSummary, DeleteSummary, Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
     UnpackSummary,
 };
 #[cfg(feature = "fs")]
@@ -102,4 +118,4 @@ pub use pack::{pack, pack_to_path, plan_pack};
 pub use publish::is_standard_output;
 pub use read::Archive;
 #[cfg(feature = "fs")]
-pub use unpack::unpack_reader;
+pub use pipe::unpack_reader;

@@ -17,6 +17,8 @@ use crate::codec::EncodeOptions;
 #[cfg(feature = "fs")]
 use crate::format::Entry;
 use crate::format::{NamedModel, Params};
+#[cfg(feature = "fs")]
+use crate::model::{BuiltInModels, ModelStore};
 
 /// The treatment of symbolic links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,6 +120,8 @@ pub struct PackSummary {
     pub symlinks: u64,
     /// How many of these lead out, so that only [`UnpackLinks::All`] makes them.
     pub links_out: u64,
+    /// Entries that the archive had before and that are replaced; 0 for a new one.
+    pub replaced: u64,
     /// Bytes of all files together.
     pub raw_bytes: u64,
     /// Bytes of the archive.
@@ -142,6 +146,58 @@ pub struct PackSummary {
     pub left_out: Vec<PathBuf>,
     /// Patterns of [`PackOptions::exclude`] that have left out nothing.
     pub unused_exclude: Vec<String>,
+}
+
+/// How to add to an archive.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone)]
+pub struct AddOptions {
+    /// How to pack what is added.
+    pub pack: PackOptions,
+    /// Compare content instead of sizes and times. A file of the same content then stays as the archive has it, whatever
+    /// its time.
+    pub by_content: bool,
+    /// Where models come from for reading the archive, whose small files may have to be decoded to compare them.
+    pub models: Arc<dyn ModelStore>,
+}
+
+#[cfg(feature = "fs")]
+impl Default for AddOptions {
+    fn default() -> Self {
+        AddOptions { pack: PackOptions::default(), by_content: false, models: Arc::new(BuiltInModels) }
+    }
+}
+
+/// A summary of what was added.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Default)]
+pub struct AddSummary {
+    /// What is new or has changed; its bytes of the archive are those of the whole.
+    pub packed: PackSummary,
+    /// How many files, directories and links the archive had already.
+    pub unchanged: u64,
+    /// Bytes that were added to the archive; 0 if it had everything.
+    pub written_bytes: u64,
+    /// Bytes of an earlier update that was not finished, which were cut off.
+    pub unfinished_bytes: u64,
+}
+
+/// A summary of what was deleted.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeleteSummary {
+    /// Files.
+    pub files: u64,
+    /// Directories.
+    pub dirs: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Bytes of all these files together.
+    pub raw_bytes: u64,
+    /// Bytes that were added to the archive.
+    pub written_bytes: u64,
+    /// Bytes of an earlier update that was not finished, which were cut off.
+    pub unfinished_bytes: u64,
 }
 
 /// Chunks of one codec.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exclude::Exclude;
-use super::packer::{list_found, pack_found};
+use super::base::Base;
+use super::packer::{Packing, list_found};
 use super::publish::{Sink, Target};
 use super::leftovers;
 use super::own::Own;
@@ -14,7 +15,7 @@ use super::partial::{self, Partial};
 use super::walk::{Wanted, walk};
 use super::{Archive, PackOptions, PackSummary};
 use crate::codec::{DecodeOptions, EncodeOptions};
-use crate::format::{Entry, StreamReader};
+use crate::format::{Entry, StreamReader, Writer};
 use crate::model::{BuiltInModels, ModelStore};
 use crate::{Error, Limits, Progress, Result};
 
@@ -47,7 +48,8 @@ pub fn pack(
     }
     let own = Own::new(options.output.as_ref(), None);
     let walk = walk(paths, wanted(options, &own)?, progress)?;
-    pack_found(walk, out, Path::new("-"), options, progress, None)
+    let packing = Packing { options, progress, partial: None, base: &Base::default() };
+    packing.run(walk, |params| Writer::new(out, Path::new("-"), params))
 }
 
 /// Finds out what [`pack`] would pack from `paths`, reading no file and writing nothing: entries without hashes,
@@ -122,10 +124,13 @@ pub fn pack_to_path(
         Some(place) => Some(Partial::fleeting(place)),
         None => None,
     };
+    let base = Base::default();
+    let packing = Packing { options, progress, partial: None, base: &base };
     match (target.open(force, progress)?, partial) {
         (Sink::New(mut new), Some(partial)) => {
             let writer = partial.make_room(new.writer());
-            let summary = pack_found(walk, writer, out, options, progress, Some(&partial))?;
+            let packing = Packing { partial: Some(&partial), ..packing };
+            let summary = packing.run(walk, |params| Writer::new(writer, out, params))?;
             let verified = verify(new.path(), out, options, progress);
             if matches!(verified, Err(Error::Corrupt(_))) {
                 // If what an earlier run has left is the reason, no other run shall use it.
@@ -142,13 +147,13 @@ pub fn pack_to_path(
             Ok(summary)
         }
         (Sink::New(mut new), None) => {
-            let summary = pack_found(walk, new.writer(), out, options, progress, None)?;
+            let summary = packing.run(walk, |params| Writer::new(new.writer(), out, params))?;
             verify(new.path(), out, options, progress)?;
             new.publish()?;
             Ok(summary)
         }
         (Sink::Through(file), _) => {
-            pack_found(walk, BufWriter::new(file), out, options, progress, None)
+            packing.run(walk, |params| Writer::new(BufWriter::new(file), out, params))
         }
     }
 }
@@ -158,7 +163,7 @@ fn not_to_be_resumed(out: &Path) -> Error {
     Error::Usage(format!("nothing can be kept beside {name} to go on with: name a file"))
 }
 
-fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
+pub(super) fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<Wanted<'a>> {
     let PackOptions { directory, listed, inputs, ignore_files, links, times, .. } = options;
     let (exclude, ignore_files, links) = (Exclude::new(&options.exclude)?, *ignore_files, *links);
     Ok(Wanted { directory, listed, inputs, exclude, ignore_files, links, times: *times, own })

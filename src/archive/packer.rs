@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
+use super::base::Base;
 use super::partial::{Partial, Way};
 use super::plan::plan;
 use super::policy::{System, Tree, leads_out, short};
@@ -65,56 +67,79 @@ fn told(walk: Walk, summary: PackSummary) -> (Vec<Found>, PackSummary) {
     (found, PackSummary { losses, notes, unused_exclude, ..summary })
 }
 
-/// Packs what a walk has found.
-pub(super) fn pack_found<W: Write>(
-    mut walk: Walk,
-    out: W,
-    name: &Path,
-    options: &PackOptions,
-    progress: &Progress,
-    partial: Option<&Partial>,
-) -> Result<PackSummary> {
-    let mut codec = ChunkCodec::for_encoding(&options.encode)?;
-    let chunk_size = codec.chunk_size();
-    let size = chunk_size as u32; // the chunk codec holds it to 32 bits
-    check_names(&mut walk, &options.encode.limits)?;
-    let (found, summary) = told(walk, PackSummary::default());
-    let plan = plan(&found, u64::from(size), progress)?;
-    let plan_len = plan.raw_len();
-    progress.set_total(plan_len);
-    let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
-    let finder = RepeatFinder::new(plan_len, spare);
-    codec.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
-    let params = Params {
-        chunk_size: size,
-        reach: finder.as_ref().map_or(0, RepeatFinder::reach),
-        mixer: codec.params(),
-        level: Some(options.encode.level.get()),
-        grouping: Some(GROUPING_BY_KIND),
-    };
-    let model_file = options.embed_model.then(|| codec.model_file()).transpose()?;
-    let findings = RefCell::new(Findings { summary, ..Findings::default() });
-    let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
-    let mut raw = RawStream::new(&found, plan, cutting, &findings, progress);
-    let writer = Writer::new(out, name, params)?;
-    let way = Way::new(&codec, options.encode.level);
-    // A single chunk is not worth a record.
-    let log = partial.filter(|_| plan_len > chunk_size as u64);
-    let mut output =
-        Output { writer, codec: &codec, model_file, findings: &findings, written: 0, way: &way, log };
-    let earlier = partial.map(Partial::earlier);
-    codec.encode_or_remember(
-        Some(&|raw| earlier?.find(&way, raw)),
-        &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
-        &mut |coded| output.chunk(coded),
-        progress,
-    )?;
-    output.entries()?;
-    let archive_bytes = output.writer.finish()?;
-    drop(raw);
-    let mut summary = findings.into_inner().summary;
-    summary.archive_bytes = archive_bytes;
-    Ok(summary)
+/// How to pack what a walk has found.
+pub(super) struct Packing<'a> {
+    pub options: &'a PackOptions,
+    pub progress: &'a Progress,
+    /// Chunks that are coded already, and where to write down those that will be.
+    pub partial: Option<&'a Partial>,
+    /// What is in the archive before.
+    pub base: &'a Base,
+}
+
+impl Packing<'_> {
+    /// Packs it; `begin` begins to write what has these parameters.
+    pub(super) fn run<W: Write>(
+        self,
+        mut walk: Walk,
+        begin: impl FnOnce(Params) -> Result<Writer<W>>,
+    ) -> Result<PackSummary> {
+        let Packing { options, progress, partial, base } = self;
+        let mut codec = ChunkCodec::for_encoding(&options.encode)?;
+        let chunk_size = codec.chunk_size();
+        let size = chunk_size as u32; // the chunk codec holds it to 32 bits
+        check_names(&mut walk, &options.encode.limits)?;
+        let (found, summary) = told(walk, PackSummary::default());
+        let plan = plan(&found, base, u64::from(size), progress)?;
+        let plan_len = plan.raw_len();
+        progress.set_total(plan_len);
+        let spare = options.encode.limits.memory.saturating_sub(REPEATS_FROM) / 4;
+        let finder = RepeatFinder::new(plan_len, spare);
+        codec.reserve(finder.as_ref().map_or(0, RepeatFinder::memory));
+        let params = Params {
+            chunk_size: size,
+            reach: finder.as_ref().map_or(0, RepeatFinder::reach),
+            mixer: codec.params(),
+            level: Some(options.encode.level.get()),
+            grouping: Some(GROUPING_BY_KIND),
+        };
+        let named = codec.named_model();
+        let model = named.as_ref().and_then(|named| base.model(&named.reference));
+        let has_file = model.is_some_and(|(_, has_file)| has_file);
+        let model_file = options.embed_model.then(|| codec.model_file()).transpose()?;
+        let findings = RefCell::new(Findings { summary, ..Findings::default() });
+        let cutting = Cutting { chunk_size, finder, limits: options.encode.limits };
+        let mut raw = RawStream::new(&found, plan, base, cutting, &findings, progress);
+        let way = Way::new(&codec, options.encode.level);
+        let mut output = Output {
+            writer: begin(params)?,
+            codec: &codec,
+            model: model.map(|(number, _)| number),
+            model_file: model_file.filter(|_| !has_file),
+            findings: &findings,
+            base,
+            gone: BTreeSet::new(),
+            written: base.raw,
+            way: &way,
+            // A single chunk is not worth a record.
+            log: partial.filter(|_| plan_len > chunk_size as u64),
+        };
+        let earlier = partial.map(Partial::earlier);
+        codec.encode_or_remember(
+            Some(&|raw| earlier?.find(&way, raw)),
+            &mut || Ok(raw.next_chunk()?.map(Cow::Owned)),
+            &mut |coded| output.chunk(coded),
+            progress,
+        )?;
+        output.entries()?;
+        output.writer.gone(output.gone.iter().copied())?;
+        let replaced = output.gone.len() as u64;
+        let archive_bytes = output.writer.finish()?;
+        drop(raw);
+        let mut summary = PackSummary { replaced, ..findings.into_inner().summary };
+        summary.archive_bytes = archive_bytes;
+        Ok(summary)
+    }
 }
 
 /// Leaves out what unpacking would refuse, such as entries below a link that is stored as a link.
@@ -177,9 +202,14 @@ pub(super) fn check_total(total: u64, item: &Found, limits: &Limits) -> Result<(
 struct Output<'a, W> {
     writer: Writer<W>,
     codec: &'a ChunkCodec,
+    /// The model's number, once the archive names it.
+    model: Option<u8>,
     /// The model's file, until it is written.
     model_file: Option<Cow<'static, [u8]>>,
     findings: &'a RefCell<Findings>,
+    base: &'a Base,
+    /// Entries that go, by path: what comes in their place is written.
+    gone: BTreeSet<&'a str>,
     /// Bytes of the raw stream written as chunks.
     written: u64,
     way: &'a Way,
@@ -192,20 +222,8 @@ impl<W: Write> Output<'_, W> {
         if let Some(log) = self.log {
             log.push(self.way, &coded);
         }
-        if coded.coding.model().is_some() && self.writer.models() == 0 {
-            // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
-            // This looks at one chunk alone, so that it depends on nothing but the content.
-            let model = self.codec.named_model().ok_or_else(|| {
-                Error::Model("the codec used a model that it cannot name".into())
-            })?;
-            if coded.raw.len() - coded.bytes().len() <= model.section_len() {
-                coded.store();
-            } else {
-                self.writer.model(&model)?;
-                if let Some(file) = self.model_file.take() {
-                    self.writer.model_file(0, &file)?;
-                }
-            }
+        if coded.coding.model().is_some() {
+            self.name_model(&mut coded)?;
         }
         let (coding, raw_len) = (coded.coding, coded.raw.len());
         let raw_crc = crc32fast::hash(&coded.raw);
@@ -222,6 +240,31 @@ impl<W: Write> Output<'_, W> {
         self.entries()
     }
 
+    /// Writes what the first chunk with a model needs, and gives the chunk the model's number.
+    fn name_model(&mut self, coded: &mut Coded<'_>) -> Result<()> {
+        let number = match self.model {
+            Some(number) => number,
+            None => {
+                // Naming the model takes some bytes. A chunk must save more than that to be the first that needs it.
+                // This looks at one chunk alone, so that it depends on nothing but the content.
+                let model = self.codec.named_model().ok_or_else(|| {
+                    Error::Model("the chunk codec used a model that it cannot name".into())
+                })?;
+                if coded.raw.len() - coded.bytes().len() <= model.section_len() {
+                    coded.store();
+                    return Ok(());
+                }
+                self.writer.model(&model)?
+            }
+        };
+        self.model = Some(number);
+        if let Some(file) = self.model_file.take() {
+            self.writer.model_file(number, &file)?;
+        }
+        coded.coding = coded.coding.with_model(number);
+        Ok(())
+    }
+
     /// Writes the entries whose content is complete.
     fn entries(&mut self) -> Result<()> {
         let mut findings = self.findings.borrow_mut();
@@ -236,6 +279,8 @@ impl<W: Write> Output<'_, W> {
                 findings.repeats_written += 1;
             }
             self.writer.entry(&waiting.entry, waiting.copy, &waiting.sha256)?;
+            let gone = self.base.replaced.get(&waiting.entry.path);
+            self.gone.extend(gone.into_iter().flatten().map(String::as_str));
             findings.waiting.pop_front();
         }
         self.writer.table_if_due()

@@ -10,20 +10,29 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use super::base::{Base, Original};
 use super::classify::{Family, Kind, SAMPLE, classify};
 use super::found::{Found, FoundKind};
 use crate::{Progress, Result};
 
 /// A file's place in the order.
 #[derive(Debug)]
-pub(crate) struct Planned {
+pub(super) struct Planned {
     /// Its place in the list of what was found.
     pub(crate) found: usize,
     pub(crate) size: u64,
-    /// An earlier file (by its place in the order) that had this content when it was planned, and
-    /// the content's hash.
-    pub(crate) copy: Option<(usize, [u8; 32])>,
+    /// An earlier file that had this content when it was planned.
+    pub(super) copy: Option<Earlier>,
     family: Family,
+}
+
+/// A file before another one of the same content.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Earlier {
+    /// One to be packed, by its place in the order, and the hash of its content.
+    Planned(usize, [u8; 32]),
+    /// One that the archive has already.
+    There(Original),
 }
 
 impl Planned {
@@ -35,7 +44,7 @@ impl Planned {
 
 /// The order of files and the cuts between chunks.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(super) struct Plan {
     pub(crate) files: Vec<Planned>,
     pub(crate) cuts: VecDeque<Cut>,
 }
@@ -60,13 +69,18 @@ impl Plan {
 
 /// Looks into every file and orders them all. Files that cannot be read stay where their names put
 /// them; packing them will say what is wrong.
-pub(crate) fn plan(found: &[Found], chunk_size: u64, progress: &Progress) -> Result<Plan> {
+pub(super) fn plan(found: &[Found], base: &Base, chunk_size: u64, progress: &Progress) -> Result<Plan> {
     let mut files = Vec::new();
     let mut samples: HashMap<(u64, u32), u32> = HashMap::new();
     let mut keys = HashMap::new();
     for (index, item) in found.iter().enumerate() {
         let FoundKind::File { size } = item.kind else { continue };
         progress.check()?;
+        if let Some(&original) = base.same.get(&item.path) {
+            let (copy, family) = (Some(Earlier::There(original)), classify(&item.path, &[]));
+            files.push(Planned { found: index, size, copy, family });
+            continue;
+        }
         let sample = if size == 0 { Vec::new() } else { sample(item).unwrap_or_default() };
         let family = classify(&item.path, &sample);
         if size > 0 {
@@ -78,9 +92,9 @@ pub(crate) fn plan(found: &[Found], chunk_size: u64, progress: &Progress) -> Res
     }
     // What was found is sorted by path, and this sort is stable.
     files.sort_by(|a, b| a.family.cmp(&b.family));
-    // Only files of the same length that begin alike are read whole.
-    keys.retain(|_, key| samples.get(key).is_some_and(|&count| count > 1));
-    find_copies(found, &mut files, |index| keys.contains_key(&index), progress)?;
+    // Only files of the same length that begin alike, or have the length of one in the archive, are read whole.
+    keys.retain(|_, key| samples.get(key).is_some_and(|&count| count > 1) || base.has_size(key.0));
+    find_copies(found, &mut files, base, |index| keys.contains_key(&index), progress)?;
     let mut cuts: VecDeque<Cut> = cuts(&files, chunk_size);
     measure(&files, &mut cuts);
     Ok(Plan { files, cuts })
@@ -96,6 +110,7 @@ fn sample(item: &Found) -> io::Result<Vec<u8>> {
 fn find_copies(
     found: &[Found],
     files: &mut [Planned],
+    base: &Base,
     is_candidate: impl Fn(usize) -> bool,
     progress: &Progress,
 ) -> Result<()> {
@@ -105,9 +120,10 @@ fn find_copies(
             continue;
         }
         let Ok(hash) = hash_file(&found[file.found], file.size, progress)? else { continue };
-        match seen.get(&hash) {
-            Some(&original) => file.copy = Some((original, hash)),
-            None => _ = seen.insert(hash, place),
+        match (base.find(&hash), seen.get(&hash)) {
+            (Some(original), _) => file.copy = Some(Earlier::There(original)),
+            (None, Some(&original)) => file.copy = Some(Earlier::Planned(original, hash)),
+            (None, None) => _ = seen.insert(hash, place),
         }
     }
     Ok(())

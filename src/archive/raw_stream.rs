@@ -13,10 +13,11 @@ use std::io::{Read, Seek, SeekFrom};
 use sha2::{Digest, Sha256};
 
 use super::PackSummary;
+use super::base::{Base, Original};
 use super::packer::check_total;
 use super::found::{Found, FoundKind, mtime};
 use super::holes::{self, Stretch};
-use super::plan::{Cut, Plan};
+use super::plan::{Cut, Earlier, Plan};
 use super::repeat_finder::{Part, RepeatFinder};
 use crate::format::{Check, Entry, EntryKind, Repeat};
 use crate::{Limits, Progress, Result};
@@ -54,17 +55,6 @@ pub(super) fn entry(found: &Found, check: Check, offset: u64, size: u64) -> Entr
         FoundKind::Symlink { target } => EntryKind::Symlink { target: target.clone() },
     };
     Entry { path: found.path.clone(), kind, mode: found.mode, mtime: found.stored_mtime }
-}
-
-/// A file that has been read, for those that share its content.
-#[derive(Clone, Copy)]
-struct Done {
-    /// Its number among all entries.
-    number: u64,
-    offset: u64,
-    size: u64,
-    sha256: [u8; 32],
-    check: Check,
 }
 
 /// Bytes that are read at most of a file whose size the system gives as 0. The files of `/proc` and
@@ -114,7 +104,7 @@ pub(super) struct RawStream<'a> {
     /// The file to come next, by its place in the plan.
     place: usize,
     open: Option<Open>,
-    done: Vec<Option<Done>>,
+    done: Vec<Option<Original>>,
     /// The chunk being filled.
     chunk: Vec<u8>,
     /// Pieces of the last one that are still to be handed out.
@@ -124,6 +114,8 @@ pub(super) struct RawStream<'a> {
     finder: Option<RepeatFinder>,
     /// Bytes just read.
     piece: Vec<u8>,
+    /// Bytes of the raw stream before the first planned file. The finder does not know of them.
+    begin: u64,
     /// Bytes of the content stream so far.
     content: u64,
     /// Bytes of the raw stream so far.
@@ -133,10 +125,11 @@ pub(super) struct RawStream<'a> {
 }
 
 impl<'a> RawStream<'a> {
-    /// The stream of the planned files. Entries without content are handed over at once.
+    /// The stream of the planned files, behind what there is. Entries without content are handed over at once.
     pub fn new(
         found: &'a [Found],
         plan: Plan,
+        base: &Base,
         Cutting { chunk_size, finder, limits }: Cutting,
         findings: &'a RefCell<Findings>,
         progress: &'a Progress,
@@ -156,9 +149,10 @@ impl<'a> RawStream<'a> {
             repeated: 0,
             finder,
             piece: Vec::new(),
-            content: 0,
-            position: 0,
-            count: 0,
+            begin: base.raw,
+            content: base.content,
+            position: base.raw,
+            count: base.entries,
         };
         for item in found {
             let mut findings = findings.borrow_mut();
@@ -219,8 +213,11 @@ impl<'a> RawStream<'a> {
     /// Begins the next file. Returns whether to cut, as the rest of these methods do.
     fn begin(&mut self) -> Result<bool> {
         let (item, planned) = (self.item(), &self.plan.files[self.place]);
-        let original = planned.copy.and_then(|(original, hash)| {
-            self.done[original].filter(|done| done.sha256 == hash && done.size == planned.size)
+        let original = planned.copy.and_then(|earlier| match earlier {
+            Earlier::There(original) => Some(original),
+            Earlier::Planned(original, hash) => {
+                self.done[original].filter(|done| done.sha256 == hash && done.size == planned.size)
+            }
         });
         if let Some(original) = original {
             let done = self.add_copy(item, original);
@@ -264,9 +261,9 @@ impl<'a> RawStream<'a> {
     }
 
     /// Adds a file that still has, as far as known, the content of one that is already in.
-    fn add_copy(&mut self, item: &Found, original: Done) -> Done {
+    fn add_copy(&mut self, item: &Found, original: Original) -> Original {
         let back = self.count - original.number;
-        let copy = Done { number: self.count, ..original };
+        let copy = Original { number: self.count, ..original };
         let entry = entry(item, copy.check, copy.offset, copy.size);
         let mut findings = self.findings.borrow_mut();
         findings.summary.files += 1;
@@ -352,7 +349,7 @@ impl<'a> RawStream<'a> {
                     self.chunk.extend(&piece[range]);
                 }
                 Part::Repeat { from, len } => {
-                    let (place, len) = (self.position, len as u64);
+                    let (place, from, len) = (self.position, self.begin + from, len as u64);
                     self.content += len;
                     self.repeated += len;
                     let is_own = findings.repeats_written + findings.repeats.len() as u64 > repeats_before;
@@ -381,7 +378,7 @@ impl<'a> RawStream<'a> {
             self.chunk.truncate(before);
             (self.content, self.position) = (open.offset, open.raw_offset);
             if let Some(finder) = &mut self.finder {
-                finder.truncate(self.position);
+                finder.truncate(self.position - self.begin);
             }
             // Those of a file are written after it, so none of them has been.
             let mut findings = self.findings.borrow_mut();
@@ -416,10 +413,10 @@ impl<'a> RawStream<'a> {
         self.end_file(Some(done))
     }
 
-    fn add_file(&mut self, item: &Found, open: Open) -> Done {
+    fn add_file(&mut self, item: &Found, open: Open) -> Original {
         let (sha256, crc) = (open.hasher.finalize().into(), open.crc.finalize());
         let check = Check::of(open.read, crc, sha256);
-        let done = Done { number: self.count, offset: open.offset, size: open.read, sha256, check };
+        let done = Original { number: self.count, offset: open.offset, size: open.read, sha256, check };
         let mut findings = self.findings.borrow_mut();
         findings.summary.files += 1;
         findings.summary.raw_bytes += done.size;
@@ -429,7 +426,7 @@ impl<'a> RawStream<'a> {
     }
 
     /// Goes on to the next file. Cuts after this one, and those that a file that has shrunk did not come to, are due.
-    fn end_file(&mut self, done: Option<Done>) -> bool {
+    fn end_file(&mut self, done: Option<Original>) -> bool {
         self.done.push(done);
         let mut cut = false;
         while let Some(&due) = self.plan.cuts.front().filter(|cut| cut.file <= self.place) {

@@ -44,7 +44,10 @@ use crate::{Error, Limits, Progress, Result};
 pub struct Archive {
     source: Source,
     layout: Layout,
+    /// Sorted by path.
     entries: Vec<Entry>,
+    /// Entries that a later generation has deleted or replaced.
+    gone: Vec<Entry>,
     options: DecodeOptions,
     /// Each is prepared when its first chunk is decoded, and kept.
     codecs: ChunkCodecs,
@@ -58,35 +61,37 @@ impl Archive {
     /// [`Archive::from_reader`].
     #[cfg(feature = "fs")]
     pub fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
-        Self::from(Source::open(path, &options.limits)?, options)
+        Self::from_source(Source::open(path, &options.limits)?, options)
     }
 
     /// Reads an archive to its end, such as from a pipe, into memory; otherwise like
     /// [`Archive::open`]. It may take as much as [`Limits::memory`](crate::Limits::memory).
     pub fn from_reader(reader: impl Read, options: DecodeOptions) -> Result<Self> {
-        Self::from(Source::read(reader, Path::new("-"), &options.limits)?, options)
+        Self::from_source(Source::read(reader, Path::new("-"), &options.limits)?, options)
     }
 
     /// Opens an archive held in memory; otherwise like [`Archive::open`].
     pub fn from_bytes(bytes: Vec<u8>, options: DecodeOptions) -> Result<Self> {
-        Self::from(Source::Memory(bytes), options)
+        Self::from_source(Source::Memory(bytes), options)
     }
 
-    fn from(source: Source, options: DecodeOptions) -> Result<Self> {
-        let layout = {
-            let whole = source.whole()?;
-            check_kind(&whole)?;
-            Layout::open(&whole, &options.limits)?
-        };
-        Ok(Self::with(source, layout, options))
+    pub(super) fn from_source(source: Source, options: DecodeOptions) -> Result<Self> {
+        let layout = Self::layout_of(&source, &options)?;
+        Self::with(source, layout, options)
     }
 
-    fn with(source: Source, mut layout: Layout, options: DecodeOptions) -> Self {
-        let mut entries = layout.take_entries();
+    /// Reads everything but the chunks.
+    pub(super) fn layout_of(source: &Source, options: &DecodeOptions) -> Result<Layout> {
+        let whole = source.whole()?;
+        check_kind(&whole)?;
+        Layout::open(&whole, &options.limits)
+    }
+
+    pub(super) fn with(source: Source, mut layout: Layout, options: DecodeOptions) -> Result<Self> {
+        let (mut entries, gone) = layout.take_entries()?;
         entries.sort_by(|a, b| a.path.cmp(&b.path));
-        let params = layout.params().expect("a layout that has been read has parameters");
-        let codecs = ChunkCodecs::new(options.clone(), params.mixer);
-        Archive { source, layout, entries, options, codecs }
+        let codecs = ChunkCodecs::new(options.clone());
+        Ok(Archive { source, layout, entries, gone, options, codecs })
     }
 
     /// Opens what is left of a damaged archive, and says what is wrong with it; nothing is if it is
@@ -111,7 +116,7 @@ impl Archive {
             check_kind(&whole)?;
             crate::format::recover(&whole, &options.limits)?
         };
-        Ok((Self::with(source, layout, options), damage))
+        Ok((Self::with(source, layout, options)?, damage))
     }
 
     /// All entries, sorted bytewise by path.
@@ -119,10 +124,42 @@ impl Archive {
         &self.entries
     }
 
+    /// How many generations it has: it was made as one, and each update has added one.
+    pub fn generations(&self) -> u64 {
+        self.layout.generations()
+    }
+
+    /// Where its last generation ends.
+    #[cfg(feature = "fs")]
+    pub(super) fn end(&self) -> u64 {
+        self.layout.end()
+    }
+
+    /// What is known of it beside its entries.
+    #[cfg(feature = "fs")]
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Bytes of an update that was not finished, at the end of the file. What they hold is not in the archive. Where a
+    /// copy of an archive has been cut short, they are what is left of its last update.
+    pub fn unfinished(&self) -> u64 {
+        self.layout.unfinished()
+    }
+
     /// The entry at `path`.
     pub fn entry(&self, path: &str) -> Option<&Entry> {
         let found = self.entries.binary_search_by(|entry| (*entry.path).cmp(path));
         found.ok().map(|index| &self.entries[index])
+    }
+
+    /// The entries below `path`, sorted by path.
+    #[cfg(feature = "fs")]
+    pub(super) fn below(&self, path: &str) -> &[Entry] {
+        let prefix = format!("{path}/");
+        let start = self.entries.partition_point(|entry| entry.path < prefix);
+        let len = self.entries[start..].partition_point(|entry| entry.path.starts_with(&prefix));
+        &self.entries[start..start + len]
     }
 
     /// What the archive says about itself; nothing is decoded for it.
@@ -163,14 +200,14 @@ impl Archive {
         used.collect()
     }
 
-    fn params(&self) -> Params {
+    pub(super) fn params(&self) -> Params {
         self.layout.params().expect("a layout that has been read has parameters")
     }
 
     /// Decodes everything and checks every section, checksum and hash, writing nothing.
     pub fn test(&self, progress: &Progress) -> Result<TestSummary> {
         let mut reader = StreamReader::new(
-            BufReader::new(self.source.reader()),
+            BufReader::new(self.source.reader().take(self.layout.end())),
             Path::new("archive"),
             self.options.limits,
         )?;
@@ -180,7 +217,8 @@ impl Archive {
         for place in self.layout.model_files() {
             self.model_file(place.model)?;
         }
-        let contents = Contents::of(self.entries.iter());
+        // What is gone is tested as well: the small files of a table have one checksum together.
+        let contents = Contents::of(self.entries.iter().chain(&self.gone));
         check_total(contents.total, self.limits())?;
         // Added, for this may follow packing.
         let todo: u64 = contents.distinct.iter().map(|entry| entry.size()).sum();
@@ -200,7 +238,7 @@ impl Archive {
         Ok(TestSummary {
             entries: self.entries.len() as u64,
             chunks: self.chunk_count(),
-            raw_bytes: contents.total,
+            raw_bytes: self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size())),
         })
     }
 
@@ -272,8 +310,8 @@ impl Archive {
     /// Fails with [`Error::Model`] if a model for decoding these files, in the order of the raw stream, is not here.
     #[cfg(feature = "fs")]
     pub(crate) fn check_models(&self, files: &[&Entry]) -> Result<()> {
-        let mut codings = decode::codings(&self.layout, files).into_iter();
-        codings.try_for_each(|coding| self.chunks(false).prepare(&self.codecs, coding))
+        let mut runs = decode::runs(&self.layout, files).into_iter();
+        runs.try_for_each(|run| self.chunks(false).prepare(&self.codecs, run))
     }
 
     fn chunks(&self, keep_going: bool) -> Chunks<'_> {

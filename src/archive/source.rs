@@ -48,6 +48,13 @@ impl Source {
         Self::read(file, path, limits)
     }
 
+    /// An open regular file; `name` stands for it in errors.
+    #[cfg(feature = "fs")]
+    pub(crate) fn of(file: File, name: &Path) -> Result<Self> {
+        let len = file.metadata().map_err(|error| Error::io(name, error))?.len();
+        Ok(Source::File { file, path: name.into(), len })
+    }
+
     /// Reads everything; `name` stands for the reader in errors.
     pub(crate) fn read(reader: impl Read, name: &Path, limits: &Limits) -> Result<Self> {
         let mut bytes = Vec::new();

@@ -96,10 +96,10 @@ impl Staging {
     }
 
     /// A new file outside the tree, readable and writable.
-    pub(crate) fn spool(&self) -> Result<std::fs::File> {
+    pub(crate) fn file(&self, name: &str) -> Result<std::fs::File> {
         let mut options = cap_std::fs::OpenOptions::new();
         options.read(true).write(true).create_new(true);
-        match self.dirs().0.open_with("spool", &options) {
+        match self.dirs().0.open_with(name, &options) {
             Ok(file) => Ok(file.into_std()),
             Err(error) => Err(self.destination.failed(error)),
         }

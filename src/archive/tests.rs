@@ -345,10 +345,12 @@ fn archives_appear_whole_or_not_at_all() {
 #[cfg(unix)]
 #[test]
 fn files_that_change_or_vanish_are_reported() {
-    use super::packer::pack_found;
+    use super::base::Base;
     use super::exclude::Exclude;
     use super::own::Own;
-use super::walk::{Wanted, walk};
+    use super::packer::Packing;
+    use super::walk::{Wanted, walk};
+    use crate::format::Writer;
     let dir = tempfile::tempdir().unwrap();
     for name in ["gone", "grown", "kept", "shrunk"] {
         fs::write(dir.path().join(name), noise(3, 3000)).unwrap();
@@ -367,7 +369,9 @@ use super::walk::{Wanted, walk};
     let options = PackOptions { encode, ..Default::default() };
     let mut bytes = Vec::new();
     let progress = Progress::default();
-    let summary = pack_found(walk, &mut bytes, Path::new("-"), &options, &progress, None).unwrap();
+    let packing = Packing { options: &options, progress: &progress, partial: None, base: &Base::default() };
+    let out = &mut bytes;
+    let summary = packing.run(walk, |params| Writer::new(out, Path::new("-"), params)).unwrap();
     let told = (summary.skipped.len(), summary.changed.len());
     assert_eq!((summary.files, told), (3, (1, 2)));
     let archive = Archive::from_bytes(bytes, DecodeOptions::default()).unwrap();

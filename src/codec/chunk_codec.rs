@@ -131,6 +131,14 @@ impl ChunkCodec {
         Self::new(isa, threads(options.threads), options.limits, params, model)
     }
 
+    /// A chunk codec that runs the same model with other parameters.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for unknown parameters.
+    pub fn with_params(&self, params: CoderParams) -> Result<Self> {
+        Self::new(self.isa, self.threads, self.limits, params, self.model.clone())
+    }
+
     /// The parameters to record in an archive.
     pub fn params(&self) -> CoderParams {
         self.params

@@ -19,41 +19,41 @@ use super::options::DecodeOptions;
 #[derive(Debug)]
 pub struct ChunkCodecs {
     options: DecodeOptions,
-    params: CoderParams,
     ready: Mutex<Vec<Ready>>,
 }
 
 #[derive(Debug, Clone)]
 struct Ready {
+    params: CoderParams,
     /// What it runs; `None` for a chunk codec without a model.
     model: Option<ModelRef>,
     codec: Arc<ChunkCodec>,
 }
 
 impl ChunkCodecs {
-    /// The chunk codecs for what was made with `params`; none is made yet.
-    pub fn new(options: DecodeOptions, params: CoderParams) -> Self {
-        ChunkCodecs { options, params, ready: Mutex::default() }
+    /// No chunk codec is made yet.
+    pub fn new(options: DecodeOptions) -> Self {
+        ChunkCodecs { options, ready: Mutex::default() }
     }
 
-    /// Makes the chunk codec that runs `model`.
+    /// Makes the chunk codec for what was made with `params`, and runs `model`.
     ///
     /// # Errors
     /// As [`ChunkCodec::for_decoding`], and [`Error::Limit`] where all models together exceed the memory limit.
-    pub fn prepare(&self, model: Option<&NamedModel>) -> Result<()> {
-        self.codec(model).map(drop)
+    pub fn prepare(&self, params: CoderParams, model: Option<&NamedModel>) -> Result<()> {
+        self.codec(params, model).map(drop)
     }
 
     /// Whether the chunk codec that runs `model` is made, or can be: the store of models has it.
     ///
     /// # Errors
     /// Those of the store, and of [`ChunkCodecs::prepare`].
-    pub fn can_run(&self, model: &NamedModel) -> Result<bool> {
+    pub fn can_run(&self, params: CoderParams, model: &NamedModel) -> Result<bool> {
         if self.is_ready(model) {
             return Ok(true);
         }
         match self.options.models.find(&model.reference.sha256)? {
-            Some(found) => self.make_of(model, found).map(|()| true),
+            Some(found) => self.make_of(params, model, found).map(|()| true),
             None => Ok(false),
         }
     }
@@ -62,7 +62,7 @@ impl ChunkCodecs {
     ///
     /// # Errors
     /// [`Error::Corrupt`] for another file than `model` names, and as [`ChunkCodecs::prepare`].
-    pub fn supply(&self, model: &NamedModel, file: &[u8]) -> Result<()> {
+    pub fn supply(&self, params: CoderParams, model: &NamedModel, file: &[u8]) -> Result<()> {
         check_file(model, file)?;
         // The file, the model that is made of it, and one tensor of it as numbers.
         let (needed, limit) = (3 * file.len() as u64, self.room());
@@ -70,7 +70,7 @@ impl ChunkCodecs {
             let what = format!("the {needed} bytes of memory for reading the archive's model");
             return Err(Error::Limit { what, limit, bound: Bound::Memory });
         }
-        self.make_of(model, Loaded::from_bytes(file)?)
+        self.make_of(params, model, Loaded::from_bytes(file)?)
     }
 
     /// Bytes of memory that the chunk codecs have left.
@@ -84,43 +84,50 @@ impl ChunkCodecs {
         known.iter().any(|ready| ready.model.as_ref() == Some(&model.reference))
     }
 
-    fn make_of(&self, model: &NamedModel, found: Loaded) -> Result<()> {
+    fn make_of(&self, params: CoderParams, model: &NamedModel, found: Loaded) -> Result<()> {
         let options = DecodeOptions { models: Arc::new(found), ..self.options.clone() };
-        self.codec_by(&options, Some(model)).map(drop)
+        self.codec_by(&options, params, Some(model)).map(drop)
     }
 
-    /// Decodes chunks of one model, or of none, as [`ChunkCodec::decode`] does.
+    /// Decodes chunks made with `params` and one model, or none, as [`ChunkCodec::decode`] does.
     ///
     /// # Errors
     /// Those of [`ChunkCodecs::prepare`] and [`ChunkCodec::decode`].
     pub fn decode<'a>(
         &self,
+        params: CoderParams,
         model: Option<&NamedModel>,
         source: &mut dyn FnMut() -> Result<Option<Job<'a>>>,
         sink: &mut dyn FnMut(Result<Vec<u8>>) -> Result<()>,
         progress: &Progress,
     ) -> Result<()> {
-        let (codec, beside) = self.codec(model)?;
+        let (codec, beside) = self.codec(params, model)?;
         codec.decode_beside(beside, source, sink, progress)
     }
 
-    /// The chunk codec for a model, and the bytes that the others take.
-    fn codec(&self, model: Option<&NamedModel>) -> Result<(Arc<ChunkCodec>, u64)> {
-        self.codec_by(&self.options, model)
+    /// The chunk codec for these parameters and a model, and the bytes that the others take.
+    fn codec(&self, params: CoderParams, model: Option<&NamedModel>) -> Result<(Arc<ChunkCodec>, u64)> {
+        self.codec_by(&self.options, params, model)
     }
 
     fn codec_by(
         &self,
         options: &DecodeOptions,
+        params: CoderParams,
         model: Option<&NamedModel>,
     ) -> Result<(Arc<ChunkCodec>, u64)> {
-        let wanted = model.map(|model| &model.reference);
+        let wanted = (params, model.map(|model| &model.reference));
         let known = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(found) = known.iter().find(|ready| ready.model.as_ref() == wanted) {
-            return Ok((Arc::clone(&found.codec), bytes_beside(&known, wanted)));
+        if let Some(found) = known.iter().find(|ready| ready.is_for(wanted)) {
+            return Ok((Arc::clone(&found.codec), bytes_beside(&known, Some(wanted))));
         }
-        let beside = bytes_beside(&known, wanted);
-        let codec = Arc::new(ChunkCodec::for_decoding(options, self.params, model)?);
+        let beside = bytes_beside(&known, Some(wanted));
+        // Another generation of the archive may have used the same model with other parameters.
+        let codec = match known.iter().find(|ready| model.is_some() && ready.model.as_ref() == wanted.1) {
+            Some(other) => other.codec.with_params(params)?,
+            None => ChunkCodec::for_decoding(options, params, model)?,
+        };
+        let codec = Arc::new(codec);
         let limit = self.options.limits.memory;
         if beside.saturating_add(codec.bytes()) > limit {
             let what = "the memory that the models of the archive take together".into();
@@ -128,10 +135,16 @@ impl ChunkCodecs {
         }
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been faster; both chunk codecs do the same.
-        if !ready.iter().any(|ready| ready.model.as_ref() == wanted) {
-            ready.push(Ready { model: wanted.cloned(), codec: Arc::clone(&codec) });
+        if !ready.iter().any(|ready| ready.is_for(wanted)) {
+            ready.push(Ready { params, model: wanted.1.cloned(), codec: Arc::clone(&codec) });
         }
         Ok((codec, beside))
+    }
+}
+
+impl Ready {
+    fn is_for(&self, (params, model): (CoderParams, Option<&ModelRef>)) -> bool {
+        (self.params, self.model.as_ref()) == (params, model)
     }
 }
 
@@ -147,8 +160,8 @@ pub fn check_file(model: &NamedModel, file: &[u8]) -> Result<()> {
     )))
 }
 
-/// Bytes of all chunk codecs but that of `wanted`.
-fn bytes_beside(ready: &[Ready], wanted: Option<&ModelRef>) -> u64 {
-    let others = ready.iter().filter(|ready| ready.model.as_ref() != wanted);
+/// Bytes of all chunk codecs but the wanted one.
+fn bytes_beside(ready: &[Ready], wanted: Option<(CoderParams, Option<&ModelRef>)>) -> u64 {
+    let others = ready.iter().filter(|ready| !wanted.is_some_and(|wanted| ready.is_for(wanted)));
     others.fold(0, |sum, ready| sum.saturating_add(ready.codec.bytes()))
 }

@@ -335,12 +335,12 @@ fn a_neural_chunk_without_a_model_says_what_is_missing() {
 fn the_memory_of_all_models_counts() {
     let limits = crate::Limits { memory: 12 << 20, ..crate::Limits::default() };
     let params = with_threads(1).params();
-    let codecs = super::ChunkCodecs::new(DecodeOptions::with_limits(limits), params);
+    let codecs = super::ChunkCodecs::new(DecodeOptions::with_limits(limits));
     let [nano, small] = [&model::NANO, &model::SMALL]
         .map(|built| crate::format::NamedModel::new(built.name, built.reference()));
-    codecs.prepare(None).unwrap();
-    codecs.prepare(Some(&nano)).unwrap();
-    codecs.prepare(Some(&nano)).unwrap();
-    let error = codecs.prepare(Some(&small)).unwrap_err();
+    codecs.prepare(params, None).unwrap();
+    codecs.prepare(params, Some(&nano)).unwrap();
+    codecs.prepare(params, Some(&nano)).unwrap();
+    let error = codecs.prepare(params, Some(&small)).unwrap_err();
     assert!(matches!(error, Error::Limit { bound: crate::Bound::Memory, .. }), "{error}");
 }

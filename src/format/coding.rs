@@ -59,6 +59,15 @@ impl Coding {
         }
     }
 
+    /// The same with a model of this number, where there is one.
+    #[cfg_attr(not(feature = "fs"), allow(dead_code))]
+    pub(crate) fn with_model(self, model: u8) -> Self {
+        match self {
+            Coding::Neural { coder, .. } => Coding::Neural { coder, model },
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => self,
+        }
+    }
+
     /// Appends codec, coder and model number.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         out.push(self.codec() as u8);

@@ -1,14 +1,17 @@
 //! What an archive consists of, and the one set of rules for how its sections may follow each
 //! other. Every way of reading (index, forward scan, pipe) goes through [`Layout::add`].
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::chunk::Chunk;
+use super::codec_id::CoderParams;
 use super::coding::{Coding, MAX_MODELS};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::group::Group;
-use super::header::{Footer, Header, MAGIC};
+use super::header::Header;
 use super::index::{self, IndexItem};
 use super::model_file;
 use super::model_ref::{MAX_MODEL, NamedModel};
@@ -16,14 +19,14 @@ use super::params::{MAX_PARAMS, Params};
 use super::repeats::{RawRange, RepeatList};
 use super::section::{SectionHeader, SectionType};
 use super::table::EntryList;
-use std::borrow::Cow;
-
-use crate::error::{Container, Found, Place};
+use crate::error::Place;
 use crate::{Bound, Error, Limits, Result};
 
 /// Where a chunk lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkPlace {
+    /// The parameters of the mixer in its generation.
+    pub mixer: CoderParams,
     /// How it was coded.
     pub coding: Coding,
     /// Its section's place in the archive.
@@ -58,12 +61,22 @@ pub struct Layout {
     chunks: Vec<ChunkPlace>,
     repeats: RepeatList,
     list: EntryList,
-    /// Sections seen so far, in order.
+    /// Whether a generation begins: its parameters come next.
+    begins: bool,
+    /// Sections of the present generation so far, in order.
     items: Vec<IndexItem>,
+    /// How many generations are whole.
+    generations: u64,
+    /// Where the last whole generation ends.
+    end: u64,
+    /// Bytes behind it, of an update that was not finished.
+    pub(super) unfinished: u64,
     /// Where the next section begins.
     offset: u64,
     /// Raw bytes in all chunks so far.
     raw_len: u64,
+    /// Whether nothing of it is lost.
+    is_whole: bool,
     /// Memory that `chunks`, `items` and a parsed index take, about.
     memory: u64,
 }
@@ -86,69 +99,31 @@ impl Layout {
             chunks: Vec::new(),
             repeats: RepeatList::default(),
             list: EntryList::default(),
+            begins: true,
             items: Vec::new(),
+            generations: 0,
+            end: 0,
+            unfinished: 0,
             offset: Header::LEN as u64,
             raw_len: 0,
+            is_whole: true,
             memory: 0,
         }
     }
 
-    /// Opens a whole archive by its footer and index. Reads the sections of parameters, model and
-    /// entries; of chunks it takes the index's word, and [`Layout::chunk`] holds it to that.
-    pub fn open(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        if bytes.is_empty() {
-            let (expected, found) = (Container::Archive, Found::Nothing);
-            return Err(Error::Foreign { expected, found });
+    /// What follows are the sections of a generation, the first one at `start`.
+    pub(super) fn begin_generation(&mut self, start: u64) {
+        if self.params.is_some() {
+            self.list.gone.begin_generation(self.list.entries.len());
         }
-        let short = || Error::corrupt("too short for an llz archive");
-        let header = Header::parse(bytes.first_chunk().ok_or_else(short)?).at("header", 0)?;
-        let footer = bytes[Header::LEN..].last_chunk().ok_or_else(short)?;
-        let index_end = (bytes.len() - Footer::LEN) as u64;
-        let footer = Footer::parse(footer).at("footer", index_end);
-        let footer = footer.map_err(|error| trailing(bytes).unwrap_or(error))?;
-        let misfit = |why: &str| {
-            trailing(bytes).unwrap_or_else(|| Error::corrupt(why).at("footer", index_end))
-        };
-        if footer.incompat != header.incompat
-            || footer.index_offset.checked_add(u64::from(footer.index_len)) != Some(index_end)
-        {
-            return Err(misfit("it does not fit the archive"));
-        }
-        let mut layout = Layout::new(header);
-        let (section, payload) = section_at(bytes, footer.index_offset)?;
-        if section.kind != SectionType::INDEX
-            || section.section_len() != u64::from(footer.index_len)
-        {
-            return Err(misfit("it does not point to the index"));
-        }
-        let index = section.verify(payload).and_then(|()| index::parse(payload, 0, limits));
-        let items = index.at(section.kind, footer.index_offset)?;
-        layout.charge(size_of_val(&items[..]), limits)?;
-        for item in items {
-            let content = match item.chunk {
-                Some((coding, raw_len)) => Content::Chunk(coding, raw_len),
-                None => {
-                    let (section, payload) = section_at(bytes, layout.offset)?;
-                    if (section.kind, section.len) != (item.kind, item.len) {
-                        return Err(disagreement().at(item.kind, layout.offset));
-                    }
-                    // A model's file is long, and most readers do without.
-                    if section.kind != SectionType::MODEL_FILE {
-                        section.verify(payload).at(section.kind, layout.offset)?;
-                    }
-                    Content::Payload(payload)
-                }
-            };
-            layout.add(item.kind, item.len, content, limits)?;
-            if layout.offset > footer.index_offset {
-                return Err(disagreement().at(section.kind, footer.index_offset));
-            }
-        }
-        if layout.offset != footer.index_offset {
-            return Err(disagreement().at(section.kind, footer.index_offset));
-        }
-        layout.check_complete()?;
-        Ok(layout)
+        (self.begins, self.offset) = (true, start);
+        self.items.clear();
+    }
+
+    /// A generation is whole, and ends at `end`.
+    pub(super) fn end_generation(&mut self, end: u64) {
+        self.generations += 1;
+        self.end = end;
     }
 
     /// Takes in the next section, wherever it was read from.
@@ -172,7 +147,7 @@ impl Layout {
     ) -> Result<()> {
         let mut item = IndexItem { kind, len, chunk: None };
         self.charge(size_of::<IndexItem>(), limits)?;
-        if self.params.is_none() && kind != SectionType::PARAMS {
+        if self.begins && kind != SectionType::PARAMS {
             return Err(Error::corrupt("the first section is not PARM"));
         }
         check_len(kind, len)?;
@@ -182,7 +157,7 @@ impl Layout {
                 self.add_chunk(coding, len, raw_len, limits)?;
             }
             (SectionType::PARAMS, Content::Payload(payload)) => {
-                if self.params.is_some() {
+                if !std::mem::take(&mut self.begins) {
                     return Err(Error::corrupt("a second one"));
                 }
                 self.params = Some(Params::parse(payload)?);
@@ -216,6 +191,7 @@ impl Layout {
                     return Err(Error::corrupt("an entry whose content is not there yet"));
                 }
             }
+            (SectionType::GONE, Content::Payload(payload)) => self.list.gone.read(payload, limits)?,
             _ if !kind.is_critical() => {}
             _ => return Err(Error::corrupt("out of place")),
         }
@@ -241,7 +217,9 @@ impl Layout {
             return Err(Error::corrupt("a chunk of a model that no section MODL before it names"));
         }
         self.charge(size_of::<ChunkPlace>(), limits)?;
+        let params = self.params.ok_or_else(|| Error::corrupt("a chunk without parameters"))?;
         self.chunks.push(ChunkPlace {
+            mixer: params.mixer,
             coding,
             section: self.offset,
             payload_len: len,
@@ -259,9 +237,9 @@ impl Layout {
         index::check_memory(self.memory, limits)
     }
 
-    /// Fails unless nothing is missing: parameters, and an owner for every raw byte.
-    pub(crate) fn check_complete(&self) -> Result<()> {
-        if self.params.is_none() {
+    /// Fails unless the present generation is complete: its parameters, and an owner for every byte of content.
+    pub(crate) fn check_generation(&self) -> Result<()> {
+        if self.begins {
             return Err(Error::corrupt("no section PARM"));
         }
         if self.content_len() != Some(self.list.owned) {
@@ -279,8 +257,10 @@ impl Layout {
 
     /// Passes over a section that a recovery cannot read.
     pub(crate) fn lose(&mut self, item: &IndexItem) {
-        if item.kind == SectionType::MODEL && self.models.len() < MAX_MODELS {
-            self.models.push(None);
+        match item.kind {
+            SectionType::MODEL if self.models.len() < MAX_MODELS => self.models.push(None),
+            SectionType::GONE => self.list.gone.set_damaged(),
+            _ => {}
         }
         self.offset = self.offset.saturating_add(item.section_len());
         self.items.push(*item);
@@ -293,9 +273,19 @@ impl Layout {
         self.list.forget_earlier();
     }
 
+    /// Which entries later generations have deleted or replaced, by their places in [`Layout::entries`].
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where one of them was not there.
+    pub fn gone_entries(&self) -> Result<BTreeSet<usize>> {
+        self.list.gone.resolve(&self.list.entries, self.is_whole)
+    }
+
     /// Ends a recovery: chunks that no complete entry needs are forgotten, and entries whose content is unknown are
     /// named.
     pub(crate) fn settle(&mut self, damage: &mut Vec<Error>) {
+        self.is_whole = false;
+        self.list.drop_gone();
         let owned = self.repeats.raw_at(self.list.owned);
         self.chunks.retain(|chunk| chunk.raw_start < owned);
         let unknown = self.list.take_unknown().into_iter();
@@ -323,7 +313,7 @@ impl Layout {
         self.header
     }
 
-    /// The parameters; `None` only before a pipe's first section.
+    /// The parameters of the last generation; `None` only before a pipe's first section.
     pub fn params(&self) -> Option<Params> {
         self.params
     }
@@ -379,7 +369,7 @@ impl Layout {
         &self.chunks
     }
 
-    /// All entries, in archive order.
+    /// All entries, in archive order, those that are gone as well.
     pub fn entries(&self) -> &[Entry] {
         &self.list.entries
     }
@@ -389,9 +379,17 @@ impl Layout {
         &self.list.groups
     }
 
-    /// All entries, in archive order, taken out.
-    pub fn take_entries(&mut self) -> Vec<Entry> {
-        std::mem::take(&mut self.list.entries)
+    /// All entries that are not gone, in archive order, and those that are; both taken out.
+    ///
+    /// # Errors
+    /// As [`Layout::gone_entries`].
+    pub fn take_entries(&mut self) -> Result<(Vec<Entry>, Vec<Entry>)> {
+        let numbers = self.gone_entries()?;
+        let mut there = std::mem::take(&mut self.list.entries);
+        let mut number = 0..;
+        let gone = there.extract_if(.., |_| number.next().is_some_and(|number| numbers.contains(&number)));
+        let gone = gone.collect();
+        Ok((there, gone))
     }
 
     /// The ranges of the raw stream that make this range of the content stream, in order. None of them is empty.
@@ -403,6 +401,32 @@ impl Layout {
     pub fn spent(&self, owned: u64) -> u64 {
         let reach = self.params.map_or(0, |params| params.reach);
         self.repeats.raw_at(owned).saturating_sub(reach)
+    }
+
+    /// How many generations there are.
+    pub fn generations(&self) -> u64 {
+        self.generations
+    }
+
+    /// Where the last whole generation ends. Behind it there may be what is left of an update that was not finished.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Bytes of an update that was not finished; they are no part of the archive.
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+
+    /// The place of the last repeat in the raw stream; 0 where there is none.
+    #[cfg_attr(not(feature = "encode"), allow(dead_code))]
+    pub(super) fn last_repeat(&self) -> u64 {
+        self.repeats.last_place()
+    }
+
+    /// Bytes of the raw stream.
+    pub fn raw_len(&self) -> u64 {
+        self.raw_len
     }
 
     /// Bytes of content that the chunks so far make.
@@ -431,30 +455,6 @@ pub(crate) fn check_len(kind: SectionType, len: u32) -> Result<()> {
 
 pub(crate) fn disagreement() -> Error {
     Error::corrupt("the index disagrees with the sections")
-}
-
-/// What follows an archive that ends before `bytes` do, as an error; `None` where none ends there.
-/// Found by going from section to section, for the footer at the end is not this archive's.
-pub(crate) fn trailing(bytes: &[u8]) -> Option<Error> {
-    let mut offset = Header::LEN as u64;
-    loop {
-        let (section, _) = section_at(bytes, offset).ok()?;
-        let next = offset.checked_add(section.section_len())?;
-        if section.kind == SectionType::INDEX {
-            let rest = bytes.get(usize::try_from(next).ok()?..)?;
-            let footer = Footer::parse(rest.first_chunk()?).ok()?;
-            let rest = &rest[Footer::LEN..];
-            let fits = footer.index_offset == offset
-                && u64::from(footer.index_len) == section.section_len()
-                && !rest.is_empty();
-            return fits.then(|| Error::Trailing {
-                end: next + Footer::LEN as u64,
-                bytes: rest.len() as u64,
-                is_archive: rest.starts_with(&MAGIC),
-            });
-        }
-        offset = next;
-    }
 }
 
 /// The section at `offset`, its payload not yet verified.

@@ -13,6 +13,7 @@ use super::chunk::Chunk;
 use super::header::{Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::layout::{Content, Layout, disagreement, section_at};
+use super::open::{self, Generation};
 use super::packed;
 use super::repeats::RepeatList;
 use super::section::{SectionHeader, SectionType};
@@ -48,10 +49,12 @@ pub fn recover(bytes: &[u8], limits: &Limits) -> Result<(Layout, Vec<Error>)> {
         Some(Err(_)) | None => return Err(error),
     };
     let mut salvage = Salvage { bytes, limits, layout: Layout::new(header), damage };
-    match find_index(bytes, limits) {
-        Some((offset, items)) => {
-            salvage.by_index(&items)?;
-            salvage.check_end(offset);
+    match find_generations(bytes, &salvage.layout.header(), limits) {
+        Some(generations) => {
+            salvage.by_index(&generations)?;
+            if let Some(last) = generations.last() {
+                salvage.check_end(last.index);
+            }
         }
         None => salvage.in_order()?,
     }
@@ -76,10 +79,10 @@ fn begins_with_params(bytes: &[u8]) -> bool {
 /// How many times the archive's own bytes, and the largest table, the search for an index may read.
 const SEARCH: u64 = 4;
 
-/// The last whole index whose sections end where it begins, with its place. That of another archive, in a stored
+/// The generations up to the last whole index whose sections end where it begins. That of another archive, in a stored
 /// chunk or behind this archive, does not fit there. The search ends where it has read too much: sections made to lie
 /// within each other, or small ones that unpack to large tables, would keep it busy for hours.
-fn find_index(bytes: &[u8], limits: &Limits) -> Option<(u64, Vec<IndexItem>)> {
+fn find_generations(bytes: &[u8], header: &Header, limits: &Limits) -> Option<Vec<Generation>> {
     let kind = SectionType::INDEX.0;
     let places = (Header::LEN..bytes.len()).rev().filter(|&at| bytes[at..].starts_with(&kind));
     let candidates = places.filter_map(|at| {
@@ -91,14 +94,25 @@ fn find_index(bytes: &[u8], limits: &Limits) -> Option<(u64, Vec<IndexItem>)> {
         left = left.checked_sub(section.section_len() + unpacked)?;
         Some(candidate)
     });
-    { affordable }.find_map(|(at, section, payload, _)| {
+    let found = { affordable }.find_map(|(at, section, payload, _)| {
         section.verify(payload).ok()?;
         let items = index::parse(payload, 0, limits).ok()?;
-        let ends = items
-            .iter()
-            .try_fold(Header::LEN as u64, |end, item| end.checked_add(item.section_len()));
-        (ends == Some(at)).then_some((at, items))
-    })
+        let len = items.iter().try_fold(0u64, |len, item| len.checked_add(item.section_len()))?;
+        let start = at.checked_sub(len).filter(|&start| start >= Header::LEN as u64)?;
+        let is_first = start == Header::LEN as u64;
+        if !is_first {
+            open::footer_before(bytes, start, header).ok()?;
+        }
+        let end = at + section.section_len() + Footer::LEN as u64;
+        Some((is_first, Generation { start, items, index: at, end }))
+    });
+    let (is_first, last) = found?;
+    let mut generations = match is_first {
+        true => Vec::new(),
+        false => open::generations(bytes, last.start, header, limits).ok()?,
+    };
+    generations.push(last);
+    Some(generations)
 }
 
 struct Salvage<'a> {
@@ -109,22 +123,34 @@ struct Salvage<'a> {
 }
 
 impl<'a> Salvage<'a> {
-    /// Takes in the sections that the index lists.
-    fn by_index(&mut self, items: &[IndexItem]) -> Result<()> {
+    /// Takes in the sections that the indexes list.
+    fn by_index(&mut self, generations: &[Generation]) -> Result<()> {
+        let items: Vec<&IndexItem> = generations.iter().flat_map(|generation| &generation.items).collect();
         self.layout.charge(items.len() * (size_of::<IndexItem>() + size_of::<&[u8]>()), self.limits)?;
-        let mut offset = Header::LEN as u64;
         let mut payloads = Vec::with_capacity(items.len());
-        for item in items {
-            let payload = self.payload(item, offset).at(item.kind, offset);
-            payloads.push(payload.map_err(|error| self.damage.push(error)).ok());
-            offset += item.section_len();
+        for generation in generations {
+            let mut offset = generation.start;
+            for item in &generation.items {
+                let payload = self.payload(item, offset).at(item.kind, offset);
+                payloads.push(payload.map_err(|error| self.damage.push(error)).ok());
+                offset += item.section_len();
+            }
         }
         let raw_len = items.iter().filter_map(|item| item.chunk).map(|(_, len)| u64::from(len)).sum();
-        let content_len = self.content_len(items, &payloads, raw_len);
-        let tables = self.owned_from_tables_on(items, &payloads);
+        let content_len = self.content_len(&items, &payloads, raw_len);
+        let tables = self.owned_from_tables_on(&items, &payloads);
         let mut tables = tables.into_iter();
         let mut is_lost = false;
-        for (item, payload) in items.iter().zip(payloads) {
+        let mut generations = generations.iter().peekable();
+        let mut left = 0;
+        for (item, payload) in items.into_iter().zip(payloads) {
+            while left == 0
+                && let Some(generation) = generations.next()
+            {
+                left = generation.items.len();
+                self.layout.begin_generation(generation.start);
+            }
+            left -= 1;
             if item.kind == SectionType::REPEATS && payload.is_none() {
                 let error = Error::corrupt("what follows has no known place without it");
                 self.damage.push(error.at(item.kind, self.layout.offset()));
@@ -183,7 +209,7 @@ impl<'a> Salvage<'a> {
     }
 
     /// The length of the content stream; `None` where some repeats are lost.
-    fn content_len(&self, items: &[IndexItem], payloads: &[Option<&[u8]>], raw_len: u64) -> Option<u64> {
+    fn content_len(&self, items: &[&IndexItem], payloads: &[Option<&[u8]>], raw_len: u64) -> Option<u64> {
         let mut list = RepeatList::default();
         for (_, payload) in items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::REPEATS) {
             list.read((*payload)?, u64::MAX, 0, self.limits).ok()?;
@@ -192,7 +218,7 @@ impl<'a> Salvage<'a> {
     }
 
     /// For each table of entries, how many bytes of content it and all after it own; `None` where one of them is lost.
-    fn owned_from_tables_on(&self, items: &[IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
+    fn owned_from_tables_on(&self, items: &[&IndexItem], payloads: &[Option<&[u8]>]) -> Vec<Option<u64>> {
         let tables = items.iter().zip(payloads).filter(|(item, _)| item.kind == SectionType::ENTRIES);
         let owned = tables.map(|(_, payload)| {
             let mut list = EntryList::default();
@@ -232,9 +258,12 @@ impl<'a> Salvage<'a> {
                     Ok(chunk) => Content::Chunk(chunk.coding, chunk.raw_len),
                     Err(error) => return self.stop(error.at(kind, offset)),
                 },
-                SectionType::INDEX => return Ok(()),
+                SectionType::INDEX => match self.next_generation(offset + section.section_len()) {
+                    true => continue,
+                    false => return Ok(()),
+                },
                 _ if is_whole => Content::Payload(payload),
-                kind if kind == SectionType::MODEL || !kind.is_critical() => {
+                kind if [SectionType::MODEL, SectionType::GONE].contains(&kind) || !kind.is_critical() => {
                     self.layout.lose(&IndexItem { kind, len, chunk: None });
                     continue;
                 }
@@ -246,6 +275,16 @@ impl<'a> Salvage<'a> {
                 Err(error) => return self.stop(error),
             }
         }
+    }
+
+    /// Whether another generation begins behind the footer that should lie at `footer`; if so, it is next.
+    fn next_generation(&mut self, footer: u64) -> bool {
+        let start = footer.saturating_add(Footer::LEN as u64);
+        let follows = section_at(self.bytes, start).is_ok_and(|(section, _)| section.kind == SectionType::PARAMS);
+        if follows {
+            self.layout.begin_generation(start);
+        }
+        follows
     }
 
     /// Whether the bytes end in the header of the section at `offset`, or in its payload behind a good header.

@@ -140,6 +140,11 @@ impl RepeatList {
         self.repeats.last().map_or((0, 0), |last| (last.end(), last.repeat.place))
     }
 
+    /// The place of the last repeat in the raw stream; 0 where there is none.
+    pub(crate) fn last_place(&self) -> u64 {
+        self.end().1
+    }
+
     /// Bytes of content that `raw` bytes of the raw stream make; `None` where they do not come to the last repeat.
     pub(crate) fn content_len(&self, raw: u64) -> Option<u64> {
         let (content, place) = self.end();

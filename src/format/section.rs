@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub struct SectionType(pub [u8; 4]);
 
 impl SectionType {
-    /// Parameters; always first.
+    /// Parameters; always the first of a generation.
     pub const PARAMS: Self = SectionType(*b"PARM");
     /// A model that neural chunks need; before the first of them.
     pub const MODEL: Self = SectionType(*b"MODL");
@@ -23,7 +23,9 @@ impl SectionType {
     pub const REPEATS: Self = SectionType(*b"REPS");
     /// Entries whose content is complete.
     pub const ENTRIES: Self = SectionType(*b"ENTS");
-    /// The index of all sections before it; always last.
+    /// Paths of entries that an update has deleted or replaced.
+    pub const GONE: Self = SectionType(*b"GONE");
+    /// The index of the sections of a generation before it; always last.
     pub const INDEX: Self = SectionType(*b"INDX");
 
     /// Whether a reader that does not know this type must refuse the archive.
@@ -40,6 +42,7 @@ impl SectionType {
             Self::CHUNK,
             Self::REPEATS,
             Self::ENTRIES,
+            Self::GONE,
             Self::INDEX,
         ];
         kinds.contains(&self)

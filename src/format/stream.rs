@@ -9,6 +9,7 @@ use super::chunk::{Chunk, MAX_PREFIX};
 use super::header::{Footer, Header, MAGIC};
 use super::layout::{Content, Layout, check_len};
 use super::model_file;
+use super::open;
 use super::packed::table_limit;
 use super::section::{SectionHeader, SectionType};
 use crate::error::Place;
@@ -27,12 +28,14 @@ pub struct StreamReader<R> {
     payload: Vec<u8>,
     /// The file of a model of which only the beginning, in `payload`, has been read, and its place.
     file: Option<(SectionHeader, u64)>,
+    /// The header of the next generation's first section, which has been read.
+    first: Option<[u8; SectionHeader::LEN]>,
 }
 
 /// What the next section was. Ancillary sections of unknown type are passed over.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The parameters are known now.
+    /// The parameters of a generation are known now.
     Params,
     /// One more model is known now.
     Model,
@@ -41,6 +44,8 @@ pub enum Event<'a> {
     ModelFile(u8),
     /// A chunk; its coded bytes are valid until the next call.
     Chunk(Chunk<'a>),
+    /// A generation was whole, and another one begins, which may take away what was read before. It may not be whole.
+    Generation,
     /// Entries whose content is complete, by their place in [`Layout::entries`].
     Entries(Range<usize>),
 }
@@ -51,12 +56,18 @@ impl<R: Read> StreamReader<R> {
         let mut bytes = [0; Header::LEN];
         read_exact(&mut reader, &mut bytes, name).at("header", 0)?;
         let layout = Layout::new(Header::parse(&bytes).at("header", 0)?);
-        Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new(), file: None })
+        Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new(), file: None, first: None })
     }
 
     /// What is known so far.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The reader, which stands behind the last section that was read, or behind the archive.
+    #[cfg_attr(not(feature = "fs"), allow(dead_code))]
+    pub(crate) fn into_inner(self) -> R {
+        self.reader
     }
 
     /// What is known so far, taken out.
@@ -72,10 +83,15 @@ impl<R: Read> StreamReader<R> {
             self.skip_payload(section).at(section.kind, offset)?;
         }
         loop {
-            let mut bytes = [0; SectionHeader::LEN];
             let offset = self.layout.offset();
-            let read = read_exact(&mut self.reader, &mut bytes, &self.name);
-            let section = read.and_then(|()| SectionHeader::parse(&bytes));
+            let section = match self.first.take() {
+                Some(bytes) => SectionHeader::parse(&bytes),
+                None => {
+                    let mut bytes = [0; SectionHeader::LEN];
+                    let read = read_exact(&mut self.reader, &mut bytes, &self.name);
+                    read.and_then(|()| SectionHeader::parse(&bytes))
+                }
+            };
             let section = section.at("section header", offset)?;
             self.payload.clear();
             let read = match section.kind {
@@ -91,8 +107,7 @@ impl<R: Read> StreamReader<R> {
             let (kind, len) = (section.kind, section.len);
             match kind {
                 SectionType::INDEX => {
-                    self.finish(section)?;
-                    return Ok(None);
+                    return Ok(self.finish(section)?.then_some(Event::Generation));
                 }
                 SectionType::CHUNK => {
                     let chunk = Chunk::parse(&self.payload).at(kind, offset)?;
@@ -174,10 +189,10 @@ impl<R: Read> StreamReader<R> {
         Ok(())
     }
 
-    /// After the index: it, the footer and the end must fit what came before.
-    fn finish(&mut self, section: SectionHeader) -> Result<()> {
+    /// After the index: it and the footer must fit what came before. Returns whether another generation follows.
+    fn finish(&mut self, section: SectionHeader) -> Result<bool> {
         self.layout.check_index(&self.payload, &self.limits)?;
-        self.layout.check_complete()?;
+        self.layout.check_generation()?;
         let mut bytes = [0; Footer::LEN];
         let offset = self.layout.offset() + section.section_len();
         read_exact(&mut self.reader, &mut bytes, &self.name).at("footer", offset)?;
@@ -189,27 +204,37 @@ impl<R: Read> StreamReader<R> {
         if Footer::parse(&bytes).at("footer", offset)? != expected {
             return Err(Error::corrupt("it does not fit the archive").at("footer", offset));
         }
-        self.check_end(offset + Footer::LEN as u64)
+        let end = offset + Footer::LEN as u64;
+        self.layout.end_generation(end);
+        let mut first = [0; SectionHeader::LEN];
+        let got = read_up_to(&mut self.reader, &mut first, &self.name)?;
+        if got == first.len() && first.starts_with(&SectionType::PARAMS.0) {
+            self.first = Some(first);
+            self.layout.begin_generation(end);
+            return Ok(true);
+        }
+        self.check_end(&first[..got], end)?;
+        self.layout.gone_entries().map(|_| false)
     }
 
-    /// Fails if anything follows the archive, which ends at `end`, and says how much.
-    fn check_end(&mut self, end: u64) -> Result<()> {
-        let (mut bytes, mut buffer) = (0u64, vec![0; 1 << 16]);
-        let mut first = [0; MAGIC.len()];
-        while bytes < MOST_TRAILING {
+    /// Looks at what follows the archive, which ends at `end`, up from its first bytes. Of an update that was not
+    /// finished takes note; anything else fails, and says how much there is.
+    fn check_end(&mut self, first: &[u8], end: u64) -> Result<()> {
+        let (mut bytes, mut buffer) = (first.len() as u64, vec![0; 1 << 16]);
+        let mut is_unfinished = open::is_unfinished(first);
+        while bytes > 0 && bytes < MOST_TRAILING {
             let got = read_some(&mut self.reader, &mut buffer, &self.name)?;
             if got == 0 {
                 break;
             }
-            for (byte, first) in buffer[..got].iter().zip(first.iter_mut().skip(bytes as usize)) {
-                *first = *byte;
-            }
+            is_unfinished &= buffer[..got].iter().all(|&byte| byte == 0);
             bytes += got as u64;
         }
-        match bytes {
-            0 => Ok(()),
-            _ => Err(Error::Trailing { end, bytes, is_archive: first == MAGIC }),
+        if bytes > 0 && !is_unfinished {
+            return Err(Error::Trailing { end, bytes, is_archive: first.starts_with(&MAGIC) });
         }
+        self.layout.unfinished = bytes;
+        Ok(())
     }
 }
 
@@ -224,6 +249,18 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<u
             result => return result.map_err(|error| Error::io(name, error)),
         }
     }
+}
+
+/// Fills the buffer as far as there are bytes; returns how many there were.
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read_some(reader, &mut buffer[filled..], name)? {
+            0 => break,
+            got => filled += got,
+        }
+    }
+    Ok(filled)
 }
 
 fn read_exact(reader: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<()> {

@@ -7,7 +7,9 @@
 use super::cursor::Cursor;
 use super::entry::{Check, Entry, EntryKind, LINK_MODE, SMALL};
 use super::group::Group;
+use super::gone::GoneList;
 use super::packed;
+use super::path_column::{PathReader, check_path_len, utf8};
 use super::times::read_times;
 use crate::{Bound, Error, Limits, Result};
 
@@ -35,6 +37,8 @@ pub(crate) struct EntryList {
     memory: u64,
     /// Entries before this one cannot be counted back to, for some between are lost.
     first_known: Option<usize>,
+    /// Which entries are gone.
+    pub(crate) gone: GoneList,
 }
 
 /// The place of a file whose content is that of a lost entry. No file is there: its end would overflow.
@@ -58,6 +62,13 @@ impl EntryList {
     /// Entries were lost here: no later one can be a copy of an earlier one.
     pub(crate) fn forget_earlier(&mut self) {
         self.first_known = Some(self.entries.len());
+    }
+
+    /// Takes out the entries of a damaged archive that are gone, as far as that is known.
+    pub(crate) fn drop_gone(&mut self) {
+        let gone = std::mem::take(&mut self.gone).resolve(&self.entries, false).unwrap_or_default();
+        let mut number = 0..;
+        self.entries.retain(|_| number.next().is_some_and(|number| !gone.contains(&number)));
     }
 
     /// Takes out the files whose content is unknown; returns their paths.
@@ -102,17 +113,9 @@ impl EntryList {
     fn read_paths(&mut self, cursor: &mut Cursor, tags: &[u8], limits: &Limits) -> Result<()> {
         self.charge(tags.len().saturating_mul(size_of::<Entry>()), limits)?;
         self.entries.reserve(tags.len());
-        let mut path: Vec<u8> = Vec::new();
+        let mut paths = PathReader::default();
         for &tag in tags {
-            let shared = cursor.varint()?;
-            let shared = usize::try_from(shared).ok().filter(|&shared| shared <= path.len());
-            path.truncate(shared.ok_or_else(|| cursor.corrupt("a path shares too much"))?);
-            let own = cursor.count(1)?;
-            check_path_len(path.len() + own, limits)?;
-            path.extend(cursor.take(own)?);
-            if path.is_empty() {
-                return Err(cursor.corrupt("an empty path"));
-            }
+            let path = paths.next(cursor, limits)?;
             self.charge(path.len(), limits)?;
             let kind = match tag {
                 // Filled in by read_kinds and read_copies.
@@ -121,7 +124,7 @@ impl EntryList {
                 TAG_SYMLINK => EntryKind::Symlink { target: String::new() },
                 _ => return Err(Error::Unsupported(format!("entry kind {tag}"))),
             };
-            self.entries.push(Entry { path: utf8(&path)?, kind, mode: LINK_MODE, mtime: 0 });
+            self.entries.push(Entry { path, kind, mode: LINK_MODE, mtime: 0 });
         }
         Ok(())
     }
@@ -218,22 +221,6 @@ impl EntryList {
         }
         Ok(())
     }
-}
-
-fn check_path_len(len: usize, limits: &Limits) -> Result<()> {
-    if len as u64 > limits.path_bytes {
-        return Err(Error::Limit {
-            what: "a path or link target of an entry".into(),
-            limit: limits.path_bytes,
-            bound: Bound::PathBytes,
-        });
-    }
-    Ok(())
-}
-
-fn utf8(bytes: &[u8]) -> Result<String> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::corrupt("a name that is not UTF-8").within(WHAT))
 }
 
 #[cfg(test)]

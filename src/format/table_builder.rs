@@ -4,6 +4,7 @@ use super::entry::{Check, Entry, EntryKind};
 use super::group::GroupHasher;
 use super::integer::put_varint;
 use super::packed;
+use super::path_column::PathWriter;
 use super::table::{TAG_COPY, TAG_DIRECTORY, TAG_FILE, TAG_SYMLINK};
 use super::times::put_times;
 use crate::Result;
@@ -22,7 +23,7 @@ pub(crate) struct TableBuilder {
     hashes: Vec<u8>,
     crcs: Vec<u8>,
     group: GroupHasher,
-    last_path: String,
+    path_writer: PathWriter,
 }
 
 impl TableBuilder {
@@ -57,12 +58,7 @@ impl TableBuilder {
                 self.targets.extend(target.as_bytes());
             }
         }
-        let (last, path) = (self.last_path.as_bytes(), entry.path.as_bytes());
-        let shared = last.iter().zip(path).take_while(|(a, b)| a == b).count();
-        put_varint(&mut self.paths, shared as u64);
-        put_varint(&mut self.paths, (path.len() - shared) as u64);
-        self.paths.extend(&path[shared..]);
-        self.last_path.clone_from(&entry.path);
+        self.path_writer.put(&mut self.paths, &entry.path);
         if !matches!(entry.kind, EntryKind::Symlink { .. }) {
             put_varint(&mut self.modes, u64::from(entry.mode));
             self.mtimes.push(entry.mtime);

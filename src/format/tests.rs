@@ -28,6 +28,7 @@ fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
     let engine = EngineRef::Portable { profile: 1, fingerprint: 3 };
     let reference = ModelRef { sha256: [1; 32], tokenizer: [2; 8], engine };
     let model = NamedModel::new("some", reference);
+    let mut models = 0;
     for (index, len) in lens.iter().enumerate() {
         let raw = vec![index as u8; usize::from(*len % 1000)];
         if !raw.is_empty() {
@@ -37,10 +38,8 @@ fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
                 4 => Coding::Mix { coder },
                 _ => Coding::Stored,
             };
-            if coding.model().is_some() {
-                while writer.models() <= usize::from(coding.model().unwrap()) {
-                    writer.model(&model).unwrap();
-                }
+            while coding.model().is_some_and(|model| models <= model) {
+                models = writer.model(&model).unwrap() + 1;
             }
             let (raw_len, raw_crc) = (raw.len() as u32, crc32fast::hash(&raw));
             writer.chunk(Chunk { coding, raw_len, raw_crc, coded: &raw }).unwrap();

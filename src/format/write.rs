@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::chunk::Chunk;
-use super::coding::Coding;
+use super::coding::{Coding, MAX_MODELS};
 use super::entry::Entry;
+use super::gone;
 use super::header::{Footer, Header};
 use super::index::{self, IndexItem};
+use super::layout::Layout;
 use super::model_file;
 use super::model_ref::NamedModel;
 use super::params::Params;
@@ -29,6 +31,8 @@ const TABLE_EVERY_CODED: u64 = 1 << 19;
 pub struct Writer<W> {
     out: W,
     name: PathBuf,
+    /// The header's features, which each footer repeats.
+    incompat: u32,
     offset: u64,
     items: Vec<IndexItem>,
     table: TableBuilder,
@@ -45,38 +49,65 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Writes header and parameters. `name` stands for `out` in errors.
     pub fn new(out: W, name: &Path, params: Params) -> Result<Self> {
-        let mut writer = Writer {
+        let mut writer = Self::at(out, name, 0, Header::CURRENT.incompat);
+        writer.put(&Header::CURRENT.to_bytes())?;
+        writer.begin(params)
+    }
+
+    /// Writes the parameters of another generation of an archive, where it ends.
+    pub fn append(out: W, name: &Path, layout: &Layout, params: Params) -> Result<Self> {
+        let mut writer = Self::at(out, name, layout.end(), layout.header().incompat);
+        (writer.models, writer.last_repeat) = (layout.models().len(), layout.last_repeat());
+        writer.begin(params)
+    }
+
+    fn at(out: W, name: &Path, offset: u64, incompat: u32) -> Self {
+        Writer {
             out,
             name: name.into(),
-            offset: 0,
+            incompat,
+            offset,
             items: Vec::new(),
             table: TableBuilder::default(),
             repeats: Vec::new(),
             last_repeat: 0,
             raw_since_table: 0,
-            table_end: Header::LEN as u64,
+            table_end: offset,
             models: 0,
-        };
-        writer.put(&Header::CURRENT.to_bytes())?;
-        writer.section(SectionType::PARAMS, &params.to_payload(), None)?;
-        Ok(writer)
+        }
     }
 
-    /// Names a model; needed before the first chunk that needs it. The first is number 0.
-    pub fn model(&mut self, model: &NamedModel) -> Result<()> {
+    fn begin(mut self, params: Params) -> Result<Self> {
+        self.table_end = self.offset;
+        self.section(SectionType::PARAMS, &params.to_payload(), None)?;
+        Ok(self)
+    }
+
+    /// Takes away entries of earlier generations.
+    pub fn gone<'a>(&mut self, paths: impl ExactSizeIterator<Item = &'a str>) -> Result<()> {
+        match paths.len() {
+            0 => Ok(()),
+            _ => self.section(SectionType::GONE, &gone::to_payload(paths)?, None),
+        }
+    }
+
+    /// Names a model; needed before the first chunk that needs it. Returns its number, which for the first is 0.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for more models than an archive may have, and those of writing.
+    pub fn model(&mut self, model: &NamedModel) -> Result<u8> {
+        let number = u8::try_from(self.models).ok().filter(|_| self.models < MAX_MODELS);
+        let number = number
+            .ok_or_else(|| Error::Unsupported(format!("an archive of more than {MAX_MODELS} models")))?;
         self.models += 1;
-        self.section(SectionType::MODEL, &model.to_payload(), None)
+        self.section(SectionType::MODEL, &model.to_payload(), None)?;
+        Ok(number)
     }
 
     /// Writes the file of a model that has been named, for readers that do not have it; once at most.
     pub fn model_file(&mut self, model: u8, file: &[u8]) -> Result<()> {
         debug_assert!(usize::from(model) < self.models);
         self.section(SectionType::MODEL_FILE, &model_file::to_payload(model, file)?, None)
-    }
-
-    /// How many models have been named.
-    pub fn models(&self) -> usize {
-        self.models
     }
 
     /// Writes the next chunk of the raw stream.
@@ -137,7 +168,7 @@ impl<W: Write> Writer<W> {
         self.section(SectionType::INDEX, &payload, None)?;
         let index_len = u32::try_from(self.offset - index_offset)
             .map_err(|_| Error::Unsupported("an index of 4 GiB or more".into()))?;
-        let incompat = Header::CURRENT.incompat;
+        let incompat = self.incompat;
         self.put(&Footer { index_offset, index_len, incompat }.to_bytes())?;
         self.out.flush().map_err(|error| Error::io(&self.name, error))?;
         Ok(self.offset)
