@@ -55,7 +55,7 @@ pub(super) fn link(path: &str, target: &str) -> Entry {
     Entry { kind: EntryKind::Symlink { target: target.into() }, ..file(path, b"") }
 }
 
-const PARAMS: Params = Params {
+pub(super) const PARAMS: Params = Params {
     chunk_size: 1 << 20,
     reach: 1 << 20,
     mixer: CoderParams { mixer: crate::mixer::FAST.id, table_bits: 16 },
@@ -293,8 +293,12 @@ fn assert_typed(error: &Error, what: &str) {
     assert!(fits, "{what}: {error}");
 }
 
-/// A full test, and a recovery, notice any damage at all.
+/// A full test, and a recovery, notice any damage at all, if only as an update that was not finished.
 fn check_noticed(bytes: &[u8], what: &str) {
+    let opened = Archive::from_bytes(bytes.to_vec(), DecodeOptions::with_limits(SMALL));
+    if opened.is_ok_and(|archive| archive.unfinished() > 0) {
+        return;
+    }
     let tested = Archive::from_bytes(bytes.to_vec(), DecodeOptions::with_limits(SMALL))
         .and_then(|archive| archive.test(&Progress::default()));
     assert_typed(&tested.expect_err(what), what);

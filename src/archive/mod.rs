@@ -95,6 +95,8 @@ mod link_tests;
 mod repeat_tests;
 #[cfg(all(test, feature = "fs"))]
 mod tests;
+#[cfg(all(test, feature = "fs"))]
+mod update_tests;
 
 #[cfg(feature = "fs")]
 pub use add::add;

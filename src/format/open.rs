@@ -37,11 +37,13 @@ impl Layout {
             Ok(_) => generations(bytes, bytes.len() as u64, &header, limits)?,
             Err(error) => match whole_end(bytes) {
                 // An update that was not finished. What was there before is whole.
-                Some(end) if is_unfinished(&bytes[end..]) => {
+                Some(end) if is_unfinished(bytes, end) => {
                     layout.unfinished = (bytes.len() - end) as u64;
                     generations(bytes, end as u64, &header, limits)?
                 }
-                Some(end) if end < bytes.len() => return Err(trailing(bytes, end)),
+                Some(end) if end < bytes.len() && !may_be_unfinished(&bytes[end..]) => {
+                    return Err(trailing(bytes, end));
+                }
                 Some(_) | None => return Err(error),
             },
         };
@@ -153,11 +155,35 @@ pub(super) fn whole_end(bytes: &[u8]) -> Option<usize> {
     whole
 }
 
-/// Whether what follows a whole archive is the beginning of another generation, or the zeros that some file systems
-/// leave where a crash kept the bytes from the disk.
-pub(super) fn is_unfinished(rest: &[u8]) -> bool {
+/// Whether what follows a whole archive, which ends at `end`, is the beginning of another generation that was not written
+/// to its end, or the zeros that some file systems leave where a crash kept the bytes from the disk. A generation that
+/// is damaged, but as long as it should be, is not.
+fn is_unfinished(bytes: &[u8], end: usize) -> bool {
+    if !may_be_unfinished(&bytes[end..]) {
+        return false;
+    }
+    let mut rest = &bytes[end..];
+    while let Some(first) = rest.first_chunk() {
+        let Ok(section) = SectionHeader::parse(first) else { return is_zero(rest) };
+        let len = usize::try_from(section.section_len()).unwrap_or(usize::MAX);
+        let Some(next) = rest.get(len..) else { return true };
+        if section.kind == SectionType::INDEX {
+            return next.len() < Footer::LEN || is_zero(next);
+        }
+        rest = next;
+    }
+    true
+}
+
+/// Whether these bytes behind a whole archive can be those of an update that was not finished, as far as their
+/// beginning tells.
+pub(super) fn may_be_unfinished(rest: &[u8]) -> bool {
     let begin = SectionType::PARAMS.0;
-    !rest.is_empty() && (rest.starts_with(&begin) || begin.starts_with(rest) || rest.iter().all(|&byte| byte == 0))
+    !rest.is_empty() && (rest.starts_with(&begin) || begin.starts_with(rest) || is_zero(rest))
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }
 
 /// What follows an archive that ends at `end`, as an error.

@@ -221,7 +221,7 @@ impl<R: Read> StreamReader<R> {
     /// finished takes note; anything else fails, and says how much there is.
     fn check_end(&mut self, first: &[u8], end: u64) -> Result<()> {
         let (mut bytes, mut buffer) = (first.len() as u64, vec![0; 1 << 16]);
-        let mut is_unfinished = open::is_unfinished(first);
+        let mut is_unfinished = open::may_be_unfinished(first);
         while bytes > 0 && bytes < MOST_TRAILING {
             let got = read_some(&mut self.reader, &mut buffer, &self.name)?;
             if got == 0 {
