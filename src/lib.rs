@@ -54,9 +54,10 @@ mod sys;
 
 #[cfg(feature = "fs")]
 pub use archive::{
-    AddOptions, AddSummary, DeleteSummary, Existing, FileId, Input, Links, Loss, PackOptions,
-    PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan, UnpackSummary, add, delete,
-    is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished, unpack_reader,
+    AddOptions, AddSummary, CompactSummary, DeleteSummary, Existing, FileId, Input, Links, Loss,
+    PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan, UnpackSummary, add,
+    compact, delete, is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished,
+    unpack_reader,
 };
 pub use archive::{Archive, ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "encode")]

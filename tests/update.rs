@@ -36,6 +36,9 @@ enum Step {
         level: u8,
     },
     Delete(&'static str),
+    Compact {
+        level: u8,
+    },
     /// Leaves behind the archive what an update that was not finished leaves.
     Crash(u16),
 }
@@ -53,6 +56,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (prop::sample::select(&["", "a", "d", "d/a", "d/e", "f"][..]), any::<bool>(), 1u8..3)
             .prop_map(|(path, by_content, level)| Step::Add { path, by_content, level }),
         2 => path().prop_map(Step::Delete),
+        1 => (1u8..3).prop_map(|level| Step::Compact { level }),
         1 => (1u16..200).prop_map(Step::Crash),
     ]
 }
@@ -140,6 +144,7 @@ impl World {
             Step::Touch(path) => self.touch(path),
             Step::Add { path, by_content, level } => self.add(path, by_content, level),
             Step::Delete(path) => self.delete(path),
+            Step::Compact { level } => self.compact(level),
             Step::Crash(len) => {
                 // A generation that was not finished is the beginning of one that was. The next run cuts it off first.
                 let archive = Archive::open(&self.archive(), DecodeOptions::default()).unwrap();
@@ -226,6 +231,19 @@ impl World {
         let count = self.held.keys().filter(|other| is_there(other)).count() as u64;
         assert_eq!(summary.files + summary.dirs + summary.symlinks, count);
         self.held.retain(|other, _| !is_there(other));
+    }
+
+    fn compact(&self, level: u8) {
+        let pack = PackOptions { verify: true, ..self.options(level) };
+        let options = AddOptions { pack, ..AddOptions::default() };
+        let summary = llz::compact(&self.archive(), &options, &Progress::default()).unwrap();
+        assert_eq!(fs::read(self.archive()).unwrap().len() as u64, summary.bytes);
+        let beside: Vec<_> =
+            fs::read_dir(self.dir.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
+        assert_eq!(beside.len(), 2, "nothing is left behind: {beside:?}");
+        // What one run has freed leaves nothing for the next.
+        let again = llz::compact(&self.archive(), &options, &Progress::default()).unwrap();
+        assert!(again.bytes <= summary.bytes, "{summary:?} {again:?}");
     }
 
     /// Compares the archive, read in every way, with the plain list.

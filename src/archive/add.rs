@@ -80,7 +80,8 @@ pub fn add(
     Ok(summary)
 }
 
-fn decode_options(options: &AddOptions) -> DecodeOptions {
+/// How to read an archive to which is to be added.
+pub(super) fn decode_options(options: &AddOptions) -> DecodeOptions {
     let encode = &options.pack.encode;
     DecodeOptions {
         models: options.models.clone(),

@@ -16,6 +16,19 @@ pub(crate) struct Contents<'e> {
 }
 
 impl<'e> Contents<'e> {
+    /// The further files that share the content of one of the distinct.
+    #[cfg(feature = "fs")]
+    pub(crate) fn copies_of<'s>(&'s self, original: &Entry) -> impl Iterator<Item = &'e Entry> + use<'s, 'e> {
+        let place = |entry: &Entry| match entry.kind {
+            EntryKind::File { offset, .. } => offset,
+            EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
+        };
+        let wanted = place(original);
+        let first = self.copies.partition_point(|(original, _)| place(original) < wanted);
+        let same = self.copies[first..].iter().take_while(move |(original, _)| place(original) == wanted);
+        same.map(|(_, entry)| *entry)
+    }
+
     pub(crate) fn of(entries: impl Iterator<Item = &'e Entry>) -> Self {
         let mut files: Vec<(u64, &Entry)> = Vec::new();
         let mut contents = Contents::default();

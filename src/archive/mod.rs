@@ -11,6 +11,10 @@ mod base;
 mod changes;
 #[cfg(feature = "fs")]
 mod classify;
+#[cfg(feature = "fs")]
+mod compact;
+#[cfg(feature = "fs")]
+mod compact_plan;
 mod contents;
 #[cfg(feature = "fs")]
 mod copy;
@@ -68,6 +72,8 @@ mod publish;
 mod raw_stream;
 mod read;
 #[cfg(feature = "fs")]
+mod recode;
+#[cfg(feature = "fs")]
 mod repeat_finder;
 #[cfg(feature = "fs")]
 mod resume;
@@ -101,6 +107,8 @@ mod update_tests;
 #[cfg(feature = "fs")]
 pub use add::add;
 #[cfg(feature = "fs")]
+pub use compact::compact;
+#[cfg(feature = "fs")]
 pub use delete::delete;
 #[cfg(feature = "fs")]
 pub use identity::FileId;
@@ -111,7 +119,7 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    AddOptions, AddSummary, DeleteSummary, Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
+    AddOptions, AddSummary, CompactSummary, DeleteSummary, Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
     UnpackSummary,
 };
 #[cfg(feature = "fs")]

@@ -182,6 +182,22 @@ pub struct AddSummary {
     pub unfinished_bytes: u64,
 }
 
+/// A summary of what compacting did.
+#[cfg(feature = "fs")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompactSummary {
+    /// Bytes of the archive before.
+    pub bytes_before: u64,
+    /// Bytes of the archive now.
+    pub bytes: u64,
+    /// Chunks that were copied.
+    pub kept_chunks: u64,
+    /// Files that were coded anew.
+    pub coded_files: u64,
+    /// Bytes of their content.
+    pub coded_bytes: u64,
+}
+
 /// A summary of what was deleted.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -135,6 +135,18 @@ impl Archive {
         self.layout.end()
     }
 
+    /// Whether entries have been deleted or replaced.
+    #[cfg(feature = "fs")]
+    pub(super) fn has_gone(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
+    /// Its bytes.
+    #[cfg(feature = "fs")]
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// What is known of it beside its entries.
     #[cfg(feature = "fs")]
     pub(super) fn layout(&self) -> &Layout {

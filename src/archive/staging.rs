@@ -105,6 +105,13 @@ impl Staging {
         }
     }
 
+    /// A new file of this number outside the tree, and its path. Nothing is ever put in its place.
+    pub(crate) fn numbered(&self, number: u64) -> Result<(std::fs::File, PathBuf)> {
+        let name = format!("content-{number}");
+        let place = self.destination.base.join(&self.name).join(&name);
+        Ok((self.file(&name)?, place))
+    }
+
     /// Permission bits that the umask leaves to anything new: those that the tree was made with.
     #[cfg(unix)]
     pub(crate) fn usual_mode(&self) -> Result<u16> {

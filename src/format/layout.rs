@@ -418,10 +418,10 @@ impl Layout {
         self.unfinished
     }
 
-    /// The place of the last repeat in the raw stream; 0 where there is none.
+    /// Where the raw stream goes on behind the last repeat; 0 where there is none.
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     pub(super) fn last_repeat(&self) -> u64 {
-        self.repeats.last_place()
+        self.repeats.raw_end()
     }
 
     /// Bytes of the raw stream.

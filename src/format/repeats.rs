@@ -2,6 +2,9 @@
 //!
 //! The content stream is the content of all files, one after the other. The raw stream is what is left of it when long
 //! repeats are taken out. A repeat names raw bytes before it, never content, so no repeat leads to another.
+//!
+//! The raw stream may also have bytes that are no content: those of deleted files, in chunks that other files need.
+//! Such a gap is a repeat that goes back 0 bytes.
 
 use std::ops::Range;
 
@@ -16,15 +19,32 @@ const WHAT: &str = "section REPS";
 /// Bytes a repeat takes at the very least: three integers.
 const MIN_REPEAT: usize = 3;
 
-/// Content that stands earlier in the raw stream.
+/// Content that stands earlier in the raw stream, or a gap: raw bytes that are no content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
-    /// Raw bytes before it. What follows it in the content stream follows here in the raw stream.
+    /// Raw bytes before it. What follows it in the content stream follows here in the raw stream, or behind the gap.
     pub place: u64,
-    /// Where its bytes begin in the raw stream; they end at `place` at the latest.
+    /// Where its bytes begin in the raw stream; they end at `place` at the latest. A gap begins at `place`.
     pub from: u64,
     /// Its length in bytes.
     pub len: u64,
+}
+
+impl Repeat {
+    /// These raw bytes as a gap.
+    #[cfg_attr(not(feature = "fs"), allow(dead_code))]
+    pub(crate) fn gap(range: Range<u64>) -> Self {
+        Repeat { place: range.start, from: range.start, len: range.end - range.start }
+    }
+
+    fn is_gap(&self) -> bool {
+        self.from == self.place
+    }
+
+    /// Where the raw stream goes on behind it.
+    pub(super) fn raw_end(&self) -> u64 {
+        if self.is_gap() { self.place + self.len } else { self.place }
+    }
 }
 
 /// A range of the raw stream that makes some content.
@@ -45,14 +65,15 @@ impl RawRange {
     }
 }
 
-/// The payload for `repeats`, whose places are counted from that of the repeat before, `last` for the first.
+/// The payload for `repeats`, whose places are counted from where the raw stream goes on behind the one before, `last`
+/// for the first.
 #[cfg(feature = "encode")]
 pub(crate) fn to_payload(repeats: &[Repeat], mut last: u64) -> Result<Vec<u8>> {
     let mut table = Vec::new();
     put_varint(&mut table, repeats.len() as u64);
     for repeat in repeats {
         put_varint(&mut table, repeat.place - last);
-        last = repeat.place;
+        last = repeat.raw_end();
     }
     for repeat in repeats {
         put_varint(&mut table, repeat.place - repeat.from);
@@ -77,8 +98,9 @@ struct Placed {
 }
 
 impl Placed {
+    /// Where it ends in the content stream.
     fn end(&self) -> u64 {
-        self.content + self.repeat.len
+        if self.repeat.is_gap() { self.content } else { self.content + self.repeat.len }
     }
 }
 
@@ -123,25 +145,26 @@ impl RepeatList {
             let Some(from) = place.checked_sub(back) else {
                 return refuse("a repeat from before the beginning");
             };
-            if len > back {
+            if back > 0 && len > back {
                 return refuse("a repeat of bytes that are not there yet");
             }
             if content < owned {
                 return refuse("a repeat in content that a file has already");
             }
             content.checked_add(len).ok_or_else(overflow)?;
+            place.checked_add(len).ok_or_else(overflow)?;
             self.repeats.push(Placed { content, repeat: Repeat { place, from, len } });
         }
         Ok(())
     }
 
-    /// Where the last repeat ends in the content stream, and its place in the raw stream.
+    /// Where the last repeat ends in the content stream, and where the raw stream goes on behind it.
     fn end(&self) -> (u64, u64) {
-        self.repeats.last().map_or((0, 0), |last| (last.end(), last.repeat.place))
+        self.repeats.last().map_or((0, 0), |last| (last.end(), last.repeat.raw_end()))
     }
 
-    /// The place of the last repeat in the raw stream; 0 where there is none.
-    pub(crate) fn last_place(&self) -> u64 {
+    /// Where the raw stream goes on behind the last repeat; 0 where there is none.
+    pub(crate) fn raw_end(&self) -> u64 {
         self.end().1
     }
 
@@ -155,7 +178,7 @@ impl RepeatList {
     pub(crate) fn raw_at(&self, content: u64) -> u64 {
         let next = self.repeats.partition_point(|placed| placed.content <= content);
         let (end, place) = match next.checked_sub(1).map(|last| &self.repeats[last]) {
-            Some(last) => (last.end(), last.repeat.place),
+            Some(last) => (last.end(), last.repeat.raw_end()),
             None => (0, 0),
         };
         place.saturating_add(content.saturating_sub(end))
@@ -168,6 +191,10 @@ impl RepeatList {
         std::iter::from_fn(move || {
             if at >= content.end {
                 return None;
+            }
+            let is_gap = |placed: &Placed| placed.repeat.is_gap() && placed.content <= at;
+            while self.repeats.get(next).is_some_and(is_gap) {
+                next += 1;
             }
             let repeat = self.repeats.get(next);
             match repeat.filter(|placed| placed.content <= at) {
@@ -216,7 +243,9 @@ mod tests {
             ("before the beginning", vec![(100, 101, 10)]),
             ("of itself", vec![(100, 50, 51)]),
             ("overflow", vec![(u64::MAX, 10, 10), (1, 1, 1)]),
-            ("of nothing", vec![(0, 0, 1)]),
+            ("of nothing", vec![(0, 1, 1)]),
+            ("an empty gap", vec![(100, 0, 0)]),
+            ("a gap that overflows", vec![(1, 0, u64::MAX)]),
         ] {
             assert!(matches!(read(&repeats, 0), Err(Error::Corrupt(_))), "{case}");
         }
@@ -238,6 +267,7 @@ mod tests {
             cut in (0usize..2000, 0usize..2000),
         ) {
             let (mut raw, mut content, mut repeats) = (Vec::<u8>::new(), Vec::<u8>::new(), Vec::new());
+            let mut gaps: Vec<Range<u64>> = Vec::new();
             let grow = |raw: &mut Vec<u8>, content: &mut Vec<u8>, len: u64| {
                 for _ in 0..len {
                     let byte = (raw.len() * 7 % 251) as u8;
@@ -248,6 +278,13 @@ mod tests {
             for (skip, back, len) in given {
                 grow(&mut raw, &mut content, skip);
                 let back = back.min(raw.len() as u64);
+                if len % 3 == 0 {
+                    let gap = raw.len() as u64..raw.len() as u64 + len;
+                    (0..len).for_each(|_| raw.push(0xFF));
+                    gaps.push(gap.clone());
+                    repeats.push(Repeat::gap(gap));
+                    continue;
+                }
                 let len = len.min(back);
                 if len > 0 {
                     let (place, from) = (raw.len() as u64, raw.len() as u64 - back);
@@ -258,18 +295,20 @@ mod tests {
             grow(&mut raw, &mut content, tail);
             let mut list = RepeatList::default();
             for (at, repeat) in repeats.iter().enumerate() {
-                let last = at.checked_sub(1).map_or(0, |last| repeats[last].place);
+                let last = at.checked_sub(1).map_or(0, |last| repeats[last].raw_end());
                 list.read(&to_payload(&[*repeat], last).unwrap(), 1000, 0, &Limits::default()).unwrap();
             }
             prop_assert_eq!(list.content_len(raw.len() as u64), Some(content.len() as u64));
             let (a, b) = (cut.0.min(content.len()), cut.1.min(content.len()));
             let range = a.min(b)..a.max(b);
-            // Every byte of the raw stream is in it for one place of the content.
-            let all = list.raw_ranges(0..content.len() as u64).filter(|range| !range.is_repeat);
+            // Every byte of the raw stream is in it for one place of the content, or in a gap.
+            let fresh = list.raw_ranges(0..content.len() as u64).filter(|range| !range.is_repeat);
+            let mut all: Vec<Range<u64>> = fresh.map(RawRange::range).chain(gaps).collect();
+            all.sort_by_key(|range| range.start);
             let mut covered = 0;
-            for fresh in all {
-                prop_assert_eq!(fresh.start, covered);
-                covered = fresh.end;
+            for range in all {
+                prop_assert_eq!(range.start, covered);
+                covered = range.end;
             }
             prop_assert_eq!(covered, raw.len() as u64);
             let made: Vec<u8> = (list.raw_ranges(range.start as u64..range.end as u64))

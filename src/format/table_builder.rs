@@ -23,12 +23,19 @@ pub(crate) struct TableBuilder {
     hashes: Vec<u8>,
     crcs: Vec<u8>,
     group: GroupHasher,
+    /// The SHA-256 of the group, where it is known without those of its files.
+    known_group: Option<[u8; 32]>,
     path_writer: PathWriter,
 }
 
 impl TableBuilder {
     pub(crate) fn len(&self) -> u64 {
         self.count
+    }
+
+    /// The small files have this SHA-256 together, whatever is given for each of them.
+    pub(crate) fn set_group(&mut self, sha256: [u8; 32]) {
+        self.known_group = Some(sha256);
     }
 
     /// Adds an entry. `copy` is how many entries back the one with the same content is; `sha256` is that of the
@@ -76,7 +83,7 @@ impl TableBuilder {
             .into_iter()
             .for_each(|column| table.extend(column));
         if self.group.files() > 0 {
-            table.extend(self.group.finish());
+            table.extend(self.known_group.unwrap_or_else(|| self.group.finish()));
         }
         table.extend(&self.copies);
         packed::pack(&table, packed::TABLE_LEVEL)

@@ -51,14 +51,16 @@ impl<W: Write> Writer<W> {
     pub fn new(out: W, name: &Path, params: Params) -> Result<Self> {
         let mut writer = Self::at(out, name, 0, Header::CURRENT.incompat);
         writer.put(&Header::CURRENT.to_bytes())?;
-        writer.begin(params)
+        writer.begin(params)?;
+        Ok(writer)
     }
 
     /// Writes the parameters of another generation of an archive, where it ends.
     pub fn append(out: W, name: &Path, layout: &Layout, params: Params) -> Result<Self> {
         let mut writer = Self::at(out, name, layout.end(), layout.header().incompat);
         (writer.models, writer.last_repeat) = (layout.models().len(), layout.last_repeat());
-        writer.begin(params)
+        writer.begin(params)?;
+        Ok(writer)
     }
 
     fn at(out: W, name: &Path, offset: u64, incompat: u32) -> Self {
@@ -77,10 +79,9 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn begin(mut self, params: Params) -> Result<Self> {
+    fn begin(&mut self, params: Params) -> Result<()> {
         self.table_end = self.offset;
-        self.section(SectionType::PARAMS, &params.to_payload(), None)?;
-        Ok(self)
+        self.section(SectionType::PARAMS, &params.to_payload(), None)
     }
 
     /// Takes away entries of earlier generations.
@@ -145,7 +146,7 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_table(&mut self) -> Result<()> {
-        if let Some(last) = self.repeats.last().map(|repeat| repeat.place) {
+        if let Some(last) = self.repeats.last().map(Repeat::raw_end) {
             let payload = repeats::to_payload(&self.repeats, self.last_repeat)?;
             self.section(SectionType::REPEATS, &payload, None)?;
             self.last_repeat = last;
@@ -160,8 +161,36 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Writes a table of these entries alone, each with what [`Writer::entry`] wants to know. `group` is the SHA-256 of
+    /// its small files together, where it is known; then theirs need not be.
+    pub fn table<'e>(
+        &mut self,
+        rows: impl Iterator<Item = (&'e Entry, Option<u64>, [u8; 32])>,
+        group: Option<[u8; 32]>,
+    ) -> Result<()> {
+        debug_assert_eq!(self.table.len(), 0);
+        rows.for_each(|(entry, copy, sha256)| self.table.push(entry, copy, &sha256));
+        if let Some(sha256) = group {
+            self.table.set_group(sha256);
+        }
+        self.write_table()
+    }
+
+    /// Ends this generation, and begins another one with these parameters.
+    pub fn next_generation(&mut self, params: Params) -> Result<()> {
+        self.end_generation()?;
+        self.items.clear();
+        self.begin(params)
+    }
+
     /// Writes what is left, the index and the footer. Returns the archive's length in bytes.
     pub fn finish(mut self) -> Result<u64> {
+        self.end_generation()?;
+        self.out.flush().map_err(|error| Error::io(&self.name, error))?;
+        Ok(self.offset)
+    }
+
+    fn end_generation(&mut self) -> Result<()> {
         self.write_table()?;
         let payload = index::to_payload(&self.items)?;
         let index_offset = self.offset;
@@ -169,9 +198,7 @@ impl<W: Write> Writer<W> {
         let index_len = u32::try_from(self.offset - index_offset)
             .map_err(|_| Error::Unsupported("an index of 4 GiB or more".into()))?;
         let incompat = self.incompat;
-        self.put(&Footer { index_offset, index_len, incompat }.to_bytes())?;
-        self.out.flush().map_err(|error| Error::io(&self.name, error))?;
-        Ok(self.offset)
+        self.put(&Footer { index_offset, index_len, incompat }.to_bytes())
     }
 
     fn section(
