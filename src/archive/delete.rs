@@ -50,7 +50,7 @@ pub fn delete(
     let generation = updating.new_generation()?;
     let file = generation.try_clone().map_err(|error| Error::io(archive, error))?;
     let layout = updating.archive.layout();
-    let params = Params { reach: 0, level: None, grouping: None, ..updating.archive.params() };
+    let params = Params { reach: 0, ..updating.archive.params() };
     let mut writer = Writer::append(BufWriter::new(file), archive, layout, params)?;
     writer.gone(gone.into_iter())?;
     writer.finish()?;

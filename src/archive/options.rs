@@ -380,6 +380,8 @@ pub struct UnpackSummary {
     /// Properties that could not be unpacked, by kind: those that the file system cannot hold, and those that need
     /// the names that were taken off.
     pub losses: Vec<Loss>,
+    /// Bytes at the end of the archive that an update has left which was not finished. They are no part of it.
+    pub unfinished_bytes: u64,
     /// Symbolic links that were not to be made, each with the reason.
     pub skipped: Vec<(PathBuf, String)>,
     /// Entries that were not unpacked because something in their place stays.

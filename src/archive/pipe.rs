@@ -101,6 +101,7 @@ pub fn unpack_reader(
     pipe.placement.check()?;
     let mut summary = pipe.extractor.finish(options)?;
     pipe.placement.finish(&mut summary);
+    summary.unfinished_bytes = sections.borrow().layout().unfinished();
     Ok(summary)
 }
 

@@ -169,5 +169,6 @@ pub(super) fn unpack_archive(
     }
     let mut summary = extractor.finish(options)?;
     placement.finish(&mut summary);
+    summary.unfinished_bytes = archive.unfinished();
     Ok(summary)
 }

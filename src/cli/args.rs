@@ -27,7 +27,14 @@ pub struct Common {
 
 /// The compression level: `--level N` or one of `-1` to `-9`; the last one given counts.
 #[derive(Debug, Clone, Copy)]
-pub struct LevelArg(pub Level);
+pub struct LevelArg(pub Option<Level>);
+
+impl LevelArg {
+    /// The level that was given, or the default.
+    pub fn level(self) -> Level {
+        self.0.unwrap_or_default()
+    }
+}
 
 /// The names of the arguments that set the level.
 const LEVELS: [&str; 10] = ["level", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
@@ -64,11 +71,11 @@ impl FromArgMatches for LevelArg {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         let short = LEVELS[1..].iter().position(|name| matches.get_flag(name));
         let level = match short {
-            Some(at) => at as u8 + 1,
-            None => *matches.get_one::<u8>("level").unwrap_or(&Level::DEFAULT.get()),
+            Some(at) => Some(at as u8 + 1),
+            None => matches.get_one::<u8>("level").copied(),
         };
         let invalid = |e: Error| clap::Error::raw(clap::error::ErrorKind::InvalidValue, e);
-        Level::new(level).map(LevelArg).map_err(invalid)
+        level.map(Level::new).transpose().map(LevelArg).map_err(invalid)
     }
 
     fn update_from_arg_matches(
@@ -161,10 +168,12 @@ impl Source {
         let limits = self.limits.limits();
         let options = session.decode_options(model, limits)?;
         streams::check_not_output([self.archive.as_path()])?;
-        if self.archive != Path::new("-") {
-            return Archive::open(&self.archive, options);
-        }
-        Archive::from_reader(streams::input()?, options)
+        let archive = match self.archive == Path::new("-") {
+            true => Archive::from_reader(streams::input()?, options)?,
+            false => Archive::open(&self.archive, options)?,
+        };
+        session.note_unfinished(&self.archive, archive.unfinished());
+        Ok(archive)
     }
 
     /// Opens what is left of the archive, and says what is wrong with it.
@@ -175,10 +184,12 @@ impl Source {
     ) -> Result<(Archive, Vec<Error>)> {
         let options = session.decode_options(model, self.limits.limits())?;
         streams::check_not_output([self.archive.as_path()])?;
-        if self.archive != Path::new("-") {
-            return Archive::recover(&self.archive, options);
-        }
-        Archive::recover_reader(streams::input()?, options)
+        let recovered = match self.archive == Path::new("-") {
+            true => Archive::recover_reader(streams::input()?, options)?,
+            false => Archive::recover(&self.archive, options)?,
+        };
+        session.note_unfinished(&self.archive, recovered.0.unfinished());
+        Ok(recovered)
     }
 }
 
@@ -206,7 +217,7 @@ mod tests {
     fn the_last_level_counts() {
         let level = |args: &[&str]| {
             let args = ["llz"].iter().chain(args);
-            Levels::try_parse_from(args).map(|parsed| parsed.level.0.get()).ok()
+            Levels::try_parse_from(args).map(|parsed| parsed.level.level().get()).ok()
         };
         assert_eq!(level(&[]), Some(Level::DEFAULT.get()));
         assert_eq!(level(&["-1"]), Some(1));

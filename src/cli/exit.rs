@@ -66,7 +66,11 @@ fn describe(error: &Error, subject: Option<&Path>, shown: &dyn Fn(Bound, u64) ->
         _ => error.to_string(),
     };
     let subject = subject.filter(|_| match error {
-        Error::Io { .. } | Error::Exists(_) | Error::InTheWay { .. } | Error::Interrupted => false,
+        Error::Io { .. }
+        | Error::Exists(_)
+        | Error::InTheWay { .. }
+        | Error::InUse(_)
+        | Error::Interrupted => false,
         // Standard input has no part in a command line that makes no sense.
         Error::Usage(_) => subject != Some(Path::new("-")),
         _ => true,
@@ -111,6 +115,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Model(_) => Some(
             "llz model list shows the models here; others are given as --model FILE or installed",
         ),
+        Error::InUse(_) => Some("wait until it has ended"),
         Error::InTheWay { .. } => Some("move it away; nothing was changed"),
         _ => None,
     }

@@ -59,8 +59,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
                 "compressed data is no use on a terminal: redirect it to a file or pipe".into(),
             ));
         }
-        let options =
-            session.encode_options(args.level.0, &args.model, args.chunk_size.as_ref(), limits)?;
+        let options = session.encode_options(
+            args.level.level(),
+            &args.model,
+            args.chunk_size.as_ref(),
+            limits,
+        )?;
         let encoder = Encoder::new(options)?;
         if let Some(length) = stdin_length() {
             session.progress.set_total(length);

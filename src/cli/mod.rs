@@ -2,9 +2,12 @@
 //!
 //! One file per verb. Help, completions and man pages all come from the definitions here.
 
+mod add;
 mod args;
 mod cat;
+mod compact;
 mod completions;
+mod delete;
 mod exit;
 mod filter;
 mod habits;
@@ -42,6 +45,7 @@ Examples:
   llz pack letters notes.txt -o backup.llz  pack a directory and a file
   llz pack src                              makes src.llz
   llz list src.llz                          what is in it
+  llz add src.llz src                       add what is new in src or has changed
   llz unpack src.llz -C /tmp                unpack everything below /tmp
   llz unpack src.llz src/main.rs            unpack one file
   llz cat src.llz src/main.rs | less        look at one file
@@ -83,6 +87,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Pack(pack::Args),
+    Add(add::Args),
+    Delete(delete::Args),
+    Compact(compact::Args),
     Unpack(unpack::Args),
     List(list::Args),
     Info(info::Args),
@@ -109,6 +116,9 @@ impl Verb {
     fn run(&self, session: &Session) -> llz::Result<Status> {
         match self {
             Verb::Pack(args) => pack::run(args, session),
+            Verb::Add(args) => add::run(args, session),
+            Verb::Delete(args) => delete::run(args, session),
+            Verb::Compact(args) => compact::run(args, session),
             Verb::Unpack(args) => unpack::run(args, session),
             Verb::List(args) => list::run(args, session),
             Verb::Info(args) => info::run(args, session),
@@ -124,6 +134,9 @@ impl Verb {
     /// The file that an error without a path of its own is about.
     fn subject(&self) -> Option<&Path> {
         match self {
+            Verb::Add(args) => Some(&args.archive),
+            Verb::Delete(args) => Some(&args.archive),
+            Verb::Compact(args) => Some(&args.archive),
             Verb::Unpack(args) => Some(&args.archive),
             Verb::List(args) => Some(&args.source.archive),
             Verb::Info(args) => Some(&args.source.archive),
@@ -139,6 +152,9 @@ impl Verb {
     fn shown(&self, bound: llz::Bound, limit: u64) -> String {
         match self {
             Verb::Pack(args) => args.limits.shown(bound, limit),
+            Verb::Add(args) => args.limits.shown(bound, limit),
+            Verb::Delete(args) => args.limits.shown(bound, limit),
+            Verb::Compact(args) => args.limits.shown(bound, limit),
             Verb::Unpack(args) => args.limits.shown(bound, limit),
             Verb::List(args) => args.source.limits.shown(bound, limit),
             Verb::Info(args) => args.source.limits.shown(bound, limit),
@@ -163,7 +179,9 @@ impl Verb {
     /// Whether nothing has to be cleaned up when it is interrupted.
     fn may_be_killed(&self) -> bool {
         match self {
-            Verb::Pack(_) | Verb::Unpack(_) => false,
+            Verb::Pack(_) | Verb::Add(_) | Verb::Delete(_) | Verb::Compact(_) | Verb::Unpack(_) => {
+                false
+            }
             Verb::Model(args) => args.may_be_killed(),
             _ => true,
         }
@@ -200,6 +218,7 @@ pub fn main() -> ExitCode {
 
 fn exit_code(result: llz::Result<Status>, verb: &Verb, session: &Session) -> ExitCode {
     match result {
+        Ok(Status::Done) if session.saw_unfinished() => exit::SKIPPED.into(),
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Skipped) => exit::SKIPPED.into(),
         Ok(Status::Lost) => exit::CORRUPT.into(),

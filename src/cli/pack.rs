@@ -11,7 +11,6 @@ use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg};
 use super::inputs::{Inputs, VERSION_CONTROL};
 use super::list;
-use super::lists;
 use super::models;
 use super::report;
 use super::session::Session;
@@ -103,7 +102,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let limits = args.limits.limits();
     let (listed, exclude) = (inputs.listed()?, inputs.exclude()?);
     check_not_replaced(args, &limits, &output)?;
-    let level = args.level.0;
+    let level = args.level.level();
     let options = PackOptions {
         encode: session.encode_options(level, &args.model, args.chunk_size.as_ref(), limits)?,
         directory: inputs.base().into(),
@@ -232,11 +231,5 @@ fn check_not_replaced(args: &Args, limits: &Limits, output: &Path) -> Result<()>
     let mut read: Vec<PathBuf> = args.inputs.lists().map(PathBuf::from).collect();
     read.extend(args.model.model.iter().flat_map(|given| models::files(given, limits)));
     read.extend(args.inputs.has_input().then(|| PathBuf::from("-")));
-    match read.iter().find(|read| streams::id(read) == written) {
-        Some(read) => Err(Error::Usage(format!(
-            "{} is to be read and is the output as well: name another output",
-            lists::name(read)
-        ))),
-        None => Ok(()),
-    }
+    streams::check_not_read(written.as_ref(), &read)
 }

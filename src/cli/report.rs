@@ -250,6 +250,13 @@ pub fn note_left_out(session: &Session, left_out: &[PathBuf]) {
     }
 }
 
+/// Says that what an update had left that was not finished has been cut off.
+pub fn note_cut(session: &Session, bytes: u64) {
+    if bytes > 0 && !session.quiet {
+        say!("llz: {bytes} bytes of an earlier update that was not finished have been cut off");
+    }
+}
+
 /// Prints one JSON document, or one line of several.
 pub fn print_json(out: &mut impl std::io::Write, value: &Value) -> Result<()> {
     writeln!(out, "{value}").map_err(|e| Error::io("-", e))

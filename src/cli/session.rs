@@ -1,6 +1,7 @@
 //! One run of the program: its common options, its progress, and how it is interrupted.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -13,6 +14,7 @@ use llz::{DecodeOptions, EncodeOptions, Error, Level, Limits, Progress, Result};
 use super::args::{Common, ModelArg};
 use super::size::{Size, in_units};
 use super::streams::say;
+use super::terminal::escape;
 use super::{exit, models};
 
 /// How long work lasts before it gets a progress bar, and how often the bar is drawn.
@@ -32,6 +34,8 @@ pub struct Session {
     pub verbose: bool,
     /// Counts the work, and stops it on Ctrl-C.
     pub progress: Arc<Progress>,
+    /// Whether an archive that was read ends with an update that was not finished.
+    saw_unfinished: AtomicBool,
 }
 
 impl Session {
@@ -57,7 +61,31 @@ impl Session {
             say!("llz: Ctrl-C will not clean up: {error}");
         }
         let Common { threads, quiet, verbose } = common;
-        Ok(Session { threads: threads.into(), instruction_set, quiet, verbose, progress })
+        Ok(Session {
+            threads: threads.into(),
+            instruction_set,
+            quiet,
+            verbose,
+            progress,
+            saw_unfinished: AtomicBool::new(false),
+        })
+    }
+
+    /// Says that an archive ends with these bytes of an update that was not finished, if there are any. The exit code
+    /// tells it, too: of a copy that was cut short they may be all that is left of the last update.
+    pub fn note_unfinished(&self, archive: &Path, bytes: u64) {
+        if bytes == 0 || self.saw_unfinished.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let name = escape(&archive.display().to_string());
+        say!(
+            "llz: {name}: its last {bytes} bytes are an update that was not finished, or was cut off; they are left out"
+        );
+    }
+
+    /// Whether an archive that was read ends with an update that was not finished.
+    pub fn saw_unfinished(&self) -> bool {
+        self.saw_unfinished.load(Ordering::Relaxed)
     }
 
     /// How to decode under these limits; `model` is what `--model` says.

@@ -7,7 +7,7 @@
 
 use std::fmt::Arguments;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use llz::{Bound, Error, FileId, Limits, Progress, Result};
 
@@ -142,6 +142,18 @@ pub fn check_not_output<'a>(read: impl IntoIterator<Item = &'a Path>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Fails if one of the files that are about to be read is the one that is written.
+pub fn check_not_read(written: Option<&FileId>, read: &[PathBuf]) -> Result<()> {
+    let Some(written) = written else { return Ok(()) };
+    match read.iter().find(|read| id(read).as_ref() == Some(written)) {
+        Some(read) => Err(Error::Usage(format!(
+            "{} is to be read and is the output as well: name another output",
+            super::lists::name(read)
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The file that is read when `path` is given; `-` is standard input.

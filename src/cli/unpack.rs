@@ -198,6 +198,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     }
     let summary = unpacked?;
     let took = start.elapsed();
+    session.note_unfinished(&args.archive, summary.unfinished_bytes);
     losses.say(&args.archive);
     let UnpackSummary { files, dirs, symlinks, raw_bytes, reused_bytes, in_place, .. } = summary;
     let UnpackSummary { losses: not_held, skipped, kept, renamed, .. } = summary;
