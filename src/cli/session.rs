@@ -15,7 +15,7 @@ use super::size::{Size, in_units};
 use super::streams::say;
 use super::{exit, models};
 
-/// How long work lasts before it gets a progress bar, and how often the bar is drawn.
+/// The time that work lasts before it gets a progress bar, and between two drawings of the bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -60,7 +60,7 @@ impl Session {
         Ok(Session { threads: threads.into(), instruction_set, quiet, verbose, progress })
     }
 
-    /// How to decode under these limits; `model` is what `--model` says.
+    /// The options for decoding under these limits; `model` is what `--model` says.
     pub fn decode_options(
         &self,
         model: Option<&ModelArg>,
@@ -76,7 +76,7 @@ impl Session {
         })
     }
 
-    /// How to code at this level under these limits.
+    /// The options for coding at this level under these limits.
     pub fn encode_options(
         &self,
         level: Level,

@@ -21,7 +21,7 @@ const MIN_REPEAT: usize = 3;
 pub struct Repeat {
     /// Raw bytes before it. What follows it in the content stream follows here in the raw stream.
     pub place: u64,
-    /// Where its bytes begin in the raw stream; they end at `place` at the latest.
+    /// The place of its first byte in the raw stream; they end at `place` at the latest.
     pub from: u64,
     /// Its length in bytes.
     pub len: u64,
@@ -30,11 +30,11 @@ pub struct Repeat {
 /// A range of the raw stream that makes some content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawRange {
-    /// Where it begins.
+    /// Its first place.
     pub start: u64,
-    /// Where it ends.
+    /// The place behind its last.
     pub end: u64,
-    /// Whether that content is a repeat. Otherwise these bytes are in the raw stream for it.
+    /// Says whether that content is a repeat. Otherwise these bytes are in the raw stream for it.
     pub is_repeat: bool,
 }
 
@@ -135,7 +135,7 @@ impl RepeatList {
         Ok(())
     }
 
-    /// Where the last repeat ends in the content stream, and its place in the raw stream.
+    /// Finds where the last repeat ends in the content stream, and its place in the raw stream.
     fn end(&self) -> (u64, u64) {
         self.repeats.last().map_or((0, 0), |last| (last.end(), last.repeat.place))
     }
