@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and the way from an answer to an exit code.
 //!
 //! One file per verb. Help, completions and man pages all come from the definitions here.
+#![forbid(unsafe_code)]
 
 mod args;
 mod cat;
