@@ -87,7 +87,7 @@ impl FromArgMatches for LevelArg {
     }
 }
 
-/// Where the model comes from.
+/// The model to use.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArg {
     /// A model to use instead of the built-in ones: a file (safetensors), or the name of an installed
@@ -193,7 +193,7 @@ impl Source {
     }
 }
 
-/// What to take of an archive.
+/// The choice of entries of an archive.
 #[derive(Debug, Clone, Args)]
 pub struct Chosen {
     /// Only these paths, and what is below them. What is no path and has *, ? or [ is a pattern: with / it is

@@ -44,7 +44,7 @@ pub fn code(error: &Error) -> u8 {
     }
 }
 
-/// Whether the reader of our output went away.
+/// Says whether the reader of our output went away.
 pub fn is_broken_pipe(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe)
 }

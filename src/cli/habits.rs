@@ -1,5 +1,5 @@
-//! What people type out of habit of other programs: it is read where it has one meaning, and answered with the right
-//! command where it has not.
+//! People type some words out of habit of other programs: such a word is read where it has one meaning, and answered
+//! with the right command where it has not.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,7 +14,7 @@ use super::{Cli, Verb, streams};
 /// Short options that take a value; what follows them in one word is the value.
 const VALUED: [char; 3] = ['T', 'o', 'C'];
 
-/// What is wrong with levels like `-19`, which zstd has and which would be read as `-1 -9` here.
+/// Says what is wrong with levels like `-19`, which zstd has and which would be read as `-1 -9` here.
 pub fn wrong_level(args: &[OsString]) -> Option<String> {
     let words =
         args.iter().skip(1).take_while(|word| *word != "--").filter_map(|word| word.to_str());
@@ -53,7 +53,7 @@ pub fn filter(args: &[OsString], refused: &clap::Error) -> Option<Cli> {
     }
 }
 
-/// What to type instead, where the first word of a command line is no verb of this program.
+/// Says what to type instead, where the first word of a command line is no verb of this program.
 pub fn suggestion(args: &[OsString], refused: &clap::Error) -> Option<(String, String)> {
     if !matches!(refused.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         return None;
@@ -102,7 +102,7 @@ fn bundle(word: &str) -> Option<&str> {
     is_bundle.then(|| &letters[..1])
 }
 
-/// What other programs call something that a verb here does.
+/// Finds the verb that does what other programs call by this word.
 fn verb(word: &str, words: &[String]) -> Option<String> {
     let pack = "llz pack PATH... -o ARCHIVE makes an archive";
     let unpack = "llz unpack ARCHIVE unpacks one, llz unpack ARCHIVE PATH... a part of it";
@@ -126,7 +126,7 @@ fn verb(word: &str, words: &[String]) -> Option<String> {
     })
 }
 
-/// What reads a file, if it is an archive or a stream.
+/// Names the verb that reads a file, if it is an archive or a stream.
 fn reads(file: &str) -> Option<String> {
     let mut begin = [0; 8];
     let length = File::open(file).and_then(|mut file| file.read(&mut begin)).ok()?;

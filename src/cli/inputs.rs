@@ -1,4 +1,4 @@
-//! What to pack, as the command line says: paths, lists, standard input, and what to leave out of them.
+//! The inputs of a pack, as the command line says: paths, lists, standard input, and what to leave out of them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use llz::{Error, Input, Limits, Links, Progress, Result};
 use super::lists;
 use super::streams;
 
-/// What to pack.
+/// The inputs of a pack.
 #[derive(Debug, clap::Args)]
 pub struct Inputs {
     /// What to pack; directories with all that is in them. - is standard input, stored as --name says
@@ -46,7 +46,7 @@ pub struct Inputs {
     links: LinksArg,
 }
 
-/// What happens to symbolic links.
+/// The treatment of symbolic links.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum LinksArg {
     Keep,
@@ -54,7 +54,7 @@ enum LinksArg {
     Follow,
 }
 
-/// What version control systems keep for themselves: the names that GNU tar leaves out for `--exclude-vcs`, and one of
+/// Version control systems keep these for themselves: the names that GNU tar leaves out for `--exclude-vcs`, and one of
 /// a newer system.
 pub const VERSION_CONTROL: [&str; 22] = [
     "CVS",
@@ -106,7 +106,7 @@ impl Inputs {
         }
     }
 
-    /// What relative paths are relative to; empty is the current directory.
+    /// The directory that relative paths start from; empty is the current one.
     pub fn base(&self) -> &Path {
         self.directory.as_deref().unwrap_or(Path::new(""))
     }
@@ -143,7 +143,7 @@ impl Inputs {
         Ok(exclude)
     }
 
-    /// What happens to symbolic links.
+    /// The treatment of symbolic links.
     pub fn links(&self) -> Links {
         match self.links {
             LinksArg::Keep => Links::Keep,
@@ -152,7 +152,7 @@ impl Inputs {
         }
     }
 
-    /// Whether standard input is packed.
+    /// Says whether standard input is packed.
     pub fn has_input(&self) -> bool {
         self.paths.iter().any(|path| is_input(path))
     }

@@ -102,7 +102,7 @@ fn entry_json(entry: &Entry) -> Value {
     value
 }
 
-/// What a dry run would do, on standard output.
+/// Prints what a dry run would do.
 pub fn dry_run(entries: &[Entry], json: bool, session: &Session) -> Result<()> {
     let mut out = streams::buffered_output()?;
     for entry in entries {

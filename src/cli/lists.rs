@@ -19,7 +19,7 @@ pub fn patterns(list: &Path) -> Result<Vec<String>> {
     items(list, false)?.into_iter().map(|item| String::from_utf8(item).map_err(not_text)).collect()
 }
 
-/// What a list is called in messages.
+/// The name of a list in messages.
 pub fn name(list: &Path) -> String {
     if list == Path::new("-") { "standard input".into() } else { list.display().to_string() }
 }

@@ -46,7 +46,7 @@ impl Losses {
         }
     }
 
-    /// How the run ended: whatever was damaged is no success.
+    /// Says how the run ended: whatever was damaged is no success.
     pub fn status(&self, has_files: bool) -> Status {
         match (self.is_empty(), has_files) {
             (true, _) => Status::Done,

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and the way from an answer to an exit code.
 //!
 //! One file per verb. Help, completions and man pages all come from the definitions here.
+#![forbid(unsafe_code)]
 
 mod add;
 mod args;
@@ -101,7 +102,7 @@ enum Verb {
     Man(man::Args),
 }
 
-/// How a verb that did not fail ended.
+/// The end of a verb that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
     /// Everything that was asked for.
@@ -166,7 +167,7 @@ impl Verb {
         }
     }
 
-    /// Whether its product goes to standard output in a way that may be cut off at will, as `head`
+    /// Says whether its product goes to standard output in a way that may be cut off at will, as `head`
     /// does. What `pack` writes is worthless when it is incomplete.
     fn may_be_cut_off(&self) -> bool {
         match self {
@@ -176,7 +177,7 @@ impl Verb {
         }
     }
 
-    /// Whether nothing has to be cleaned up when it is interrupted.
+    /// Says whether nothing has to be cleaned up when it is interrupted.
     fn may_be_killed(&self) -> bool {
         match self {
             Verb::Pack(_) | Verb::Add(_) | Verb::Delete(_) | Verb::Compact(_) | Verb::Unpack(_) => {

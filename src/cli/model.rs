@@ -84,7 +84,7 @@ impl Args {
         }
     }
 
-    /// Whether nothing has to be cleaned up when it is interrupted.
+    /// Says whether nothing has to be cleaned up when it is interrupted.
     pub fn may_be_killed(&self) -> bool {
         !matches!(self.verb, Verb::Install { .. })
     }
@@ -132,7 +132,7 @@ fn install(file: &Path, name: Option<&str>, memory: u64) -> Result<Vec<Installed
     embedded.into_iter().map(install).collect()
 }
 
-/// Whether a file begins as archives do. Of a pipe nothing is read: its bytes would be gone.
+/// Says whether a file begins as archives do. Of a pipe nothing is read: its bytes would be gone.
 fn begins_as_archive(file: &Path) -> bool {
     let mut first = [0; 4];
     std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file())

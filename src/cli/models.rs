@@ -1,4 +1,4 @@
-//! Where the program finds models: built in, in a file, or in the folder of installed ones.
+//! The program finds models here: built in, in a file, or in the folder of installed ones.
 //!
 //! The library looks into no folder and no environment variable by itself; this is what hands models over to it.
 
@@ -10,7 +10,7 @@ use llz::{
     BUILT_IN_MODELS, BuiltInModels, Error, Limits, Model, ModelFolder, ModelStore, Result, hex,
 };
 
-/// Where installed models are: `$LLZ_MODELS`, or else `llz/models` in the user's data directory
+/// The folder of installed models: `$LLZ_MODELS`, or else `llz/models` in the user's data directory
 /// (`$XDG_DATA_HOME`, `~/.local/share`; on Windows `%APPDATA%`).
 ///
 /// # Errors

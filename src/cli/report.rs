@@ -53,7 +53,7 @@ pub fn sizes(raw: u64, coded: u64) -> String {
     }
 }
 
-/// How long it took and how fast that was: `53.2 s, 159 kB/s`.
+/// Says how long it took and how fast that was: `53.2 s, 159 kB/s`.
 pub fn speed(raw: u64, took: Duration) -> String {
     let seconds = took.as_secs_f64();
     let rate = if seconds > 0.0 { raw as f64 / seconds } else { 0.0 };

@@ -17,7 +17,7 @@ use super::streams::say;
 use super::terminal::escape;
 use super::{exit, models};
 
-/// How long work lasts before it gets a progress bar, and how often the bar is drawn.
+/// The time that work lasts before it gets a progress bar, and between two drawings of the bar.
 const PATIENCE: Duration = Duration::from_millis(500);
 const REDRAW: Duration = Duration::from_millis(100);
 
@@ -88,7 +88,7 @@ impl Session {
         self.saw_unfinished.load(Ordering::Relaxed)
     }
 
-    /// How to decode under these limits; `model` is what `--model` says.
+    /// The options for decoding under these limits; `model` is what `--model` says.
     pub fn decode_options(
         &self,
         model: Option<&ModelArg>,
@@ -104,7 +104,7 @@ impl Session {
         })
     }
 
-    /// How to code at this level under these limits.
+    /// The options for coding at this level under these limits.
     pub fn encode_options(
         &self,
         level: Level,

@@ -51,7 +51,7 @@ pub fn chunk_size(text: &str) -> Result<Size, String> {
     Ok(size)
 }
 
-/// How many bytes a unit has.
+/// The number of bytes that a unit has.
 fn multiple(unit: &str) -> Option<u64> {
     let mut letters = unit.chars();
     let power = match letters.next().map(|letter| letter.to_ascii_lowercase()) {

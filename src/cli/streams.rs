@@ -84,7 +84,7 @@ pub fn spooled_input(limits: &Limits, progress: &Progress) -> Result<std::fs::Fi
     }
 }
 
-/// Whether there is something to be read on standard input: a file, a pipe or a socket, but no terminal and no
+/// Says whether there is something to be read on standard input: a file, a pipe or a socket, but no terminal and no
 /// `/dev/null`.
 #[cfg(unix)]
 pub fn has_input() -> bool {
@@ -94,7 +94,7 @@ pub fn has_input() -> bool {
     !early::was_closed(0) && (kind.is_file() || kind.is_fifo() || kind.is_socket())
 }
 
-/// Whether there is something to be read on standard input.
+/// Says whether there is something to be read on standard input.
 #[cfg(not(unix))]
 pub fn has_input() -> bool {
     !io::stdin().is_terminal()
@@ -195,7 +195,7 @@ impl Write for Output {
 }
 
 impl Output {
-    /// Whether somebody would see it.
+    /// Says whether somebody would see it.
     pub fn is_terminal(&self) -> bool {
         self.0.is_terminal()
     }

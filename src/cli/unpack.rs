@@ -99,7 +99,7 @@ pub struct Args {
     pub limits: LimitArgs,
 }
 
-/// Which symbolic links are made.
+/// The symbolic links that are made.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum LinksArg {
     Inside,

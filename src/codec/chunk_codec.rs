@@ -1,4 +1,4 @@
-//! What coding and decoding chunks need, prepared once per session: model, priors, instruction set, bounds.
+//! All that coding and decoding chunks need is prepared once per session: model, priors, instruction set, bounds.
 
 use std::sync::Arc;
 
@@ -266,7 +266,7 @@ fn needs_device(device: &DeviceRef) -> Error {
 /// A chunk to decode.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// How it was coded; the [`ChunkCodec`] is that of its model.
+    /// Says how it was coded; the [`ChunkCodec`] is that of its model.
     pub coding: Coding,
     /// The coded bytes.
     pub coded: std::borrow::Cow<'a, [u8]>,

@@ -25,7 +25,7 @@ pub struct ChunkCodecs {
 #[derive(Debug, Clone)]
 struct Ready {
     params: CoderParams,
-    /// What it runs; `None` for a chunk codec without a model.
+    /// The model that it runs; `None` for a chunk codec without one.
     model: Option<ModelRef>,
     codec: Arc<ChunkCodec>,
 }
@@ -44,7 +44,7 @@ impl ChunkCodecs {
         self.codec(params, model).map(drop)
     }
 
-    /// Whether the chunk codec that runs `model` is made, or can be: the store of models has it.
+    /// Says whether the chunk codec that runs `model` is made, or can be: the store of models has it.
     ///
     /// # Errors
     /// Those of the store, and of [`ChunkCodecs::prepare`].

@@ -34,13 +34,13 @@ pub(crate) fn of_chunk(raw: &[u8]) -> Content {
     if saved * 64 < len { Content::Noise } else { Content::Binary }
 }
 
-/// Whether these first bytes of a file have no byte that is a control character but line ends and
+/// Says whether these first bytes of a file have no byte that is a control character but line ends and
 /// the like.
 pub(crate) fn is_plain_text(beginning: &[u8]) -> bool {
     !beginning.iter().any(|&byte| is_control(byte))
 }
 
-/// Whether these first bytes of a file are as even as noise. Fewer than 512 do not tell.
+/// Says whether these first bytes of a file are as even as noise. Fewer than 512 do not tell.
 pub(crate) fn is_even(beginning: &[u8]) -> bool {
     // Pairs of equal bytes; noise has n(n-1)/256 of them, give or take a few per cent.
     let n = beginning.len() as u64;
@@ -64,7 +64,7 @@ fn is_control(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=26 | 28..=31 | 127)
 }
 
-/// How many bytes are characters: valid UTF-8 without control characters.
+/// Counts the bytes that are characters: valid UTF-8 without control characters.
 fn text_bytes(sample: &[u8]) -> u64 {
     let valid = sample.utf8_chunks().flat_map(|chunk| chunk.valid().bytes());
     valid.filter(|&byte| !is_control(byte)).count() as u64

@@ -1,4 +1,4 @@
-//! How work on a chunk counts its progress, and how it is told to stop.
+//! Work on a chunk counts its progress here, and is told to stop.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -36,11 +36,11 @@ pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(Coding, Vec<u8>)> + Sync + 'a
 pub struct Coded<'a> {
     /// The bytes before coding.
     pub raw: Cow<'a, [u8]>,
-    /// How it was coded; the model of the [`ChunkCodec`] is number 0.
+    /// Says how it was coded; the model of the [`ChunkCodec`] is number 0.
     pub coding: Coding,
     /// The coded bytes; empty where the chunk is stored.
     coded: Vec<u8>,
-    /// Whether an earlier run has coded it.
+    /// Says whether an earlier run has coded it.
     pub is_remembered: bool,
 }
 
@@ -137,7 +137,7 @@ impl ChunkCodec {
 struct Look {
     content: Content,
     short: bool,
-    /// Whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
+    /// Says whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
     constant: bool,
 }
 
@@ -149,7 +149,7 @@ impl Look {
         Look { content, short: raw.len() <= SHORT, constant }
     }
 
-    /// Whether the chunk is worth the model.
+    /// Says whether the chunk is worth the model.
     fn wants_model(self) -> bool {
         self.content == Content::Text || self.short
     }

@@ -27,7 +27,7 @@ pub(super) trait Lane {
     /// Raw bytes that are done.
     fn len(&self) -> usize;
 
-    /// Whether no token is left.
+    /// Says whether no token is left.
     fn is_done(&self) -> bool;
 
     /// Ends the lane, after its last token or an error.
@@ -111,7 +111,7 @@ pub(super) struct Lockstep<L> {
     free: Vec<usize>,
     tokens: Vec<u32>,
     places: Vec<usize>,
-    /// Whether every step takes one token of every lane.
+    /// Says whether every step takes one token of every lane.
     is_fixed: bool,
 }
 
@@ -144,7 +144,7 @@ impl<L: Lane> Lockstep<L> {
         }
     }
 
-    /// Whether a further chunk can be taken in.
+    /// Says whether a further chunk can be taken in.
     pub fn has_room(&self) -> bool {
         !self.free.is_empty()
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::model::{Backend, BuiltInModels, Cpu, Loaded, ModelStore};
 
-/// How hard to try: 1 to 3 use contexts alone, 4 and 5 the built-in model `nano`, 6 to 9 `small`. Level 1 has few
+/// The effort of packing: 1 to 3 use contexts alone, 4 and 5 the built-in model `nano`, 6 to 9 `small`. Level 1 has few
 /// contexts. Otherwise a higher level with the same model takes larger chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(u8);
@@ -38,7 +38,7 @@ impl Default for Level {
     }
 }
 
-/// How to code.
+/// The options for coding.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
     /// Compression level.
@@ -53,7 +53,7 @@ pub struct EncodeOptions {
     pub limits: Limits,
     /// The name of the instruction set to use; `None` is the fastest of this machine. All give the same bits.
     pub instruction_set: Option<String>,
-    /// Where models run; by default on the processor.
+    /// The place where models run; by default the processor.
     pub backend: Arc<dyn Backend>,
 }
 
@@ -71,10 +71,10 @@ impl Default for EncodeOptions {
     }
 }
 
-/// How to decode.
+/// The options for decoding.
 #[derive(Debug, Clone)]
 pub struct DecodeOptions {
-    /// Where models come from; by default only those of this library.
+    /// The store that models come from; by default it has only those of this library.
     pub models: Arc<dyn ModelStore>,
     /// Most worker threads; 0 means one per available core.
     pub threads: usize,
@@ -82,7 +82,7 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// The name of the instruction set to use; `None` is the fastest of this machine. All give the same bits.
     pub instruction_set: Option<String>,
-    /// Where models run; by default on the processor.
+    /// The place where models run; by default the processor.
     pub backend: Arc<dyn Backend>,
 }
 

@@ -31,7 +31,7 @@ pub(super) trait Work: Sync {
     /// Most jobs that one worker has in work at the same time.
     fn lanes(&self) -> usize;
 
-    /// Whether a worker can have this job in work beside others. While it works on any other kind of job it takes
+    /// Says whether a worker can have this job in work beside others. While it works on any other kind of job it takes
     /// no second one.
     fn has_lanes(job: &Self::Job) -> bool;
 
@@ -113,7 +113,7 @@ pub(super) struct Flow<'a, W: Work> {
     pub workers: usize,
     /// Most jobs that are admitted and not done.
     pub most_in_work: usize,
-    /// Whether the source has no more.
+    /// Says whether the source has no more.
     pub ended: bool,
     /// Bytes for jobs and results.
     memory: u64,
@@ -227,7 +227,7 @@ impl<'a, W: Work> Flow<'a, W> {
         Ok(())
     }
 
-    /// Whether every job has been admitted and every result delivered.
+    /// Says whether every job has been admitted and every result delivered.
     pub fn is_finished(&self) -> bool {
         self.ended && self.held.is_none() && self.delivered == self.admitted
     }

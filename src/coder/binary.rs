@@ -135,7 +135,7 @@ impl<'a> Decoder<'a> {
         bit
     }
 
-    /// Whether every byte was read: a coded chunk has none to spare.
+    /// Says whether every byte was read: a coded chunk has none to spare.
     pub fn is_finished(&self) -> bool {
         self.at == self.bytes.len()
     }

@@ -11,7 +11,7 @@ pub(crate) const MAX_PREFIX: u64 = MAX_CODING + 5 + 4;
 /// A chunk as it lies in its section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk<'a> {
-    /// How it was coded.
+    /// Says how it was coded.
     pub coding: Coding,
     /// Its length before coding; never 0.
     pub raw_len: u32,

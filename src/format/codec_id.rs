@@ -1,6 +1,6 @@
 //! The numbers by which a container says how its chunks were coded.
 
-/// How one chunk is coded; stored with the chunk.
+/// The number of the way one chunk is coded; it is stored with the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum CodecId {
@@ -37,7 +37,7 @@ impl CodecId {
     }
 }
 
-/// Which entropy coder writes the bits of a `mix` or `neural` chunk; stored with the chunk.
+/// The number of the entropy coder of a `mix` or `neural` chunk; it is stored with the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum CoderId {

@@ -1,4 +1,4 @@
-//! How a chunk is coded: its codec, and the coder and the model that the codec needs.
+//! The way a chunk is coded: its codec, and the coder and the model that the codec needs.
 
 use super::codec_id::{CodecId, CoderId};
 use super::cursor::Cursor;
@@ -11,7 +11,7 @@ pub(crate) const MAX_MODELS: usize = 255;
 /// Most bytes that it takes in a container.
 pub(crate) const MAX_CODING: u64 = 1 + 1 + 2;
 
-/// How a chunk is coded, as containers write it.
+/// The way a chunk is coded, as containers write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coding {
     /// The raw bytes themselves.
@@ -20,12 +20,12 @@ pub enum Coding {
     Zstd,
     /// Context mixing without a model.
     Mix {
-        /// What writes the decisions.
+        /// The coder that writes the decisions.
         coder: CoderId,
     },
     /// Context mixing around a language model.
     Neural {
-        /// What writes the tokens.
+        /// The coder that writes the tokens.
         coder: CoderId,
         /// The number of the model: how many sections `MODL` come before that which names it.
         model: u8,
@@ -77,7 +77,7 @@ impl Coding {
         }
     }
 
-    /// What the first of these bytes say, if that is known.
+    /// Reads the first of these bytes; `None` where they say nothing known.
     #[cfg(feature = "fs")]
     pub(crate) fn from_start(bytes: &[u8]) -> Option<Self> {
         Self::read(&mut Cursor::new(bytes, "how a chunk is coded")).ok()

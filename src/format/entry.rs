@@ -1,11 +1,11 @@
-//! What an archive knows about one file, directory or symbolic link.
+//! An entry is all that an archive knows about one file, directory or symbolic link.
 
 /// One file, directory or symbolic link of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Relative path in UTF-8, components separated by `/`.
     pub path: String,
-    /// What it is, with what only that kind has.
+    /// Its kind, with all that only that kind has.
     pub kind: EntryKind,
     /// Permission bits, `0o000` to `0o777`. Links have none of their own: always `0o777`.
     pub mode: u16,
@@ -14,7 +14,7 @@ pub struct Entry {
     pub mtime: i64,
 }
 
-/// What a link's permission bits are given as.
+/// The permission bits that every link is given.
 pub(crate) const LINK_MODE: u16 = 0o777;
 
 /// The kinds of entries.
@@ -24,17 +24,17 @@ pub enum EntryKind {
     File {
         /// Length in bytes.
         size: u64,
-        /// Where its bytes begin in the archive's raw stream, all chunks' raw bytes in order.
+        /// The place of its first byte in the archive's raw stream, all chunks' raw bytes in order.
         /// Files with the same content share one place.
         offset: u64,
-        /// What its bytes are held to.
+        /// The checksum that its bytes are held to.
         check: Check,
     },
     /// A directory.
     Directory,
     /// A symbolic link.
     Symlink {
-        /// Where it points, as stored: relative, `/`-separated.
+        /// The path it points to, as stored: relative, `/`-separated.
         target: String,
     },
 }
@@ -42,7 +42,7 @@ pub enum EntryKind {
 /// Files of fewer bytes are *small*: those of a table have one SHA-256 together, and each a short checksum of its own.
 pub(crate) const SMALL: u64 = 4096;
 
-/// What the content of one file is held to, beside the checksum of the chunk that it lies in.
+/// The checksum that the content of one file is held to, beside the checksum of the chunk that it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Check {
@@ -56,7 +56,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// What an archive keeps of a file of this size with these checksums.
+    /// Chooses what an archive keeps of a file of this size with these checksums.
     #[cfg(feature = "encode")]
     pub(crate) fn of(size: u64, crc: u32, sha256: [u8; 32]) -> Self {
         match size {
@@ -75,7 +75,7 @@ impl Check {
     }
 }
 
-/// What of a CRC-32 guards a small file.
+/// Takes the half of a CRC-32 that guards a small file.
 pub(crate) fn lower_half(crc: u32) -> u16 {
     (crc & 0xFFFF) as u16
 }

@@ -44,7 +44,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// What a field must have held.
+    /// Takes the value of a field that must be there.
     pub(crate) fn need<T>(&self, number: u64, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| self.cursor.corrupt(&format!("field {number} is missing")))
     }

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 /// The small files of one table that have content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// What the table's files have of the content stream. Every small file in there belongs to the group.
+    /// The bytes of the content stream that the table's files have. Every small file in there belongs to the group.
     pub content: Range<u64>,
-    /// How many small files with content there are.
+    /// The number of small files with content.
     pub files: u64,
     /// SHA-256 over the SHA-256 of each of them, in order.
     pub sha256: [u8; 32],
@@ -32,7 +32,7 @@ impl GroupHasher {
         self.files += 1;
     }
 
-    /// How many have been taken in.
+    /// The number of files that have been taken in.
     pub(crate) fn files(&self) -> u64 {
         self.files
     }

@@ -18,7 +18,7 @@ pub const MINOR: u8 = 0;
 /// Incompatible feature bits this code knows: none yet. A reader refuses any other.
 pub const KNOWN_INCOMPAT: u32 = 0;
 
-/// What the first 24 bytes say.
+/// The first 24 bytes of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Format version: a change that old readers cannot read.
@@ -87,10 +87,10 @@ impl Header {
     }
 }
 
-/// What the last 28 bytes say.
+/// The last 28 bytes of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footer {
-    /// Where the index section begins, from the start of the archive.
+    /// The place of the index section, from the start of the archive.
     pub index_offset: u64,
     /// Bytes of the index section, its section header included.
     pub index_len: u32,

@@ -6,7 +6,7 @@ use super::integer::put_varint;
 use super::section::SectionHeader;
 use crate::{Error, Result};
 
-/// What names a model in a container: enough to find the very same one, and to refuse any other.
+/// The name of a model in a container: enough to find the very same one, and to refuse any other.
 ///
 /// The container only carries it. The codec compares it with the model at hand: a neural chunk decodes only where
 /// all of it agrees, because one rounding that differs makes everything after it noise.
@@ -16,11 +16,11 @@ pub struct ModelRef {
     pub sha256: [u8; 32],
     /// First eight bytes of the SHA-256 of the vocabulary (FORMAT.md says over what).
     pub tokenizer: [u8; 8],
-    /// What computes the model.
+    /// The engine that computes the model.
     pub engine: EngineRef,
 }
 
-/// What computes a model, as containers name it.
+/// An engine computes a model; this is how containers name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineRef {
     /// Arithmetic that every machine reproduces.
@@ -45,16 +45,16 @@ pub struct DeviceRef {
     pub backend: String,
     /// Its schedule: every call takes one token of each of so many chunks.
     pub lanes: u32,
-    /// What it makes of a fixed token sequence.
+    /// A checksum of what it makes of a fixed token sequence.
     pub fingerprint: u64,
 }
 
 /// A model as a container names it, with what people call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedModel {
-    /// What it is called, if the container says so. It is for people and proves nothing.
+    /// The name it is called by, if the container says so. It is for people and proves nothing.
     pub name: Option<String>,
-    /// What it is.
+    /// The model itself.
     pub reference: ModelRef,
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn pack(table: &[u8], level: i32) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// How many bytes [`unpack`] of this payload would make; `None` where it would fail before it makes any.
+/// Counts the bytes that [`unpack`] of this payload would make; `None` where it would fail before it makes any.
 pub(crate) fn unpacked_len(payload: &[u8], limits: &Limits) -> Option<u64> {
     let mut cursor = Cursor::new(payload, "");
     let len = match cursor.u8().ok()? {

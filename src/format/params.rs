@@ -6,7 +6,7 @@ use super::integer::put_varint;
 use crate::limits::TOO_LONG;
 use crate::{Error, Result};
 
-/// How an archive was made; its first section.
+/// The parameters an archive was made with; its first section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
     /// Greatest number of raw bytes in one chunk.
@@ -17,7 +17,7 @@ pub struct Params {
     pub mixer: CoderParams,
     /// Compression level, 1 to 9. Information only.
     pub level: Option<u8>,
-    /// How files were grouped into the raw stream; 1 is by kind, extension and path. Information
+    /// The way files were grouped into the raw stream; 1 is by kind, extension and path. Information
     /// only.
     pub grouping: Option<u8>,
 }

@@ -1,4 +1,4 @@
-//! What is left of a damaged archive.
+//! Finds what is left of a damaged archive.
 //!
 //! Chunks are independent, so damage costs the files that lie in damaged chunks and no others, as long as it is
 //! known where in the raw stream each chunk and each entry belongs. The index says that of all chunks. It is found by
@@ -69,14 +69,14 @@ pub fn recover(bytes: &[u8], limits: &Limits) -> Result<(Layout, Vec<Error>)> {
     Ok((layout, damage))
 }
 
-/// Whether a whole section `PARM` lies where it must, behind a header that may be damaged.
+/// Says whether a whole section `PARM` lies where it must, behind a header that may be damaged.
 fn begins_with_params(bytes: &[u8]) -> bool {
     section_at(bytes, Header::LEN as u64).is_ok_and(|(section, payload)| {
         section.kind == SectionType::PARAMS && section.verify(payload).is_ok()
     })
 }
 
-/// How many times the archive's own bytes, and the largest table, the search for an index may read.
+/// The search for an index may read so many times the archive's own bytes and the largest table.
 const SEARCH: u64 = 4;
 
 /// The generations up to the last whole index whose sections end where it begins. That of another archive, in a stored
@@ -277,7 +277,7 @@ impl<'a> Salvage<'a> {
         }
     }
 
-    /// Whether another generation begins behind the footer that should lie at `footer`; if so, it is next.
+    /// Says whether another generation begins behind the footer that should lie at `footer`; if so, it is next.
     fn next_generation(&mut self, footer: u64) -> bool {
         let start = footer.saturating_add(Footer::LEN as u64);
         let follows = section_at(self.bytes, start).is_ok_and(|(section, _)| section.kind == SectionType::PARAMS);
@@ -287,7 +287,7 @@ impl<'a> Salvage<'a> {
         follows
     }
 
-    /// Whether the bytes end in the header of the section at `offset`, or in its payload behind a good header.
+    /// Says whether the bytes end in the header of the section at `offset`, or in its payload behind a good header.
     fn ends_within_section(&self, offset: u64) -> bool {
         let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
         let header = rest.and_then(<[u8]>::first_chunk);

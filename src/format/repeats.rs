@@ -50,11 +50,11 @@ impl Repeat {
 /// A range of the raw stream that makes some content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawRange {
-    /// Where it begins.
+    /// Its first place.
     pub start: u64,
-    /// Where it ends.
+    /// The place behind its last.
     pub end: u64,
-    /// Whether that content is a repeat. Otherwise these bytes are in the raw stream for it.
+    /// Says whether that content is a repeat. Otherwise these bytes are in the raw stream for it.
     pub is_repeat: bool,
 }
 

@@ -28,12 +28,12 @@ impl SectionType {
     /// The index of the sections of a generation before it; always last.
     pub const INDEX: Self = SectionType(*b"INDX");
 
-    /// Whether a reader that does not know this type must refuse the archive.
+    /// Says whether a reader that does not know this type must refuse the archive.
     pub fn is_critical(self) -> bool {
         self.0[0].is_ascii_uppercase()
     }
 
-    /// Whether this version defines this type.
+    /// Says whether this version defines this type.
     pub fn is_known(self) -> bool {
         let kinds = [
             Self::PARAMS,
@@ -76,7 +76,7 @@ impl fmt::Debug for SectionType {
 /// The sixteen bytes before a section's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SectionHeader {
-    /// What the section is.
+    /// The type of the section.
     pub kind: SectionType,
     /// Bytes of its payload.
     pub len: u32,

@@ -32,7 +32,7 @@ pub struct StreamReader<R> {
     first: Option<[u8; SectionHeader::LEN]>,
 }
 
-/// What the next section was. Ancillary sections of unknown type are passed over.
+/// The next section of the pipe. Ancillary sections of unknown type are passed over.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The parameters of a generation are known now.
@@ -59,7 +59,7 @@ impl<R: Read> StreamReader<R> {
         Ok(StreamReader { reader, name: name.into(), limits, layout, payload: Vec::new(), file: None, first: None })
     }
 
-    /// What is known so far.
+    /// The layout as far as it is known.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -70,7 +70,7 @@ impl<R: Read> StreamReader<R> {
         self.reader
     }
 
-    /// What is known so far, taken out.
+    /// Takes out the layout as far as it is known.
     #[cfg(any(test, feature = "internals"))]
     pub fn into_layout(self) -> Layout {
         self.layout

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 const SECOND: i64 = 1_000_000_000;
 
-/// What stands before the column of nanoseconds: whether there is one.
+/// One of these two stands before the column of nanoseconds and says whether there is one.
 const WHOLE: u8 = 0;
 const FRACTIONS: u8 = 1;
 

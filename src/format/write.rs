@@ -41,7 +41,7 @@ pub struct Writer<W> {
     last_repeat: u64,
     /// Raw bytes in chunks since the last table.
     raw_since_table: u64,
-    /// Where the last table ends, or the header.
+    /// The end of the last table, or of the header.
     table_end: u64,
     models: usize,
 }

@@ -49,7 +49,7 @@ fn results(isa: Isa, x: &[[f32; 64]]) -> Vec<u32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(4)))]
     #[test]
     fn every_isa_gives_the_same_bits(
         values in prop::collection::vec(prop_oneof![-9.0f32..9.0, -1e-6f32..1e-6, Just(0.0)], 7 * 64),

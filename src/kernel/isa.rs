@@ -1,4 +1,4 @@
-//! Which instructions the kernels use, decided at run time.
+//! The instructions that the kernels use are chosen here, at run time.
 //!
 //! Kernels of two kinds are chosen apart, because processors offer them apart: arithmetic on
 //! binary32 values, and exact products of 8-bit integers. A new instruction set adds a variant to one of

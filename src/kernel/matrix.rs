@@ -186,7 +186,7 @@ impl<'a> Vectors<'a> {
 
 /// Some blocks of sixteen rows of a matrix.
 pub(super) struct Rows<'a> {
-    /// Whether four products fit 16 bits.
+    /// Says whether four products fit 16 bits.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub narrow: bool,
     /// Blocks side by side in one row of them.

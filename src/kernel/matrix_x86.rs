@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::matrix::{Block, QUAD, ROWS, Row, Rows, Vectors, WIDTH};
 
-/// Whether the slices are long enough for what the tiles read and write.
+/// Says whether the slices are long enough for what the tiles read and write.
 fn check(rows: &Rows<'_>, x: &Vectors<'_>, y: &[f32], stride: usize) -> bool {
     let (n, height) = (x.scales.len(), rows.scales.len());
     rows.offsets.len() == height

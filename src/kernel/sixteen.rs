@@ -13,7 +13,7 @@ use super::scalar::{flush, fold16, greatest};
 pub trait Sixteen: Copy {
     /// Proves that the machine has the instructions. It takes no room.
     type Proof: Copy;
-    /// Whether the instruction set has 32 registers, enough for a dozen values of this type.
+    /// Says whether the instruction set has 32 registers, enough for a dozen values of this type.
     const MANY: bool = false;
     /// All elements the same.
     fn splat(proof: Self::Proof, x: f32) -> Self;

@@ -218,7 +218,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(6)))]
         #[test]
         fn every_isa_equals_the_definition(seed in any::<u64>(), exponent in -24i32..4, since_fold in 0..=FOLD_INTERVAL) {
             let mut next = numbers(seed, 10f32.powi(exponent));

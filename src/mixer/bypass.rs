@@ -38,12 +38,12 @@ const MAX_ERROR: u32 = 1 << 12;
 /// The greatest count of a probability; its slowest rate is 1/(1000 + 1.5).
 const COUNT_LIMIT: u32 = 1000;
 
-/// How often the model was wrong in this chunk although it was confident.
+/// Counts how often the model was wrong in this chunk although it was confident.
 #[derive(Debug)]
 pub struct ConfidenceBypass {
-    /// How often it was wrong, by kind of decision, match and strength.
+    /// The rate of its errors, by kind of decision, match and strength.
     by_strength: Vec<Cell>,
-    /// How often it was wrong, by a hash of the last three bytes and the half byte. The decisions of
+    /// The rate of its errors, by a hash of the last three bytes and the half byte. The decisions of
     /// one half byte share a cache line.
     by_bytes: Vec<Line>,
     /// The decision last predicted, if the model was confident of it.
@@ -62,7 +62,7 @@ struct Claim {
     strength: usize,
     /// Line and slot.
     bytes: (usize, usize),
-    /// Whether the decision bypasses the network.
+    /// Says whether the decision bypasses the network.
     bypassed: bool,
 }
 
@@ -148,7 +148,7 @@ impl ConfidenceBypass {
         claim.bypassed
     }
 
-    /// Whether the decision last predicted bypassed the network.
+    /// Says whether the decision last predicted bypassed the network.
     #[cfg(any(test, feature = "internals"))]
     pub fn is_bypassed(&self) -> bool {
         self.claim.is_some_and(|claim| claim.bypassed)

@@ -60,7 +60,7 @@ const PRIME: u32 = 0x2f0b_4c47;
 /// 2³² divided by the golden ratio, the next prime: Knuth's multiplicative hashing.
 const GOLDEN: u32 = 0x9e37_79b1;
 
-/// How many bytes there are, and how many pairs of bytes.
+/// The number of bytes that there are, and of pairs of bytes.
 const AFTER_ONE: usize = 1 << 8;
 const AFTER_TWO: usize = 1 << 16;
 

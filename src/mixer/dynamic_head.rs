@@ -30,7 +30,7 @@ pub struct DynamicHead {
     hidden: Vec<f32>,
     /// [`SPEEDS`] rows of the hidden vector's width for each slot.
     weights: Vec<f32>,
-    /// How many answers each slot has learned.
+    /// The number of answers that each slot has learned.
     counts: Vec<u16>,
     /// The slot of the decision last corrected, and where its weights begin.
     slot: usize,

@@ -21,7 +21,7 @@ const SIDE: usize = 64;
 /// Largest larger count for each smaller count.
 const BOUND: [usize; 6] = [20, 48, 15, 8, 6, 5];
 
-/// How many states stand for these counts: none, one, or one for each last bit.
+/// Counts the states that stand for these counts: none, one, or one for each last bit.
 fn states(n0: usize, n1: usize) -> usize {
     let (most, least) = if n0 < n1 { (n1, n0) } else { (n0, n1) };
     if least >= BOUND.len() || most > BOUND[least] {

@@ -31,7 +31,7 @@ impl Cell {
     }
 
     #[cfg(any(test, feature = "internals"))]
-    /// How many decisions it saw, up to its limit.
+    /// The number of decisions that it saw, up to its limit.
     pub fn count(self) -> u32 {
         self.0 & 1023
     }

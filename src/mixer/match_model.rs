@@ -27,9 +27,9 @@ pub struct MatchModel {
     /// Position of the byte the match expects next.
     at: usize,
     length: usize,
-    /// Whether a token ended after each byte.
+    /// Says whether a token ended after each byte.
     ends: Vec<bool>,
-    /// How often the expectation held, per length bucket and kind (bit, end).
+    /// The rate at which the expectation held, per length bucket and kind (bit, end).
     cells: [Cell; 2 * BUCKETS],
 }
 
@@ -125,7 +125,7 @@ impl MatchModel {
         agrees.then(|| Expectation { one, bucket: self.bucket() })
     }
 
-    /// Whether the token is expected to end here.
+    /// Says whether the token is expected to end here.
     #[inline]
     pub fn expect_end(&self) -> Option<Expectation> {
         if self.length == 0 {

@@ -96,7 +96,7 @@ pub struct Mixer {
     table: Table,
     /// Histories of the decisions whether a token ends.
     end_histories: Vec<u8>,
-    /// Whether a byte was pushed since the contexts were hashed.
+    /// Says whether a byte was pushed since the contexts were hashed.
     hashes_stale: bool,
     /// Hash of each context at the current byte.
     hashes: [u32; MAX_CONTEXTS],
@@ -178,7 +178,7 @@ impl Mixer {
         mixer
     }
 
-    /// How many bytes of memory a mixer for a chunk of `len` bytes takes. `dynamic_head` is the
+    /// Counts the bytes of memory that a mixer for a chunk of `len` bytes takes. `dynamic_head` is the
     /// vocabulary size and the width of the model that it corrects.
     pub fn bytes_for(
         profile: &Profile,

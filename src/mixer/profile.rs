@@ -12,16 +12,16 @@ pub enum Selector {
     Match,
     /// The last byte.
     Last,
-    /// How many of the third to fifth contexts have a history.
+    /// The number of the third to fifth contexts that have a history.
     Seen,
     /// The logarithm of the position in the chunk.
     Age,
-    /// Which of the second to seventh contexts have a history, and whether there is a match.
+    /// The second to seventh contexts that have a history, and whether there is a match.
     Known,
 }
 
 impl Selector {
-    /// How many sets it chooses among.
+    /// The number of sets it chooses among.
     pub const fn size(self) -> usize {
         match self {
             Selector::Node => 272,
@@ -47,12 +47,12 @@ pub struct Profile {
     pub contexts: &'static [Context],
     /// The first layer's weight sets; at most [`crate::kernel::mixing::MAX_SETS`].
     pub sets: &'static [Selector],
-    /// Whether each context has a second input: the distance of its probability from one half.
+    /// Says whether each context has a second input: the distance of its probability from one half.
     pub linear_inputs: bool,
-    /// How many APM stages follow the network: 1 is the stage by decision, 2 adds the stage by the
+    /// The number of APM stages that follow the network: 1 is the stage by decision, 2 adds the stage by the
     /// last two bytes. No shipped profile has 0; that is for measurements.
     pub apm_stages: usize,
-    /// Whether decisions of which the language model is confident may skip the network. Every shipped
+    /// Says whether decisions of which the language model is confident may skip the network. Every shipped
     /// profile with a model has it; leaving it out is for measurements.
     pub bypass: bool,
     /// In a profile with a language model: the profile of chunks that are coded without the model.

@@ -12,7 +12,7 @@ use super::rwkv7::Rwkv7;
 
 /// Opens loaded models for use.
 pub trait Backend: Debug + Send + Sync {
-    /// Whether it computes by this numeric profile.
+    /// Says whether it computes by this numeric profile.
     fn has_profile(&self, numeric_profile: u8) -> bool;
 
     /// An engine for a model. `numeric_profile` is the one that data to decode asks for, and one that it has; for

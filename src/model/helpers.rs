@@ -14,7 +14,7 @@ use super::weights::Model;
 
 /// Most helpers. More would have little to do between two waits; their number was not measured.
 pub(super) const MOST_HELPERS: usize = 3;
-/// How the rows are divided: the leader's core also keeps the state and the mixer's tables, so it gets fewer.
+/// The rows are divided so: the leader's core also keeps the state and the mixer's tables, so it gets fewer.
 /// Other divisions were not measured.
 const LEADER_UNITS: usize = 2;
 const HELPER_UNITS: usize = 3;
@@ -272,14 +272,14 @@ impl Drop for Helpers {
     }
 }
 
-/// When to work without the helpers.
+/// Decides when to work without the helpers.
 #[derive(Debug)]
 struct Pace {
     /// The turn from which on they take part again; they do where this lies behind.
     alone_until: u64,
-    /// How many turns the last stretch alone had.
+    /// The number of turns that the last stretch alone had.
     alone_for: u64,
-    /// When the present stretch began, alone or together.
+    /// The turn and the time at which the present stretch began, alone or together.
     since: (u64, Instant),
     /// Turns per second of the last stretch together.
     together: f64,
@@ -297,7 +297,7 @@ impl Pace {
         (turn - first) as f64 / began.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// Whether the leader is to make this turn alone.
+    /// Says whether the leader is to make this turn alone.
     fn is_alone(&mut self, turn: u64) -> bool {
         if turn == self.alone_until {
             let (least, most) = ALONE;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::ModelRef;
 use crate::vocab::Vocabulary;
 
-/// How a model must be called so that packing and unpacking compute the same bits.
+/// A schedule says how a model must be called so that packing and unpacking compute the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
     /// The same bits on every machine, for any number of lanes and of positions of one lane in a call.
@@ -55,13 +55,13 @@ pub trait LanguageModel: Debug + Send + Sync {
     /// The name of the model and of its arithmetic in archives.
     fn reference(&self) -> ModelRef;
 
-    /// What people call the model.
+    /// The name that people give the model.
     fn name(&self) -> &str;
 
     /// Its tokens, named by their rank in byte order.
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// How it must be called.
+    /// The schedule by which it must be called.
     fn schedule(&self) -> Schedule;
 
     /// Values of a hidden vector, a multiple of 16; 0 where the engine gives none.
@@ -79,7 +79,7 @@ pub trait LanguageModel: Debug + Send + Sync {
     /// Bytes of a session for up to `capacity` items a step, without its lanes and what its helpers share.
     fn session_bytes(&self, capacity: usize) -> u64;
 
-    /// Whether helper threads make a session faster.
+    /// Says whether helper threads make a session faster.
     fn gains_from_helpers(&self) -> bool;
 
     /// A session of `lanes` lanes for up to `capacity` items a step, with up to `helpers` helper threads.

@@ -36,7 +36,7 @@ struct Inner {
     tokenizer: OnceLock<Tokenizer>,
 }
 
-/// Where the bytes of a model file are.
+/// The place of the bytes of a model file.
 #[derive(Debug)]
 pub(super) enum Origin {
     /// In the program.

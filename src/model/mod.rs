@@ -1,5 +1,6 @@
 //! RWKV-7 language models: loading, quantisation, state and the forward pass; and the seam behind which other
 //! engines fit.
+#![forbid(unsafe_code)]
 
 mod backend;
 mod fingerprint;

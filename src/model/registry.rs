@@ -62,7 +62,7 @@ impl BuiltIn {
         sum
     }
 
-    /// How archives and streams name it.
+    /// The reference by which archives and streams name it.
     pub const fn reference(&self) -> ModelRef {
         ModelRef {
             sha256: self.sha256(),
@@ -87,7 +87,7 @@ pub fn built_in(name: &str) -> Result<Loaded> {
     get_or_try_init(&LOADED[index], read).cloned()
 }
 
-/// Whether a built-in model is called so.
+/// Says whether a built-in model is called so.
 pub(super) fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|built| built.name == name)
 }

@@ -1,4 +1,4 @@
-//! Which matrix products of a forward pass can be made at the same time.
+//! A stage holds the matrix products of a forward pass that can be made at the same time.
 
 use std::ops::Range;
 
@@ -29,9 +29,9 @@ pub(super) enum Stage {
 /// One product of a stage, or some rows of it.
 #[derive(Debug)]
 pub(super) struct Product<'m> {
-    /// Which of the stage's outputs.
+    /// The number of the stage's output that it makes.
     pub output: usize,
-    /// Which of its inputs.
+    /// The number of the stage's input that it reads.
     input: usize,
     matrix: &'m Matrix,
     blocks: Range<usize>,

@@ -1,4 +1,4 @@
-//! Where models come from when an archive names one.
+//! A store is where models come from when an archive names one.
 //!
 //! The library never looks into folders or the environment by itself. Whoever reads an archive hands over a
 //! [`ModelStore`]; the program's looks into the folder of installed models.

@@ -1,4 +1,4 @@
-//! Which standard streams were closed when the program was started.
+//! Finds the standard streams that were closed when the program was started.
 //!
 //! Rust's runtime opens `/dev/null` in place of a closed standard stream before `main`, so that no
 //! other file gets its number. From then on a closed output looks like a null device: everything
@@ -6,7 +6,7 @@
 //! and Node's `'ignore'` open `/dev/null` for reading and writing, just as Rust does. So the
 //! streams are looked at earlier, by a function that the loader calls before the runtime starts.
 
-/// Whether descriptor 0, 1 or 2 was closed. On Windows there is nothing like it.
+/// Says whether descriptor 0, 1 or 2 was closed. On Windows there is nothing like it.
 pub fn was_closed(descriptor: u8) -> bool {
     #[cfg(unix)]
     return unix::CLOSED.load(std::sync::atomic::Ordering::Relaxed) >> descriptor & 1 == 1;

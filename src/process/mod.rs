@@ -1,4 +1,4 @@
-//! How the program's process begins and ends. The library has no part in it.
+//! The beginning and the end of the program's process. The library has no part in it.
 //!
 //! Beside `kernel` and `sys`, `unsafe` is allowed in this folder.
 

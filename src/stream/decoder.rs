@@ -185,7 +185,7 @@ struct Frames<'a, R> {
     has_model: bool,
     limits: &'a Limits,
     first: bool,
-    /// Whether the last frame was read.
+    /// Says whether the last frame was read.
     ended: bool,
     /// Raw bytes of all frames read, and bytes of input.
     raw: u64,

@@ -20,7 +20,7 @@ pub struct Encoder {
     codec: ChunkCodec,
 }
 
-/// Whether the last frame says how long it is.
+/// Says whether the last frame says how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LastLength {
     /// No: it runs to the end of the input.

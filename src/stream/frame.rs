@@ -20,7 +20,7 @@ pub(super) const IMPLIED: CoderId = CoderId::Binary;
 /// Everything before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    /// How the payload is coded.
+    /// Says how the payload is coded.
     pub coding: Coding,
     /// No frame of this stream follows.
     pub last: bool,
@@ -95,10 +95,10 @@ impl Head {
 /// The part of a frame that is known before its lengths.
 pub(super) struct Lead {
     pub coding: Coding,
-    /// Whether it is the first of its stream, and the last.
+    /// Says whether it is the first of its stream, and the last.
     pub first: bool,
     pub last: bool,
-    /// Whether it runs to the end of the input.
+    /// Says whether it runs to the end of the input.
     pub rest: bool,
 }
 
@@ -135,7 +135,7 @@ impl Lead {
     }
 }
 
-/// How a frame of this codec and coder is coded: by the stream's only model, where it needs one.
+/// Says how a frame of this codec and coder is coded: by the stream's only model, where it needs one.
 pub(super) fn coding_of(codec: CodecId, coder: CoderId) -> Coding {
     match codec {
         CodecId::Stored => Coding::Stored,

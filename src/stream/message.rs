@@ -38,7 +38,7 @@ impl Name {
     }
 }
 
-/// Whether a message may begin with this byte.
+/// Says whether a message may begin with this byte.
 pub(super) fn is_first(byte: u8) -> bool {
     matches!(byte, STORED | 0x90..=0xBF)
 }

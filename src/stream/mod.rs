@@ -42,7 +42,7 @@ pub const MAGIC: [u8; 3] = [0x8D, 0x6C, 0x7A];
 /// The most that [`decode`] unpacks into memory, in bytes.
 pub const MESSAGE_LIMIT: u64 = 1 << 30;
 
-/// What went through a stream, in bytes.
+/// The length of what went through a stream, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     /// Bytes before coding.

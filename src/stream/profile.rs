@@ -74,7 +74,7 @@ pub(super) fn by_id(id: u8) -> Result<Profile> {
 }
 
 impl Profile {
-    /// What `codec` codes with.
+    /// The profile that `codec` codes with.
     #[cfg(feature = "encode")]
     pub(super) fn of(codec: &ChunkCodec) -> Self {
         let model = codec.named_model().and_then(|model| unnamed(model.reference));

@@ -58,7 +58,7 @@ mod guard {
     /// Maps at a time. Each lasts for the moment in which an archive is opened.
     const PLACES: usize = 64;
 
-    /// Where a guarded map begins and ends; a place that is free ends at 0.
+    /// The place where a guarded map begins and ends; a place that is free ends at 0.
     struct Place {
         start: AtomicUsize,
         end: AtomicUsize,

@@ -61,7 +61,7 @@ impl Tokenizer {
     }
 }
 
-/// Where to cut the next piece: after the last newline within reach, else at a character.
+/// Finds where to cut the next piece: after the last newline within reach, else at a character.
 fn piece_len(text: &str) -> usize {
     if text.len() <= PIECE {
         return text.len();

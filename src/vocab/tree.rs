@@ -12,11 +12,11 @@ use super::Vocabulary;
 pub enum DecisionKind {
     /// The next bit of the byte being spelled: a leading 1 and the bits known so far (1 to 255).
     Bit(u8),
-    /// Whether the token ends after its bytes so far (1 = it does).
+    /// The question whether the token ends after its bytes so far (1 = it does).
     End,
 }
 
-/// Where an answer leads.
+/// The place that an answer leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Child {
     /// The next decision.
@@ -30,7 +30,7 @@ pub enum Child {
 pub struct Decision {
     /// Its kind.
     pub kind: DecisionKind,
-    /// How many bytes of the token are known.
+    /// The number of bytes of the token that are known.
     pub depth: u8,
     /// First rank of its range.
     pub lo: u32,
@@ -38,21 +38,21 @@ pub struct Decision {
     pub mid: u32,
     /// One past the last rank.
     pub hi: u32,
-    /// Where the lower part `lo..mid` leads.
+    /// The child that the lower part `lo..mid` leads to.
     pub lower: Child,
-    /// Where the upper part `mid..hi` leads.
+    /// The child that the upper part `mid..hi` leads to.
     pub upper: Child,
 }
 
 impl Decision {
-    /// Whether the answer 1 means the upper part. A set bit is the upper part; "the token ends"
+    /// Says whether the answer 1 means the upper part. A set bit is the upper part; "the token ends"
     /// is the single lowest rank, so there 1 means the lower part.
     #[inline]
     pub fn one_is_upper(&self) -> bool {
         self.kind != DecisionKind::End
     }
 
-    /// Where this answer leads.
+    /// The child that this answer leads to.
     #[inline]
     pub fn child(&self, one: bool) -> Child {
         if one == self.one_is_upper() { self.upper } else { self.lower }

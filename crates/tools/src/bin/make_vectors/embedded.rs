@@ -4,8 +4,11 @@ use llz::kernel::NUMERIC_PROFILE;
 use llz::{EncodeOptions, Model, PackOptions};
 use sha2::{Digest, Sha256};
 
-use super::sections::{Sections, fields, file, portable, varint};
-use super::{Expect, RAW, Result, TALE, Vectors, packed_with, with};
+use crate::Result;
+use crate::packed::packed_with;
+use crate::samples::{RAW, TALE, with};
+use crate::sections::{Sections, fields, file, portable, varint};
+use crate::vectors::{Expect, Vectors};
 
 /// Width and inner width, rank, tokens.
 const WIDTH: usize = 64;
@@ -113,7 +116,7 @@ fn neural(file_sections: &[Vec<u8>], sha256: &[u8]) -> Sections {
     coded.entries(&[file("f", RAW)])
 }
 
-pub(super) fn embedded(vectors: &mut Vectors) -> Result<()> {
+pub fn add_to(vectors: &mut Vectors) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("tiny.safetensors");
     std::fs::write(&path, tiny())?;

@@ -2,7 +2,9 @@
 
 use llz::{EncodeOptions, Encoder, Level, Progress};
 
-use super::{CODE, Expect, Result, TALE, Vectors, with};
+use crate::Result;
+use crate::samples::{CODE, TALE, with};
+use crate::vectors::{Expect, Vectors};
 
 fn encoder(level: u8, chunk_size: Option<usize>) -> Result<Encoder> {
     let options = EncodeOptions { level: Level::new(level)?, chunk_size, ..Default::default() };
@@ -15,7 +17,7 @@ fn stream(level: u8, chunk_size: usize, raw: &[u8]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-pub(super) fn messages(vectors: &mut Vectors) -> Result<()> {
+pub fn add_to(vectors: &mut Vectors) -> Result<()> {
     let text = [TALE, CODE].concat().into_bytes();
     let mut ok = |name: &str, about: &str, bytes| {
         vectors.add(&format!("good-{name}.llzs"), Expect::Ok, about, bytes);

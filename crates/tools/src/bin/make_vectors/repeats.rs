@@ -1,7 +1,10 @@
 //! Long repeats, sound and hostile.
 
+use crate::Result;
+use crate::packed::packed;
+use crate::samples::TALE;
 use crate::sections::{Sections, file, varint};
-use crate::{Expect, Result, TALE, Vectors, packed};
+use crate::vectors::{Expect, Vectors};
 
 /// A section REPS of these repeats: skip, back, length.
 fn repeats(repeats: &[(u64, u64, u64)]) -> Vec<u8> {
@@ -16,7 +19,7 @@ fn repeats(repeats: &[(u64, u64, u64)]) -> Vec<u8> {
 }
 
 /// Archives with repeats.
-pub fn vectors(vectors: &mut Vectors) -> Result<()> {
+pub fn add_to(vectors: &mut Vectors) -> Result<()> {
     let version = |edit: &str| {
         let lines = (0..60).map(|line| format!("{line}: {}\n{TALE}", line * line * 7919 % 10_007));
         let text: String = lines.collect();

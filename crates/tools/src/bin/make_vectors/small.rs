@@ -2,13 +2,14 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::samples::{RAW, noise};
 use crate::sections::{
     CHUNK_SIZE, Item, Sections, copy, dir, fields, file, link, table, table_with, varint,
 };
-use crate::{Expect, RAW, Vectors, noise};
+use crate::vectors::{Expect, Vectors};
 
 /// What content and times are held to.
-pub fn vectors(vectors: &mut Vectors) {
+pub fn add_to(vectors: &mut Vectors) {
     let tables = |raw: &[u8], tables: &[Vec<u8>]| {
         let sections = raw.chunks(CHUNK_SIZE as usize).fold(Sections::new(), Sections::chunk);
         let sections = tables
