@@ -1,8 +1,9 @@
 //! The seam between the codec and the ways of coding a token.
 //!
 //! A coder sees each token's prediction and either writes the token or reads it. It knows neither archives nor
-//! threads. Binary decisions through the mixer ([`decisions`](super::decisions)) are the first implementation.
-//! Coders of whole tokens (range coding, rANS, Huffman, ranks) take the same frequencies.
+//! threads. Binary decisions through the mixer ([`decisions`](super::decisions)) are the default. Coders of whole
+//! tokens take the same frequencies: [`arithmetic`](super::arithmetic), [`asymmetric`](super::asymmetric),
+//! [`prefix`](super::prefix) and [`ranks`](super::ranks).
 
 use std::borrow::Cow;
 
