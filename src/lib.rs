@@ -64,7 +64,8 @@ pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{
-    Check, CoderId as Coder, CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
+    Check, CoderId as Coder, CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef,
+    NamedModel, Params,
 };
 pub use limits::{Bound, Limits};
 #[doc(hidden)]

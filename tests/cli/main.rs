@@ -1,6 +1,7 @@
 //! The program as its users run it.
 
 mod beside;
+mod coders;
 mod contents;
 mod errors;
 mod filter;
