@@ -33,7 +33,7 @@ impl TokenCoder for Arithmetic<'_> {
 
     fn decoder<'a>(&'a self, coded: Cow<'a, [u8]>, raw_len: usize) -> Box<dyn TokenDecoder + 'a> {
         let spelled = Spelled::new(self.vocabulary, raw_len);
-        Box::new(Reader { spelled, decoder: Decoder::new(coded) })
+        Box::new(Reader { spelled, decoder: Decoder::new(coded.into_owned()) })
     }
 }
 
@@ -59,7 +59,7 @@ impl TokenEncoder for Writer {
 
 struct Reader<'a> {
     spelled: Spelled<'a>,
-    decoder: Decoder<'a>,
+    decoder: Decoder<std::vec::IntoIter<u8>>,
 }
 
 impl TokenDecoder for Reader<'_> {
@@ -77,6 +77,7 @@ impl TokenDecoder for Reader<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
-        self.spelled.finish(self.decoder.is_finished())
+        let Reader { spelled, decoder } = *self;
+        spelled.finish(decoder.is_finished())
     }
 }

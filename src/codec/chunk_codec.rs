@@ -164,6 +164,16 @@ impl ChunkCodec {
         }
     }
 
+    /// The model, where there is one.
+    pub(crate) fn model(&self) -> Option<&Arc<dyn LanguageModel>> {
+        self.model.as_ref()
+    }
+
+    /// The instruction set in use.
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// What codes tokens when packing.
     pub fn coder(&self) -> CoderId {
         self.coder
@@ -180,7 +190,7 @@ impl ChunkCodec {
     }
 
     /// The coders of tokens by the predictions of `model`.
-    pub(super) fn token_coders<'a>(&'a self, model: &'a dyn LanguageModel) -> TokenCoders<'a> {
+    pub(crate) fn token_coders<'a>(&'a self, model: &'a dyn LanguageModel) -> TokenCoders<'a> {
         TokenCoders::new(Decisions {
             vocabulary: model.vocabulary(),
             hidden_width: model.hidden_width(),

@@ -122,7 +122,7 @@ impl ChunkCodec {
     }
 
     /// The tokens of a chunk.
-    pub(super) fn tokens(&self, model: &dyn LanguageModel, raw: &[u8]) -> Result<Vec<u32>> {
+    pub(crate) fn tokens(&self, model: &dyn LanguageModel, raw: &[u8]) -> Result<Vec<u32>> {
         let loaded = self.loaded.as_ref();
         let loaded = loaded.ok_or_else(|| Error::Model("a model without a tokenizer".into()))?;
         let mut tokens = Vec::new();

@@ -48,4 +48,10 @@ pub use encode::{Coded, Remembered};
 pub use chunk_codec::{ChunkCodec, Job};
 pub use chunk_codecs::{ChunkCodecs, check_file};
 pub use isa::instruction_sets;
+#[cfg(feature = "lab")]
+pub(crate) use neural::first_token;
 pub use options::{DecodeOptions, EncodeOptions, Level};
+#[cfg(feature = "lab")]
+pub(crate) use token_coder::{Prediction, TokenDecoder};
+#[cfg(feature = "lab")]
+pub(crate) use token_coders::TokenCoders;

@@ -13,7 +13,7 @@ use crate::model::Frequencies;
 
 /// The expectation that a model has of the next token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Prediction<'a> {
+pub(crate) struct Prediction<'a> {
     /// The hidden vector; empty where the engine gives none.
     pub hidden: &'a [f32],
     /// Integer frequencies of all tokens.
@@ -21,7 +21,7 @@ pub(super) struct Prediction<'a> {
 }
 
 /// A way of coding the tokens of a chunk.
-pub(super) trait TokenCoder: Sync {
+pub(crate) trait TokenCoder: Sync {
     /// Its number in archives.
     fn id(&self) -> CoderId;
 
@@ -36,7 +36,7 @@ pub(super) trait TokenCoder: Sync {
 }
 
 /// Writes the tokens of one chunk.
-pub(super) trait TokenEncoder {
+pub(crate) trait TokenEncoder {
     /// Writes the next token.
     fn encode(&mut self, prediction: &Prediction<'_>, token: u32);
 
@@ -45,7 +45,7 @@ pub(super) trait TokenEncoder {
 }
 
 /// Reads the tokens of one chunk.
-pub(super) trait TokenDecoder {
+pub(crate) trait TokenDecoder {
     /// Reads the next token.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::token_coder::TokenCoder;
 
 /// The coders for one vocabulary.
 #[derive(Debug)]
-pub(super) struct TokenCoders<'a> {
+pub(crate) struct TokenCoders<'a> {
     decisions: Decisions<'a>,
     arithmetic: Arithmetic<'a>,
     asymmetric: Asymmetric<'a>,
@@ -38,7 +38,7 @@ impl<'a> TokenCoders<'a> {
     }
 
     /// The coder of this number.
-    pub(super) fn of(&self, id: CoderId) -> &dyn TokenCoder {
+    pub(crate) fn of(&self, id: CoderId) -> &dyn TokenCoder {
         match id {
             CoderId::Mix => &self.decisions,
             CoderId::Arith => &self.arithmetic,

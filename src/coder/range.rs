@@ -3,8 +3,6 @@
 //! Source: the range coder of G. N. N. Martin (1979), with 64 bits of range, so that totals of up to [`MAX_TOTAL`]
 //! cost less than a thousandth of a bit per symbol.
 
-use std::borrow::Cow;
-
 /// Greatest total of frequencies: 2^17 tokens of 2^28 + 1, rounded up.
 pub const MAX_TOTAL: u64 = 1 << 46;
 /// Least range: below it, a byte is shifted out. A range is thus at least 1,024 times the greatest total.
@@ -82,30 +80,27 @@ impl Encoder {
     }
 }
 
-/// Reads symbols.
+/// Reads symbols from bytes that come one after the other.
 #[derive(Debug)]
-pub struct Decoder<'a> {
+pub struct Decoder<I> {
     code: u64,
     range: u64,
-    bytes: Cow<'a, [u8]>,
-    /// Bytes read so far.
-    at: usize,
+    bytes: I,
 }
 
-impl<'a> Decoder<'a> {
+impl<I: Iterator<Item = u8>> Decoder<I> {
     /// Starts reading what [`Encoder::finish`] returned.
-    pub fn new(bytes: impl Into<Cow<'a, [u8]>>) -> Self {
-        let mut decoder = Decoder { code: 0, range: u64::MAX, bytes: bytes.into(), at: 0 };
+    pub fn new(bytes: impl IntoIterator<IntoIter = I>) -> Self {
+        let mut decoder = Decoder { code: 0, range: u64::MAX, bytes: bytes.into_iter() };
         for _ in 0..8 {
             decoder.code = (decoder.code << 8) | decoder.next();
         }
         decoder
     }
 
+    /// The next byte; zeros follow the last.
     fn next(&mut self) -> u64 {
-        let byte = self.bytes.get(self.at).copied();
-        self.at += usize::from(byte.is_some());
-        byte.map_or(0, u64::from)
+        self.bytes.next().map_or(0, u64::from)
     }
 
     /// Reads a symbol. `part_at` gets a number below `total` and returns the part that it lies in, with its symbol.
@@ -113,22 +108,34 @@ impl<'a> Decoder<'a> {
     pub fn decode<T>(&mut self, total: u64, part_at: impl FnOnce(u64) -> (Part, T)) -> Option<T> {
         let step = self.range / total;
         let place = self.code / step;
-        if place >= total {
-            return None;
-        }
-        let (part, symbol) = part_at(place);
+        (place < total).then(|| self.take(step, part_at(place)))
+    }
+
+    /// The same for bytes that no encoder has written: what no part has belongs to the last one.
+    pub fn decode_any<T>(&mut self, total: u64, part_at: impl FnOnce(u64) -> (Part, T)) -> T {
+        let step = self.range / total;
+        self.code = self.code.min(step * total - 1);
+        self.take(step, part_at(self.code / step))
+    }
+
+    fn take<T>(&mut self, step: u64, (part, symbol): (Part, T)) -> T {
         self.code -= step * part.start;
         self.range = step * part.size;
         while self.range < MIN_RANGE {
             self.code = (self.code << 8) | self.next();
             self.range <<= 8;
         }
-        Some(symbol)
+        symbol
     }
 
     /// Whether every byte was read: a coded chunk has none to spare.
-    pub fn is_finished(&self) -> bool {
-        self.at == self.bytes.len()
+    pub fn is_finished(mut self) -> bool {
+        self.bytes.next().is_none()
+    }
+
+    /// Where the bytes come from.
+    pub fn source(&mut self) -> &mut I {
+        &mut self.bytes
     }
 }
 
@@ -170,7 +177,7 @@ pub(super) mod tests {
             let mut encoder = Encoder::default();
             for &symbol in &symbols { encoder.encode(parts[symbol], total); }
             let bytes = encoder.finish();
-            let mut decoder = Decoder::new(&bytes);
+            let mut decoder = Decoder::new(bytes);
             for &symbol in &symbols {
                 prop_assert_eq!(decoder.decode(total, |place| found(&parts, place)), Some(symbol));
             }
@@ -180,7 +187,7 @@ pub(super) mod tests {
         #[test]
         fn hostile_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), (frequencies, _) in any_symbols()) {
             let (parts, total) = parts(&frequencies);
-            let mut decoder = Decoder::new(&bytes);
+            let mut decoder = Decoder::new(bytes);
             for _ in 0..400 {
                 if decoder.decode(total, |place| found(&parts, place)).is_none() { break }
             }
@@ -196,7 +203,7 @@ pub(super) mod tests {
         }
         let bytes = encoder.finish();
         assert!((5750..=5760).contains(&bytes.len()), "{}", bytes.len());
-        let mut decoder = Decoder::new(&bytes);
+        let mut decoder = Decoder::new(bytes);
         for _ in 0..1000 {
             assert_eq!(decoder.decode(MAX_TOTAL, |place| (last, place)), Some(MAX_TOTAL - 1));
         }

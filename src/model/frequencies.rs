@@ -113,6 +113,18 @@ impl ByProbability {
         Some(!(self.keys[place] as u32))
     }
 
+    /// Takes in a distribution and gives its `count` likeliest tokens, the likeliest first.
+    pub fn best(&mut self, frequencies: &Frequencies, count: usize) -> impl Iterator<Item = u32> {
+        self.take(frequencies);
+        let rest = self.keys.len().saturating_sub(count);
+        if rest > 0 && count > 0 {
+            self.keys.select_nth_unstable(rest);
+        }
+        let best = &mut self.keys[rest..];
+        best.sort_unstable();
+        best.iter().rev().map(|&key| !(key as u32))
+    }
+
     /// The token of this rank in a distribution, without sorting it.
     pub fn select(&mut self, frequencies: &Frequencies, rank: u32) -> Option<u32> {
         let place = frequencies.each.len().checked_sub(1 + rank as usize)?;

@@ -8,6 +8,7 @@ mod filter;
 mod habits;
 mod inputs;
 mod interrupt;
+mod lab;
 mod levels;
 mod limits;
 mod links;
