@@ -24,6 +24,16 @@ pub enum Error {
     /// The bytes contradict themselves: they were damaged.
     #[error("corrupt data: {0}")]
     Corrupt(Corruption),
+    /// A line of text that a stage of the laboratory cannot read.
+    #[error("line {line}{}: {what}", named(field.as_deref()))]
+    Line {
+        /// Its number, from 1.
+        line: u64,
+        /// The field that is wrong; `None` where it is the line itself.
+        field: Option<String>,
+        /// The fault.
+        what: String,
+    },
     /// The archive is whole, but something comes after its end.
     #[error("the archive ends at byte {end}, and {}", follows(*bytes, *is_archive))]
     Trailing {
@@ -163,6 +173,11 @@ fn foreign(expected: Container, found: Found) -> String {
         Found::Unknown => return format!("not {expected}"),
     };
     format!("{found}, not {expected}")
+}
+
+/// A field's name behind the number of its line.
+fn named(field: Option<&str>) -> String {
+    field.map_or(String::new(), |field| format!(", field {field:?}"))
 }
 
 fn follows(bytes: u64, is_archive: bool) -> String {

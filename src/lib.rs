@@ -7,7 +7,7 @@
 //!
 //! `cli` (the default) is the program. `fs` packs and unpacks trees of files. `encode` codes; without it the library
 //! is a decoder that needs no C compiler. `threads` uses several. `internals` makes the rooms public, without any
-//! promise, for the tools of this project.
+//! promise, for the tools of this project. `lab` adds the module `lab`.
 #![deny(unsafe_code)]
 // Rooms re-export some items for the tools alone.
 #![cfg_attr(not(feature = "internals"), allow(unused_imports))]
@@ -32,6 +32,8 @@ macro_rules! rooms {
 }
 
 mod error;
+#[cfg(feature = "lab")]
+pub mod lab;
 mod limits;
 mod once;
 mod progress;
@@ -65,7 +67,8 @@ pub use codec::EncodeOptions;
 pub use codec::{DecodeOptions, Level, instruction_sets};
 pub use error::{Container, Corruption, Error, Found, Result};
 pub use format::{
-    Check, CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef, NamedModel, Params,
+    Check, CoderId as Coder, CoderParams, DeviceRef, EngineRef, Entry, EntryKind, ModelRef,
+    NamedModel, Params,
 };
 pub use limits::{Bound, Limits};
 #[doc(hidden)]

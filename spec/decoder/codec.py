@@ -1,7 +1,9 @@
 """Chunks of every codec (FORMAT.md, chapter 7)."""
 
+import numpy as np
 import zstandard
 
+import coders
 import prior
 import vocabulary
 from coder import Decoder
@@ -12,7 +14,8 @@ from numeric import F
 from dynamic_head import DynamicHead
 
 STORED, ZSTD, MIX, NEURAL = range(4)
-CODER = 1  # the only entropy coder
+CODER = 1  # binary decisions through the mixer
+CODERS = {1: (MIX, NEURAL), 2: (NEURAL,), 3: (NEURAL,), 4: (NEURAL,), 5: (NEURAL,), 6: (NEURAL,), 7: (NEURAL,)}
 BYTES = vocabulary.of_bytes()
 
 
@@ -26,7 +29,7 @@ class Codec:
             raise Unsupported(f"a context table of 2^{table_bits} bytes")
         self.profile, self.table_bits, self.model = PROFILES[profile], table_bits, model
 
-    def decode(self, codec, coded, raw_length):
+    def decode(self, codec, coded, raw_length, coder=CODER):
         if codec == STORED:
             raw = bytes(coded)
         elif codec == ZSTD:
@@ -34,7 +37,7 @@ class Codec:
         elif codec == MIX:
             raw = self.mix(coded, raw_length)
         elif codec == NEURAL:
-            raw = self.neural(coded, raw_length)
+            raw = self.neural(coded, raw_length, coder)
         else:
             raise Unsupported(f"codec {codec}")
         if len(raw) != raw_length:
@@ -49,11 +52,13 @@ class Codec:
             spell(BYTES, mixer, decoder, lambda node: F(0))
         return finish(mixer, decoder)
 
-    def neural(self, coded, raw_length):
+    def neural(self, coded, raw_length, coder):
         if self.model is None:
             raise ModelMissing("a neural chunk needs the model")
         if not self.profile.without_model:
             raise Corrupt("a neural chunk under a mixer profile without a model")
+        if coder != CODER:
+            return self.whole_tokens(coded, raw_length, coder)
         start = prior.of_model(self.profile, self.model)
         dynamic_head = DynamicHead(len(self.model.vocabulary.tokens), self.model.width)
         mixer = Mixer(self.profile, start, raw_length, self.table_bits, dynamic_head)
@@ -66,6 +71,28 @@ class Codec:
             token = spell(self.model.vocabulary, mixer, decoder,
                           lambda node: log_odds(cumulative, node))
         return finish(mixer, decoder)
+
+
+    def whole_tokens(self, coded, raw_length, coder):
+        """A chunk of a coder that takes the whole distribution of each token."""
+        decoder, state = token_decoder(coder, coded, raw_length), self.model.new_state()
+        tokens, raw = self.model.vocabulary.tokens, b""
+        token = self.model.vocabulary.rank(b"\n")
+        while len(raw) < raw_length:
+            cumulative = frequencies(self.model.step(state, token)[1])
+            token = decoder.token(np.diff(cumulative), cumulative)
+            raw += tokens[token]
+        if not decoder.finished():
+            raise Corrupt("a chunk has bytes to spare")
+        return raw
+
+
+def token_decoder(coder, coded, raw_length):
+    if coder == 5:
+        return coders.PackedRanks(coded, raw_length, unzstd)
+    if coder == 6:
+        return coders.PackedRanks(coded, raw_length, coders.unbrotli)
+    return {2: coders.Arith, 3: coders.Rans, 4: coders.Huffman, 7: coders.RankAns}[coder](coded)
 
 
 def finish(mixer, decoder):

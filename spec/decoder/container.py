@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import paths
 from bytesreader import Reader, crc
-from codec import CODER, MIX, NEURAL, Codec, unzstd
+from codec import CODERS, MIX, NEURAL, Codec, unzstd
 from errors import Corrupt, Unsupported
 from model import find_model, read_name
 
@@ -147,14 +147,14 @@ class Archive:
         coded = reader.rest()
         if not 1 <= length <= self.chunk_size or len(coded) > length:
             raise Corrupt("a chunk's lengths")
-        codec, _coder, number = coding
+        codec, coder, number = coding
         if codec == NEURAL:
             if number >= len(self.models):
                 raise Corrupt("a neural chunk of a model that is not named before it")
             file = self.files.get(number)
             embedded = file and (lambda: unpack_table(Reader(file)))
             self.codec.model = find_model(self.models[number], self.model_file, embedded)
-        raw = self.codec.decode(codec, coded, length)
+        raw = self.codec.decode(codec, coded, length, coder)
         if crc(raw) != raw_crc:
             raise Corrupt("a chunk decodes to other bytes")
         self.raw += raw
@@ -273,8 +273,8 @@ def read_coding(reader):
         raise Unsupported(f"codec {codec}")
     if codec in (MIX, NEURAL):
         coder = reader.integer(1)
-        if coder != CODER:
-            raise Unsupported(f"entropy coder {coder}")
+        if codec not in CODERS.get(coder, ()):
+            raise Unsupported(f"coder {coder} for codec {codec}")
     if codec == NEURAL:
         model = reader.varint()
         if model >= MODELS:

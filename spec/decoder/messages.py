@@ -1,7 +1,7 @@
 """Streams and messages (FORMAT.md, chapter 13)."""
 
 from bytesreader import Reader, crc
-from codec import CODER, NEURAL, STORED, Codec
+from codec import CODER, CODERS, MIX, NEURAL, STORED, Codec
 from errors import Corrupt, Unsupported
 from model import built_in, find_model, read_name
 
@@ -65,15 +65,19 @@ def stream(reader, model_file):
         kind, last, rest = head & 15, bool(head & LAST), bool(head & REST)
         if head & RESERVED or kind > NEURAL:
             raise Unsupported("a frame of an unknown kind")
+        coder = CODER
         if head & NAMED:
             coder = reader.integer(1)
-            if coder != CODER:
-                raise Unsupported(f"entropy coder {coder}")
-            raise Corrupt("a frame names a coder for nothing")
+            if coder not in CODERS:
+                raise Unsupported(f"coder {coder}")
+            if coder == CODER or kind not in (MIX, NEURAL):
+                raise Corrupt("a frame names a coder for nothing")
+            if kind not in CODERS[coder]:
+                raise Unsupported(f"coder {coder} for codec {kind}")
         if rest and not last:
             raise Corrupt("a frame without a length is not the last")
         before = out
-        out = frame(reader, kind, rest, before, codec, named)
+        out = frame(reader, kind, rest, before, codec, named, coder)
         if len(out) == len(before) and (before or not last or kind != STORED):
             raise Corrupt("an empty frame inside a stream")
     return out
@@ -87,7 +91,7 @@ def profile(number):
     return Codec(mixer, table_bits, built_in(name) if name else None), bool(name)
 
 
-def frame(reader, kind, rest, before, codec, named):
+def frame(reader, kind, rest, before, codec, named, coder=CODER):
     """What comes after a frame's head; `before` and the bytes it holds."""
     raw_length = reader.varint(9)
     if raw_length >= 2**32 - 256:
@@ -101,7 +105,7 @@ def frame(reader, kind, rest, before, codec, named):
         raise Corrupt("an empty frame that is not stored")
     if kind == NEURAL and not named:
         raise Corrupt("a neural frame in a stream without a model")
-    out = before + codec.decode(kind, coded, raw_length)
+    out = before + codec.decode(kind, coded, raw_length, coder)
     if crc(out) != checksum:
         raise Corrupt("decoded bytes do not match their checksum")
     return out

@@ -17,14 +17,14 @@ from errors import Corrupt, ModelMissing, Refused, Unsafe, Unsupported
 NAMES = {Corrupt: "corrupt", Unsupported: "unsupported", Unsafe: "unsafe", ModelMissing: "model"}
 
 
-def decode_once(self, kind, coded, raw_length, decode=codec.Codec.decode, known={}):
+def decode_once(self, kind, coded, raw_length, coder=codec.CODER, decode=codec.Codec.decode, known={}):
     """Codec.decode, but many vectors hold the same chunks."""
     if kind not in (codec.MIX, codec.NEURAL):
-        return decode(self, kind, coded, raw_length)
+        return decode(self, kind, coded, raw_length, coder)
     model = self.model and self.model.sha256
-    key = self.profile.id, self.table_bits, model, kind, bytes(coded), raw_length
+    key = self.profile.id, self.table_bits, model, kind, coder, bytes(coded), raw_length
     if key not in known:
-        known[key] = decode(self, kind, coded, raw_length)
+        known[key] = decode(self, kind, coded, raw_length, coder)
     return known[key]
 
 

@@ -237,7 +237,7 @@ fn a_missing_model_is_named_before_anything_is_written() {
     writer.model(&model).unwrap();
     let raw_crc = crc32fast::hash(raw);
     let raw_len = raw.len() as u32;
-    let coding = Coding::Neural { coder: CoderId::Binary, model: 0 };
+    let coding = Coding::Neural { coder: CoderId::Mix, model: 0 };
     writer.chunk(Chunk { coding, raw_len, raw_crc, coded: b"?" }).unwrap();
     writer.entry(&file("a", raw), None, &sha256(raw)).unwrap();
     writer.finish().unwrap();

@@ -231,7 +231,7 @@ impl<W: Write> Output<'_, W> {
         self.writer.chunk(Chunk { coding, raw_len: raw_len as u32, raw_crc, coded: coded.bytes() })?;
         self.written += raw_len as u64;
         let mut findings = self.findings.borrow_mut();
-        let tally = findings.summary.chunks_by_codec.entry(coding.codec().name()).or_default();
+        let tally = findings.summary.chunks_by_codec.entry(coding.name()).or_default();
         tally.add(raw_len, coded.bytes().len());
         if coded.is_remembered {
             findings.summary.reused_bytes += raw_len as u64;

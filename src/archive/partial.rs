@@ -86,7 +86,7 @@ impl Way {
         let mut hasher = Sha256::new();
         hasher.update(MAGIC);
         hasher.update(env!("CARGO_PKG_VERSION"));
-        hasher.update([0, level.get(), params.mixer, params.table_bits]);
+        hasher.update([0, level.get(), params.mixer, params.table_bits, codec.coder() as u8]);
         if let Some(model) = codec.named_model() {
             hasher.update(model.to_payload());
         }

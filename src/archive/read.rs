@@ -197,7 +197,7 @@ impl Archive {
             info.raw_bytes = info.raw_bytes.saturating_add(entry.size());
         }
         for chunk in self.layout.chunks() {
-            let tally = info.chunks_by_codec.entry(chunk.coding.codec().name()).or_default();
+            let tally = info.chunks_by_codec.entry(chunk.coding.name()).or_default();
             tally.add(chunk.raw_len as usize, chunk.payload_len as usize);
         }
         info

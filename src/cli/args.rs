@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use llz::{Archive, Bound, Error, Level, Limits, Result};
+use llz::{Archive, Bound, Coder, Error, Level, Limits, Result};
 
 use super::session::Session;
 use super::size::{Size, in_units, size};
@@ -94,6 +95,20 @@ pub struct ModelArg {
     /// one (llz model list)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
+}
+
+/// What codes tokens.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct CoderArg {
+    /// What codes tokens. All but mix need a model and are there to be compared with it
+    #[arg(long = "coder", value_name = "NAME", default_value = Coder::default().name())]
+    #[arg(value_parser = PossibleValuesParser::new(Coder::ALL.map(Coder::name)).map(coder))]
+    pub coder: Coder,
+}
+
+/// The coder of a name that the parser knows.
+fn coder(name: String) -> Coder {
+    Coder::from_name(&name).unwrap_or_default()
 }
 
 /// Safety limits. The defaults are those of the library.

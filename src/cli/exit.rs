@@ -33,7 +33,9 @@ pub fn code(error: &Error) -> u8 {
     match error {
         Error::Usage(_) => USAGE,
         Error::Unsupported(_) => UNSUPPORTED,
-        Error::Corrupt(_) | Error::Foreign { .. } | Error::Trailing { .. } => CORRUPT,
+        Error::Corrupt(_) | Error::Foreign { .. } | Error::Trailing { .. } | Error::Line { .. } => {
+            CORRUPT
+        }
         Error::Limit { .. } => LIMIT,
         Error::Unsafe { .. } => UNSAFE,
         Error::Model(_) | Error::ModelName { .. } => MODEL,

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use llz::{Decoder, Encoder, Error, Result, Totals};
+use llz::{Decoder, EncodeOptions, Encoder, Error, Result, Totals};
 
 use super::Status;
-use super::args::{LevelArg, LimitArgs, ModelArg};
+use super::args::{CoderArg, LevelArg, LimitArgs, ModelArg};
 use super::report;
 use super::session::Session;
 use super::size::{Size, size};
@@ -33,6 +33,8 @@ pub struct Args {
     level: LevelArg,
     #[command(flatten)]
     model: ModelArg,
+    #[command(flatten)]
+    coder: CoderArg,
     /// Raw bytes per frame: larger packs better, smaller uses more cores [default: by level]
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "decompress")]
     chunk_size: Option<Size>,
@@ -59,12 +61,15 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
                 "compressed data is no use on a terminal: redirect it to a file or pipe".into(),
             ));
         }
-        let options = session.encode_options(
-            args.level.level(),
-            &args.model,
-            args.chunk_size.as_ref(),
-            limits,
-        )?;
+        let options = EncodeOptions {
+            coder: args.coder.coder,
+            ..session.encode_options(
+                args.level.level(),
+                &args.model,
+                args.chunk_size.as_ref(),
+                limits,
+            )?
+        };
         let encoder = Encoder::new(options)?;
         if let Some(length) = stdin_length() {
             session.progress.set_total(length);

@@ -11,9 +11,11 @@ mod completions;
 mod delete;
 mod exit;
 mod filter;
+mod generate;
 mod habits;
 mod info;
 mod inputs;
+mod lab;
 mod list;
 mod lists;
 mod losses;
@@ -98,6 +100,8 @@ enum Verb {
     Cat(cat::Args),
     Filter(filter::Args),
     Model(model::Args),
+    Generate(generate::Args),
+    Lab(lab::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -127,6 +131,8 @@ impl Verb {
             Verb::Cat(args) => cat::run(args, session),
             Verb::Filter(args) => filter::run(args, session),
             Verb::Model(args) => model::run(args, session),
+            Verb::Generate(args) => generate::run(args, session),
+            Verb::Lab(args) => lab::run(args, session),
             Verb::Completions(args) => completions::run(args),
             Verb::Man(args) => man::run(args),
         }
@@ -143,9 +149,9 @@ impl Verb {
             Verb::Info(args) => Some(&args.source.archive),
             Verb::Test(args) => Some(&args.source.archive),
             Verb::Cat(args) => Some(&args.source.archive),
-            Verb::Filter(_) => Some(Path::new("-")),
+            Verb::Filter(_) | Verb::Lab(_) => Some(Path::new("-")),
             Verb::Model(args) => args.subject(),
-            Verb::Pack(_) | Verb::Completions(_) | Verb::Man(_) => None,
+            Verb::Pack(_) | Verb::Generate(_) | Verb::Completions(_) | Verb::Man(_) => None,
         }
     }
 
@@ -163,6 +169,8 @@ impl Verb {
             Verb::Cat(args) => args.source.limits.shown(bound, limit),
             Verb::Filter(args) => args.limits.shown(bound, limit),
             Verb::Model(args) => args.shown(limit),
+            Verb::Generate(args) => args.shown(bound, limit),
+            Verb::Lab(args) => args.shown(bound, limit),
             Verb::Completions(_) | Verb::Man(_) => limit.to_string(),
         }
     }

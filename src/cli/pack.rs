@@ -4,11 +4,11 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{Error, Limits, PackOptions, PackSummary, Result};
+use llz::{EncodeOptions, Error, Limits, PackOptions, PackSummary, Result};
 use serde_json::json;
 
 use super::Status;
-use super::args::{LevelArg, LimitArgs, ModelArg};
+use super::args::{CoderArg, LevelArg, LimitArgs, ModelArg};
 use super::inputs::{Inputs, VERSION_CONTROL};
 use super::list;
 use super::models;
@@ -63,6 +63,8 @@ pub struct Args {
     level: LevelArg,
     #[command(flatten)]
     model: ModelArg,
+    #[command(flatten)]
+    coder: CoderArg,
     /// Put the model's file into the archive, so that it can be unpacked where the model is not
     #[arg(long)]
     embed_model: bool,
@@ -104,7 +106,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     check_not_replaced(args, &limits, &output)?;
     let level = args.level.level();
     let options = PackOptions {
-        encode: session.encode_options(level, &args.model, args.chunk_size.as_ref(), limits)?,
+        encode: EncodeOptions {
+            coder: args.coder.coder,
+            ..session.encode_options(level, &args.model, args.chunk_size.as_ref(), limits)?
+        },
         directory: inputs.base().into(),
         listed,
         inputs: inputs.input(!args.dry_run, &limits, &session.progress)?.into_iter().collect(),

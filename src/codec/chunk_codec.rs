@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{Coding, CoderParams, DeviceRef, EngineRef, NamedModel};
+use crate::format::{CoderId, Coding, CoderParams, DeviceRef, EngineRef, NamedModel};
 use crate::kernel::Isa;
 use crate::limits::{Bound, Limits};
 use crate::mixer::{self, Mixer, Prior, Profile};
@@ -13,6 +13,7 @@ use super::decisions::Decisions;
 use super::level::LevelSettings;
 use super::options::{DecodeOptions, EncodeOptions, threads};
 use super::scheduler::Resources;
+use super::token_coders::TokenCoders;
 
 /// Bytes that the program takes beside chunks and models: code, stacks, tables that all mixers share. `llz test` of an
 /// archive of one stored byte takes 5.7 MB of resident memory; the rest is for threads, chosen so that
@@ -34,6 +35,8 @@ pub struct ChunkCodec {
     /// The model file, which has the tokenizer; only a chunk codec for encoding has it.
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     pub(super) loaded: Option<Loaded>,
+    /// What codes tokens when packing.
+    coder: CoderId,
     prior: Prior,
     prior_without_model: Prior,
     /// Raw bytes of a chunk.
@@ -73,6 +76,7 @@ impl ChunkCodec {
             profile,
             model,
             loaded: None,
+            coder: CoderId::Mix,
             prior,
             prior_without_model,
             chunk_size: 0,
@@ -86,8 +90,14 @@ impl ChunkCodec {
     /// [`Error::Usage`] for a model at a level that uses none, for a chunk size of 0 or beyond the limit, and for
     /// an unknown instruction set.
     pub fn for_encoding(options: &EncodeOptions) -> Result<Self> {
-        let EncodeOptions { level, model, chunk_size, limits, .. } = options;
+        let EncodeOptions { level, model, coder, chunk_size, limits, .. } = options;
         let settings = LevelSettings::of(*level);
+        if settings.model.is_none() && *coder != CoderId::Mix {
+            let (coder, level) = (coder.name(), level.get());
+            return Err(Error::Usage(format!(
+                "coder {coder} needs a model and level {level} uses none; 4 to 9 do"
+            )));
+        }
         let loaded = match (settings.model, model) {
             (None, None) => None,
             (None, Some(_)) => {
@@ -103,6 +113,7 @@ impl ChunkCodec {
         let params = CoderParams { mixer: settings.profile.id, table_bits: 24 };
         let mut codec = Self::new(isa, threads(options.threads), *limits, params, model)?;
         codec.loaded = loaded;
+        codec.coder = *coder;
         let most = limits.chunk();
         codec.chunk_size = match chunk_size {
             Some(size) if *size == 0 || *size as u64 > most => {
@@ -161,6 +172,21 @@ impl ChunkCodec {
         }
     }
 
+    /// The model, where there is one.
+    pub(crate) fn model(&self) -> Option<&Arc<dyn LanguageModel>> {
+        self.model.as_ref()
+    }
+
+    /// The instruction set in use.
+    pub(crate) fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// What codes tokens when packing.
+    pub fn coder(&self) -> CoderId {
+        self.coder
+    }
+
     /// Raw bytes of a chunk when packing.
     pub fn chunk_size(&self) -> usize {
         self.chunk_size
@@ -171,16 +197,16 @@ impl ChunkCodec {
         self.reserved = bytes;
     }
 
-    /// The coder of tokens by the predictions of `model`.
-    pub(super) fn token_coder<'a>(&'a self, model: &'a dyn LanguageModel) -> Decisions<'a> {
-        Decisions {
+    /// The coders of tokens by the predictions of `model`.
+    pub(crate) fn token_coders<'a>(&'a self, model: &'a dyn LanguageModel) -> TokenCoders<'a> {
+        TokenCoders::new(Decisions {
             vocabulary: model.vocabulary(),
             hidden_width: model.hidden_width(),
             isa: self.isa,
             profile: self.profile,
             prior: &self.prior,
             table_bits: self.params.table_bits,
-        }
+        })
     }
 
     /// A mixer for a chunk of `len` bytes by contexts alone.

@@ -33,7 +33,7 @@ impl Decisions<'_> {
 
 impl TokenCoder for Decisions<'_> {
     fn id(&self) -> CoderId {
-        CoderId::Binary
+        CoderId::Mix
     }
 
     fn bytes(&self, raw_len: usize) -> u64 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::{Coding, CoderId, zstd_frame};
+use crate::format::{self, Coding, CoderId, zstd_frame};
 use crate::model::LanguageModel;
 use crate::progress::Progress;
 
@@ -12,7 +12,6 @@ use super::chunk_codec::{ChunkCodec, Job};
 use super::lanes::{Decoding, Lockstep, lanes_of};
 use super::mix;
 use super::scheduler::{self, Jobs, Work};
-use super::token_coder::TokenCoder;
 
 /// Chunks that one worker decodes in lockstep. docs/experiments/constants.md has the time of others.
 const LANES: usize = 4;
@@ -52,9 +51,10 @@ impl ChunkCodec {
             Coding::Stored => job.coded.into_owned(),
             Coding::Zstd => zstd_frame::decompress(&job.coded, raw_len)
                 .ok_or_else(|| Error::corrupt("a zstd chunk does not decode"))?,
-            Coding::Mix { coder: CoderId::Binary } => {
+            Coding::Mix { coder: CoderId::Mix } => {
                 return mix::decode(&job.coded, raw_len, self.mixer_without_model(raw_len), control);
             }
+            Coding::Mix { coder } => return format::coding::mix_coder(coder).map(|_| Vec::new()),
             Coding::Neural { .. } => {
                 return Err(Error::corrupt(match &self.model {
                     None => "a neural chunk in data that names no model",
@@ -92,8 +92,8 @@ impl<'j> Work for DecodeWork<'_, 'j> {
     fn job_bytes(&self, job: &Job<'j>) -> u64 {
         let len = job.raw_len;
         let work = match (job.coding, self.model) {
-            (Coding::Neural { .. }, Some(model)) => {
-                self.codec.token_coder(&**model).bytes(len) + model.lane_bytes()
+            (Coding::Neural { coder, .. }, Some(model)) => {
+                self.codec.token_coders(&**model).of(coder).bytes(len) + model.lane_bytes()
             }
             (Coding::Mix { .. }, _) => self.codec.mixer_bytes(len),
             (Coding::Zstd, _) => zstd_frame::working_bytes(len),
@@ -116,11 +116,11 @@ impl<'j> Work for DecodeWork<'_, 'j> {
 
     fn work(&self, jobs: &dyn Jobs<Job<'j>, Self::Done>, helpers: usize) -> Result<()> {
         let control = jobs.control();
-        let coder = self.model.map(|model| self.codec.token_coder(&**model));
+        let coders = self.model.map(|model| self.codec.token_coders(&**model));
         let mut lockstep = None;
         while let Some((number, job)) = jobs.next() {
             control.check()?;
-            let (Some(model), Some(coder), true) = (self.model, &coder, Self::has_lanes(&job))
+            let (Some(model), Some(coders), true) = (self.model, &coders, Self::has_lanes(&job))
             else {
                 let done = self.codec.decode_without_model(job, control);
                 if matches!(done, Err(Error::Interrupted)) {
@@ -131,7 +131,9 @@ impl<'j> Work for DecodeWork<'_, 'j> {
             };
             let lane = |job: Job<'j>| Decoding {
                 raw_len: job.raw_len,
-                decoder: coder.decoder(job.coded, job.raw_len),
+                decoder: coders
+                    .of(job.coding.coder().unwrap_or_default())
+                    .decoder(job.coded, job.raw_len),
             };
             let lockstep = lockstep.get_or_insert_with(|| {
                 let helpers = if model.gains_from_helpers() { helpers } else { 0 };

@@ -14,7 +14,6 @@ use super::control::Control;
 use super::chunk_codec::ChunkCodec;
 use super::lanes::{Encoding, Lockstep, lanes_of};
 use super::scheduler::{self, Jobs, Work};
-use super::token_coder::TokenCoder;
 use super::{mix, neural};
 
 /// Chunks up to this length that are not text are coded with the model, without it, and by zstd: a short look at
@@ -26,7 +25,7 @@ const SHORT: usize = 8 << 10;
 const TOKENIZER: u64 = 6 << 20;
 
 /// Contexts alone are coded by binary decisions.
-const MIX: Coding = Coding::Mix { coder: CoderId::Binary };
+const MIX: Coding = Coding::Mix { coder: CoderId::Mix };
 
 /// Gives what an earlier run made of the same chunk in the same way.
 pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(Coding, Vec<u8>)> + Sync + 'a;
@@ -123,7 +122,7 @@ impl ChunkCodec {
     }
 
     /// The tokens of a chunk.
-    fn tokens(&self, model: &dyn LanguageModel, raw: &[u8]) -> Result<Vec<u32>> {
+    pub(crate) fn tokens(&self, model: &dyn LanguageModel, raw: &[u8]) -> Result<Vec<u32>> {
         let loaded = self.loaded.as_ref();
         let loaded = loaded.ok_or_else(|| Error::Model("a model without a tokenizer".into()))?;
         let mut tokens = Vec::new();
@@ -149,9 +148,13 @@ impl Look {
         Look { content, short: raw.len() <= SHORT, constant }
     }
 
-    /// Says whether the chunk is worth the model.
-    fn wants_model(self) -> bool {
-        self.content == Content::Text || self.short
+    /// Says whether the chunk is worth the model. Whoever asks for another coder than the default wants to see what it makes
+    /// of anything but noise.
+    fn wants_model(self, coder: CoderId) -> bool {
+        match coder {
+            CoderId::Mix => self.content == Content::Text || self.short,
+            _ => !self.constant && (self.content != Content::Noise || self.short),
+        }
     }
 }
 
@@ -192,7 +195,8 @@ impl<'e> EncodeWork<'e, '_> {
             control.add(best.raw.len());
             return Ok(());
         }
-        if had_model && look.content == Content::Text {
+        let is_sole = self.codec.coder() != CoderId::Mix;
+        if had_model && (look.content == Content::Text || is_sole) {
             return Ok(());
         }
         // What follows a trial of the model is the second trial of the same bytes.
@@ -217,7 +221,8 @@ impl<'e> EncodeWork<'e, '_> {
     ) -> Result<()> {
         let control = jobs.control();
         let model = self.codec.model.as_ref();
-        let coder = model.map(|model| self.codec.token_coder(&**model));
+        let coders = model.map(|model| self.codec.token_coders(&**model));
+        let coder = coders.as_ref().map(|coders| coders.of(self.codec.coder()));
         while let Some((number, raw)) = jobs.next() {
             control.check()?;
             let mut best = self.recall(raw, control);
@@ -226,7 +231,7 @@ impl<'e> EncodeWork<'e, '_> {
                 continue;
             }
             let look = Look::at(&best.raw);
-            let model = model.zip(coder.as_ref()).filter(|_| look.wants_model());
+            let model = model.zip(coder).filter(|_| look.wants_model(self.codec.coder()));
             if let Some((model, coder)) = model {
                 let tokens = self.codec.tokens(&**model, &best.raw)?;
                 let (isa, len) = (self.codec.isa, best.raw.len());
@@ -247,7 +252,8 @@ impl<'e> EncodeWork<'e, '_> {
         jobs: &dyn Jobs<Cow<'j, [u8]>, Coded<'j>>,
     ) -> Result<()> {
         let control = jobs.control();
-        let coder = self.codec.token_coder(&**model);
+        let coders = self.codec.token_coders(&**model);
+        let coder = coders.of(self.codec.coder());
         let mut lockstep = Lockstep::new(model, self.codec.isa, 1, 0);
         let mut begun: BTreeMap<usize, (Coded<'j>, Look)> = BTreeMap::new();
         let mut waits = true;
@@ -261,7 +267,7 @@ impl<'e> EncodeWork<'e, '_> {
                     continue;
                 }
                 let look = Look::at(&best.raw);
-                if !look.wants_model() {
+                if !look.wants_model(coder.id()) {
                     self.offer_without_model(&mut best, look, false, control)?;
                     jobs.done(number, best);
                     continue;
@@ -299,7 +305,10 @@ impl<'j> Work for EncodeWork<'_, 'j> {
         let len = raw.len();
         let work = match &self.codec.model {
             // A token is at least one byte and takes four.
-            Some(model) => self.codec.token_coder(&**model).bytes(len) + 4 * len as u64,
+            Some(model) => {
+                let coders = self.codec.token_coders(&**model);
+                coders.of(self.codec.coder()).bytes(len) + 4 * len as u64
+            }
             None => self.codec.mixer_bytes(len),
         };
         work + 2 * len as u64

@@ -5,10 +5,12 @@
 //!
 //! [`chunk_codec`] is what a session prepares once. [`scheduler`] runs jobs on threads and within the memory limit, with
 //! [`crew`] (threads) or [`inline`] (none). [`encode`] and [`decode`] are its two kinds of work. [`token_coder`] is
-//! the seam for ways of coding a token, [`decisions`] the first of them; [`neural`] and [`lanes`] feed them with a
-//! model's predictions.
+//! the seam for ways of coding a token, [`token_coders`] has all of them, and [`decisions`] is the one that archives use
+//! unless asked for another; [`neural`] and [`lanes`] feed them with a model's predictions.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
+mod asymmetric;
 pub mod binarise;
 #[cfg(feature = "encode")]
 pub(crate) mod content;
@@ -28,9 +30,16 @@ mod level;
 mod mix;
 mod neural;
 mod options;
+mod packed_ranks;
+mod prefix;
+mod ranks;
 mod scheduler;
+mod spelled;
 mod token_coder;
+mod token_coders;
 
+#[cfg(all(test, feature = "encode"))]
+mod coder_tests;
 #[cfg(all(test, feature = "encode"))]
 mod tests;
 
@@ -39,4 +48,10 @@ pub use encode::{Coded, Remembered};
 pub use chunk_codec::{ChunkCodec, Job};
 pub use chunk_codecs::{ChunkCodecs, check_file};
 pub use isa::instruction_sets;
+#[cfg(feature = "lab")]
+pub(crate) use neural::first_token;
 pub use options::{DecodeOptions, EncodeOptions, Level};
+#[cfg(feature = "lab")]
+pub(crate) use token_coder::{Prediction, TokenDecoder};
+#[cfg(feature = "lab")]
+pub(crate) use token_coders::TokenCoders;

@@ -18,7 +18,7 @@ use super::token_coder::{Prediction, TokenCoder, TokenEncoder};
 pub(super) const POSITIONS: usize = 16;
 
 /// The token that a chunk's first prediction follows: a newline.
-pub(super) fn first_token(model: &dyn LanguageModel) -> u32 {
+pub(crate) fn first_token(model: &dyn LanguageModel) -> u32 {
     model.vocabulary().rank(b"\n").unwrap_or(0)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::format::CoderId;
 use crate::limits::Limits;
 use crate::model::{Backend, BuiltInModels, Cpu, Loaded, ModelStore};
 
@@ -45,6 +46,8 @@ pub struct EncodeOptions {
     pub level: Level,
     /// A model to use instead of the level's own.
     pub model: Option<Loaded>,
+    /// What codes the tokens; all but the default need a model and are for comparison.
+    pub coder: CoderId,
     /// Greatest number of raw bytes in one chunk; `None` is the level's own default.
     pub chunk_size: Option<usize>,
     /// Most worker threads; 0 means one per available core. The output never depends on it.
@@ -62,6 +65,7 @@ impl Default for EncodeOptions {
         EncodeOptions {
             level: Level::DEFAULT,
             model: None,
+            coder: CoderId::Mix,
             chunk_size: None,
             threads: 0,
             limits: Limits::default(),

@@ -18,7 +18,7 @@ use crate::vocab::Vocabulary;
 /// The parts of a coded chunk that are kept.
 type Kept = (Coding, Vec<u8>);
 
-fn encode(codec: &ChunkCodec, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
+pub(super) fn encode(codec: &ChunkCodec, chunks: &[&[u8]], progress: &Progress) -> Result<Vec<Kept>> {
     let (mut next, mut coded) = (chunks.iter(), Vec::new());
     codec.encode(
         &mut || Ok(next.next().map(|chunk| Cow::Borrowed(*chunk))),
@@ -31,7 +31,7 @@ fn encode(codec: &ChunkCodec, chunks: &[&[u8]], progress: &Progress) -> Result<V
     Ok(coded)
 }
 
-fn decode(codec: &ChunkCodec, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
+pub(super) fn decode(codec: &ChunkCodec, coded: &[Kept], lens: &[usize]) -> Result<Vec<Result<Vec<u8>>>> {
     let mut jobs = coded.iter().zip(lens).map(|((coding, bytes), &raw_len)| Job {
         coding: *coding,
         coded: Cow::Borrowed(bytes),
@@ -49,7 +49,7 @@ fn decode(codec: &ChunkCodec, coded: &[Kept], lens: &[usize]) -> Result<Vec<Resu
     Ok(raws)
 }
 
-fn round_trip(codec: &ChunkCodec, reader: &ChunkCodec, chunks: &[&[u8]]) -> Vec<Kept> {
+pub(super) fn round_trip(codec: &ChunkCodec, reader: &ChunkCodec, chunks: &[&[u8]]) -> Vec<Kept> {
     let coded = encode(codec, chunks, &Progress::default()).unwrap();
     let lens: Vec<usize> = chunks.iter().map(|chunk| chunk.len()).collect();
     let raws = decode(reader, &coded, &lens).unwrap();
@@ -323,7 +323,7 @@ fn a_neural_chunk_without_a_model_says_what_is_missing() {
         [(codec.params(), None, "no model"), (without, named.as_ref(), "mixer profile")]
     {
         let reader = ChunkCodec::for_decoding(&DecodeOptions::default(), params, model).unwrap();
-        let raws = decode(&reader, &[(Coding::Neural { coder: CoderId::Binary, model: 0 }, vec![1])], &[10]).unwrap();
+        let raws = decode(&reader, &[(Coding::Neural { coder: CoderId::Mix, model: 0 }, vec![1])], &[10]).unwrap();
         match &raws[..] {
             [Err(Error::Corrupt(found))] => assert!(found.what.contains(why), "{found}"),
             other => panic!("{other:?}"),

@@ -1,8 +1,9 @@
 //! The seam between the codec and the ways of coding a token.
 //!
 //! A coder sees each token's prediction and either writes the token or reads it. It knows neither archives nor
-//! threads. Binary decisions through the mixer ([`decisions`](super::decisions)) are the first implementation.
-//! Coders of whole tokens (range coding, rANS, Huffman, ranks) take the same frequencies.
+//! threads. Binary decisions through the mixer ([`decisions`](super::decisions)) are the default. Coders of whole
+//! tokens take the same frequencies: [`arithmetic`](super::arithmetic), [`asymmetric`](super::asymmetric),
+//! [`prefix`](super::prefix) and [`ranks`](super::ranks).
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use crate::model::Frequencies;
 
 /// The expectation that a model has of the next token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Prediction<'a> {
+pub(crate) struct Prediction<'a> {
     /// The hidden vector; empty where the engine gives none.
     pub hidden: &'a [f32],
     /// Integer frequencies of all tokens.
@@ -20,7 +21,7 @@ pub(super) struct Prediction<'a> {
 }
 
 /// A way of coding the tokens of a chunk.
-pub(super) trait TokenCoder: Sync {
+pub(crate) trait TokenCoder: Sync {
     /// Its number in archives.
     fn id(&self) -> CoderId;
 
@@ -35,7 +36,7 @@ pub(super) trait TokenCoder: Sync {
 }
 
 /// Writes the tokens of one chunk.
-pub(super) trait TokenEncoder {
+pub(crate) trait TokenEncoder {
     /// Writes the next token.
     fn encode(&mut self, prediction: &Prediction<'_>, token: u32);
 
@@ -44,7 +45,7 @@ pub(super) trait TokenEncoder {
 }
 
 /// Reads the tokens of one chunk.
-pub(super) trait TokenDecoder {
+pub(crate) trait TokenDecoder {
     /// Reads the next token.
     ///
     /// # Errors

@@ -38,19 +38,61 @@ impl CodecId {
 }
 
 /// The number of the entropy coder of a `mix` or `neural` chunk; it is stored with the chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// Chunks without a model have the first alone. The others are those of the literature: they code whole tokens by the
+/// model's distribution and nothing else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum CoderId {
-    /// The binary arithmetic coder.
-    Binary = 1,
+    /// `mix`: binary decisions, mixed with contexts and coded arithmetically.
+    #[default]
+    Mix = 1,
+    /// `arith`: a range coder on the whole distribution.
+    Arith = 2,
+    /// `rans`: interleaved rANS on the whole distribution.
+    Rans = 3,
+    /// `huffman`: one canonical Huffman code per token.
+    Huffman = 4,
+    /// `rank-zstd`: the token's rank by probability, as a varint, then zstd.
+    RankZstd = 5,
+    /// `rank-brotli`: the same, then brotli.
+    RankBrotli = 6,
+    /// `rank-ans`: the same rank by an adaptive model and rANS.
+    RankAns = 7,
 }
 
 impl CoderId {
+    /// All coders, by number.
+    pub const ALL: [CoderId; 7] = [
+        CoderId::Mix,
+        CoderId::Arith,
+        CoderId::Rans,
+        CoderId::Huffman,
+        CoderId::RankZstd,
+        CoderId::RankBrotli,
+        CoderId::RankAns,
+    ];
+
     /// The coder with this number, if this version knows it.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(CoderId::Binary),
-            _ => None,
+        Self::ALL.into_iter().find(|&coder| coder as u8 == byte)
+    }
+
+    /// The coder of this name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|coder| coder.name() == name)
+    }
+
+    /// Its name as shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            CoderId::Mix => "mix",
+            CoderId::Arith => "arith",
+            CoderId::Rans => "rans",
+            CoderId::Huffman => "huffman",
+            CoderId::RankZstd => "rank-zstd",
+            CoderId::RankBrotli => "rank-brotli",
+            CoderId::RankAns => "rank-ans",
         }
     }
 }
@@ -89,6 +131,7 @@ mod tests {
         assert_eq!(codecs.count(), 4);
         let coders = (0..=255).filter_map(|byte| Some((byte, CoderId::from_byte(byte)?)));
         assert!(coders.clone().all(|(byte, coder)| coder as u8 == byte));
-        assert_eq!(coders.count(), 1);
+        assert_eq!(coders.clone().count(), CoderId::ALL.len());
+        assert!(coders.into_iter().all(|(_, coder)| CoderId::from_name(coder.name()) == Some(coder)));
     }
 }

@@ -51,6 +51,15 @@ impl Coding {
         }
     }
 
+    /// What people call it: the codec, and the coder where that is not the codec's usual one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Coding::Neural { coder: CoderId::Mix, .. } => CodecId::Neural.name(),
+            Coding::Neural { coder, .. } => coder.name(),
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => self.codec().name(),
+        }
+    }
+
     /// The number of the model, where there is one.
     pub fn model(self) -> Option<u8> {
         match self {
@@ -89,7 +98,7 @@ impl Coding {
         match CodecId::from_byte(codec) {
             Some(CodecId::Stored) => Ok(Coding::Stored),
             Some(CodecId::Zstd) => Ok(Coding::Zstd),
-            Some(CodecId::Mix) => Ok(Coding::Mix { coder: coder(cursor.u8()?)? }),
+            Some(CodecId::Mix) => Ok(Coding::Mix { coder: mix_coder(coder(cursor.u8()?)?)? }),
             Some(CodecId::Neural) => {
                 let coder = coder(cursor.u8()?)?;
                 let model = u8::try_from(cursor.varint()?).ok();
@@ -108,6 +117,14 @@ pub(crate) fn coder(number: u8) -> Result<CoderId> {
         .ok_or_else(|| Error::Unsupported(format!("entropy coder {number}")))
 }
 
+/// The coder of a chunk without a model, where only one is defined.
+pub(crate) fn mix_coder(coder: CoderId) -> Result<CoderId> {
+    match coder {
+        CoderId::Mix => Ok(coder),
+        _ => Err(Error::Unsupported(format!("coder {} without a model", coder.name()))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +138,10 @@ mod tests {
 
     #[test]
     fn every_coding_round_trips() {
-        let coder = CoderId::Binary;
-        let neural = [0, 127, 128, 254].map(|model| Coding::Neural { coder, model });
-        for coding in [Coding::Stored, Coding::Zstd, Coding::Mix { coder }].iter().chain(&neural) {
+        let neural = [0, 127, 128, 254].map(|model| Coding::Neural { coder: CoderId::Mix, model });
+        let coders = CoderId::ALL.map(|coder| Coding::Neural { coder, model: 1 });
+        let others = [Coding::Stored, Coding::Zstd, Coding::Mix { coder: CoderId::Mix }];
+        for coding in others.iter().chain(&neural).chain(&coders) {
             let mut bytes = Vec::new();
             coding.write(&mut bytes);
             assert!(bytes.len() as u64 <= MAX_CODING);
@@ -134,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_unsupported() {
-        for bytes in [&[9][..], &[2, 9], &[3, 9, 0]] {
+        for bytes in [&[9][..], &[2, 9], &[2, 2], &[3, 9, 0]] {
             assert!(matches!(read(bytes), Err(Error::Unsupported(_))), "{bytes:?}");
         }
         assert!(matches!(read(&[3, 1, 0xff, 1]), Err(Error::Corrupt(_))));

@@ -102,7 +102,7 @@ mod tests {
                     _ => IndexItem {
                         kind: SectionType::CHUNK,
                         len,
-                        chunk: Some((Coding::Neural { coder: CoderId::Binary, model: 9 }, !len)),
+                        chunk: Some((Coding::Neural { coder: CoderId::Mix, model: 9 }, !len)),
                     },
                 })
                 .collect();

@@ -32,7 +32,7 @@ fn archive(lens: &[u16]) -> (Vec<u8>, Vec<Entry>) {
     for (index, len) in lens.iter().enumerate() {
         let raw = vec![index as u8; usize::from(*len % 1000)];
         if !raw.is_empty() {
-            let coder = CoderId::Binary;
+            let coder = CoderId::Mix;
             let coding = match index {
                 3 | 5 => Coding::Neural { coder, model: (index / 4) as u8 },
                 4 => Coding::Mix { coder },

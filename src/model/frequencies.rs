@@ -37,12 +37,100 @@ impl Frequencies {
         self.sums[span] + rest.iter().map(|&f| u64::from(f)).sum::<u64>()
     }
 
+    /// The sum over all tokens.
+    pub fn total(&self) -> u64 {
+        self.below(self.each.len() as u32)
+    }
+
+    /// The frequency of each token, by number; none is 0.
+    pub fn each(&self) -> &[u32] {
+        &self.each
+    }
+
+    /// The last token for which `holds`, which gets the sum over all tokens before it and its number, and does not hold
+    /// any more once it has not. It must hold for the first.
+    pub fn last_where(&self, holds: impl Fn(u64, u32) -> bool) -> u32 {
+        let (mut lo, mut hi) = (0, self.each.len().div_ceil(vector::SPAN));
+        while hi - lo > 1 {
+            let mid = lo.midpoint(hi);
+            if holds(self.sums[mid], (mid * vector::SPAN) as u32) { lo = mid } else { hi = mid }
+        }
+        let (mut token, mut below) = ((lo * vector::SPAN) as u32, self.sums[lo]);
+        let end = self.each.len().min((lo + 1) * vector::SPAN) as u32;
+        while token + 1 < end && holds(below + u64::from(self.each[token as usize]), token + 1) {
+            below += u64::from(self.each[token as usize]);
+            token += 1;
+        }
+        token
+    }
+
+    /// How many tokens are likelier than this one. Of two with the same frequency, that with the lower number counts as
+    /// likelier.
+    pub fn probability_rank(&self, token: u32) -> u32 {
+        let (before, from) = self.each.split_at(token as usize);
+        let own = self.each[token as usize];
+        let not_less = before.iter().map(|&f| u32::from(f >= own)).sum::<u32>();
+        not_less + from.iter().map(|&f| u32::from(f > own)).sum::<u32>()
+    }
+
     /// The log odds of a one at a decision.
     #[inline]
     pub fn log_odds(&self, decision: &Decision) -> f32 {
         let [lo, mid, hi] = [decision.lo, decision.mid, decision.hi].map(|rank| self.below(rank));
         let odds = ln((hi - mid) as f32) - ln((mid - lo) as f32);
         if decision.one_is_upper() { odds } else { -odds }
+    }
+}
+
+/// Tokens in the order of their probability; keeps its memory for the next distribution.
+#[derive(Debug, Default)]
+pub struct ByProbability {
+    /// Frequency, and the complement of the token's number below it, so that tokens rise in probability.
+    keys: Vec<u64>,
+}
+
+impl ByProbability {
+    fn take(&mut self, frequencies: &Frequencies) {
+        self.keys.clear();
+        let numbered = frequencies.each.iter().zip(0u32..);
+        self.keys.extend(numbered.map(|(&f, token)| u64::from(f) << 32 | u64::from(!token)));
+    }
+
+    /// Takes in a distribution and sorts all of it.
+    pub fn sort(&mut self, frequencies: &Frequencies) {
+        self.take(frequencies);
+        self.keys.sort_unstable();
+    }
+
+    /// The frequencies of the distribution that was sorted, the least first.
+    pub fn rising(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().map(|key| key >> 32)
+    }
+
+    /// The token of this rank in the distribution that was sorted; `None` beyond the vocabulary.
+    pub fn token(&self, rank: u32) -> Option<u32> {
+        let place = self.keys.len().checked_sub(1 + rank as usize)?;
+        Some(!(self.keys[place] as u32))
+    }
+
+    /// Takes in a distribution and gives its `count` likeliest tokens, the likeliest first.
+    pub fn best(&mut self, frequencies: &Frequencies, count: usize) -> impl Iterator<Item = u32> {
+        self.take(frequencies);
+        let rest = self.keys.len().saturating_sub(count);
+        if rest > 0 && count > 0 {
+            self.keys.select_nth_unstable(rest);
+        }
+        let best = &mut self.keys[rest..];
+        best.sort_unstable();
+        best.iter().rev().map(|&key| !(key as u32))
+    }
+
+    /// The token of this rank in a distribution, without sorting it.
+    pub fn select(&mut self, frequencies: &Frequencies, rank: u32) -> Option<u32> {
+        let place = frequencies.each.len().checked_sub(1 + rank as usize)?;
+        self.take(frequencies);
+        let (_, &mut key, _) = self.keys.select_nth_unstable(place);
+        Some(!(key as u32))
     }
 }
 
@@ -82,6 +170,31 @@ mod tests {
                 }
                 prop_assert_eq!(found.below(size as u32), total);
             }
+        }
+
+        #[test]
+        fn tokens_are_found_by_sum_and_by_rank(
+            logits in proptest::collection::vec((-8i8..8).prop_map(f32::from), 1..300),
+        ) {
+            let isa = Isa::available()[0];
+            let mut found = Frequencies::new(logits.len(), isa);
+            found.take(&logits);
+            let mut order: Vec<u32> = (0..logits.len() as u32).collect();
+            order.sort_by_key(|&token| std::cmp::Reverse(found.each()[token as usize]));
+            let (mut sorted, mut selected) = (ByProbability::default(), ByProbability::default());
+            sorted.sort(&found);
+            for (rank, &token) in (0..).zip(&order) {
+                prop_assert_eq!(found.probability_rank(token), rank);
+                prop_assert_eq!(sorted.token(rank), Some(token));
+                prop_assert_eq!(selected.select(&found, rank), Some(token));
+                for place in [found.below(token), found.below(token + 1) - 1] {
+                    prop_assert_eq!(found.last_where(|below, _| below <= place), token);
+                }
+            }
+            let beyond = logits.len() as u32;
+            prop_assert_eq!(sorted.token(beyond), None);
+            prop_assert_eq!(selected.select(&found, beyond), None);
+            prop_assert_eq!(found.total(), found.below(beyond));
         }
     }
 }

@@ -25,7 +25,7 @@ mod weights;
 pub use folder::{Installed, ModelFolder};
 pub use backend::{Backend, Cpu};
 pub use forward::Pass;
-pub use frequencies::Frequencies;
+pub use frequencies::{ByProbability, Frequencies};
 pub use language_model::{LanguageModel, Outputs, Schedule, Session, Trunk, Unembed};
 pub use loaded::Loaded;
 #[cfg(all(feature = "internals", feature = "encode"))]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{Read, Write};
 
-use super::frame::Head;
+use super::frame::{Head, IMPLIED};
 use super::profile::Profile;
 use super::{Totals, message};
 use crate::codec::{ChunkCodec, EncodeOptions};
@@ -56,7 +56,16 @@ impl Encoder {
             && message.len() <= self.codec.chunk_size()
         {
             let coded = self.codec.encode_one(message)?;
-            return Ok(name.write(message, coded.coding, coded.bytes()));
+            if coded.coding.coder().is_none_or(|coder| coder == IMPLIED) {
+                return Ok(name.write(message, coded.coding, coded.bytes()));
+            }
+            let mut stream = Vec::new();
+            self.profile().write(&mut stream);
+            let (coding, crc) = (coded.coding, crc32fast::hash(message));
+            let raw_len = message.len();
+            Head { coding, last: true, raw_len, coded_len: None, crc }.write(&mut stream);
+            stream.extend_from_slice(coded.bytes());
+            return Ok(stream);
         }
         let mut coded = Vec::new();
         self.run(message, &mut coded, LastLength::Implied, &Progress::default())?;

@@ -16,7 +16,7 @@ const CODER: u8 = 0x40;
 const RESERVED: u8 = 0x80;
 
 /// The coder of a frame that names none, and of every message.
-pub(super) const IMPLIED: CoderId = CoderId::Binary;
+pub(super) const IMPLIED: CoderId = CoderId::Mix;
 /// Everything before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
@@ -148,10 +148,13 @@ pub(super) fn coding_of(codec: CodecId, coder: CoderId) -> Coding {
 /// The coder that a frame names: one that is not implied, for a codec that has coders.
 fn named_coder(codec: CodecId, [number]: [u8; 1]) -> Result<CoderId> {
     let coder = coding::coder(number)?;
-    if coding_of(codec, coder).coder().is_none() || coder == IMPLIED {
-        return Err(Error::corrupt("a frame names a coder for nothing"));
+    match (codec, coder) {
+        (CodecId::Stored | CodecId::Zstd, _) | (_, IMPLIED) => {
+            Err(Error::corrupt("a frame names a coder for nothing"))
+        }
+        (CodecId::Mix, coder) => coding::mix_coder(coder),
+        (CodecId::Neural, coder) => Ok(coder),
     }
-    Ok(coder)
 }
 
 fn to_usize(length: u64) -> Result<usize> {

@@ -1,12 +1,14 @@
 //! The program as its users run it.
 
 mod beside;
+mod coders;
 mod contents;
 mod errors;
 mod filter;
 mod habits;
 mod inputs;
 mod interrupt;
+mod lab;
 mod levels;
 mod limits;
 mod links;

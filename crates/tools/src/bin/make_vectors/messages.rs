@@ -1,6 +1,6 @@
 //! Streams and messages (FORMAT.md, chapter 13).
 
-use llz::{EncodeOptions, Encoder, Level, Progress};
+use llz::{Coder, EncodeOptions, Encoder, Level, Progress};
 
 use crate::Result;
 use crate::samples::{CODE, TALE, with};
@@ -63,24 +63,45 @@ pub fn add_to(vectors: &mut Vectors) -> Result<()> {
             b.insert(5, number);
         })
     };
-    let (implied, other) = (coder(1), coder(9));
+    let (implied, other, without) = (coder(1), coder(9), coder(2));
     vectors.add(
         "bad-frame-coder.llzs",
         Expect::Corrupt,
         "a frame that names the coder that is implied",
         implied,
     );
+    vectors.add("unsupported-frame-coder.llzs", Expect::Unsupported, "a frame of coder 9", other);
     vectors.add(
-        "unsupported-frame-coder.llzs",
+        "unsupported-mix-coder.llzs",
         Expect::Unsupported,
-        "a frame of entropy coder 9",
-        other,
+        "a frame without a model whose coder is another than 1",
+        without,
     );
+    coders(vectors, &text)?;
     vectors.add(
         "unsupported-message-profile.llzs",
         Expect::Unsupported,
         "a profile from the future",
         with(good, |b| b[0] |= 0x0F),
     );
+    Ok(())
+}
+
+/// A message of each coder of whole tokens, and the same without its last byte.
+fn coders(vectors: &mut Vectors, text: &[u8]) -> Result<()> {
+    for coder in Coder::ALL.into_iter().filter(|&coder| coder != Coder::Mix) {
+        let options = EncodeOptions { level: Level::new(4)?, coder, ..Default::default() };
+        let coded = Encoder::new(options)?.encode(text)?;
+        let name = coder.name();
+        let cut = coded[..coded.len() - 1].to_vec();
+        vectors.add(
+            &format!("good-coder-{name}.llzs"),
+            Expect::Ok,
+            &format!("a message of coder {name}"),
+            coded,
+        );
+        let about = format!("a message of coder {name} without its last byte");
+        vectors.add(&format!("bad-coder-{name}.llzs"), Expect::Corrupt, &about, cut);
+    }
     Ok(())
 }
