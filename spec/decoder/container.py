@@ -12,7 +12,7 @@ from model import find_model, read_name
 MAGIC = b"\x89LLZ\r\n\x1a\n"
 FILE, DIRECTORY, LINK, COPY = range(4)
 MODELS = 255  # at most
-KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"INDX")
+KNOWN = (b"PARM", b"MODL", b"CHNK", b"REPS", b"ENTS", b"GONE", b"INDX")
 TABLE_LIMIT = 64 << 20
 SMALL = 4096
 SECOND = 10 ** 9
@@ -44,15 +44,16 @@ class Archive:
         self.groups = []  # the small files of each table, and their SHA-256
         # The content stream up to the last repeat, the raw stream, and how much of that is in the former.
         self.stream, self.raw, self.used = bytearray(), bytearray(), 0
-        self.tree = paths.Tree()
+        self.gone, self.earlier = set(), 0  # numbers of entries that are gone; entries of earlier generations
         self.reader = Reader(data)
         features = self.header()
-        while not self.section():
-            pass
-        self.footer(features)
+        while self.generation(features):
+            self.sections, self.earlier = [], len(self.entries)
         self.stream += self.raw[self.used:]
-        if self.owned != len(self.stream):
-            raise Corrupt("content belongs to no file")
+        tree = paths.Tree()
+        there = [entry for number, entry in enumerate(self.entries) if number not in self.gone]
+        for entry in there:
+            tree.add(entry.path, entry.tag == LINK, entry.tag == DIRECTORY, entry.target)
         for entry in self.entries:
             if entry.tag in (FILE, COPY) and entry.size and self.check(entry) != entry.check:
                 raise Corrupt(f"{entry.path} has another checksum")
@@ -60,6 +61,19 @@ class Archive:
         for entries, together in self.groups:
             if sha256(b"".join(sha256(self.content(entry)) for entry in entries)) != together:
                 raise Corrupt("the small files of a table have another SHA-256")
+        self.entries = there
+
+    def generation(self, features):
+        """Reads one; true if another follows."""
+        while not self.section():
+            pass
+        self.footer(features)
+        if self.owned != len(self.stream) + len(self.raw) - self.used:
+            raise Corrupt("content belongs to no file")
+        rest = self.reader.data[self.reader.at:]
+        if rest and not unfinished(rest) and rest[:4] != b"PARM":
+            raise Corrupt("something follows the archive")
+        return rest and not unfinished(rest)
 
     def content(self, entry):
         return bytes(self.stream[entry.start:entry.start + entry.size])
@@ -117,6 +131,8 @@ class Archive:
             self.repeats(Reader(unpack_table(reader)))
         elif kind == b"ENTS":
             self.table(Reader(unpack_table(reader)))
+        elif kind == b"GONE":
+            self.take_away(Reader(unpack_table(reader)))
         elif kind == b"INDX":
             self.index(Reader(unpack_table(reader)))
             self.index_at, self.index_length = offset, 16 + length
@@ -167,14 +183,30 @@ class Archive:
         reader.finish()
         for skip, back, length in zip(skips, backs, lengths):
             place = self.used + skip
-            if not 1 <= length <= back <= min(place, self.reach):
+            if length == 0 or back and not length <= back <= min(place, self.reach):
                 raise Corrupt("a repeat of bytes that are not there")
             if len(self.stream) + skip < self.owned:
                 raise Corrupt("a repeat in a file that is complete")
-            if place > len(self.raw):
+            end = place if back else place + length  # of a gap
+            if end > len(self.raw):
                 raise Corrupt("a repeat whose place comes only later")
-            self.stream += self.raw[self.used:place] + self.raw[place - back:place - back + length]
-            self.used = place
+            self.stream += self.raw[self.used:place]
+            if back:
+                self.stream += self.raw[place - back:place - back + length]
+            self.used = end
+
+    def take_away(self, reader):
+        """Paths of entries of earlier generations that are gone."""
+        if not self.earlier:
+            raise Corrupt("nothing is there yet that could be gone")
+        path = b""
+        for _ in range(reader.count(2)):
+            path = next_path(reader, path)
+            numbers = {n for n in range(self.earlier) if self.entries[n].path == text(path)} - self.gone
+            if not numbers:
+                raise Corrupt("a path is gone that was not there")
+            self.gone |= numbers
+        reader.finish()
 
     def table(self, reader):
         """The entries of one section, column by column."""
@@ -183,12 +215,7 @@ class Archive:
         for tag in tags:
             if tag not in (FILE, DIRECTORY, LINK, COPY):
                 raise Unsupported(f"an entry of kind {tag}")
-            shared = reader.varint()
-            if shared > len(path):
-                raise Corrupt("a path shares more than there is")
-            path = path[:shared] + reader.take(reader.count(1))
-            if not path:
-                raise Corrupt("an empty path")
+            path = next_path(reader, path)
             new.append(Entry(tag, text(path)))
         plain = [e for e in new if e.tag != LINK]
         for entry in plain:
@@ -224,8 +251,6 @@ class Archive:
         reader.finish()
         if self.used > len(self.raw) or self.owned > len(self.stream) + len(self.raw) - self.used:
             raise Corrupt("a file's content comes only later")
-        for entry in new:
-            self.tree.add(entry.path, entry.tag == LINK, entry.tag == DIRECTORY, entry.target)
 
     def index(self, reader):
         listed = []
@@ -239,12 +264,40 @@ class Archive:
 
     def footer(self, features):
         data = self.reader.take(28)
-        self.reader.finish()
         reader = Reader(data)
         offset, length, again = reader.integer(8), reader.integer(4), reader.integer(4)
         if reader.integer(4) != crc(data[:16]) or reader.take(8) != MAGIC[::-1] or \
                 (offset, length, again) != (self.index_at, self.index_length, features):
             raise Corrupt("the footer does not fit")
+
+
+def unfinished(rest):
+    """Whether these bytes behind a footer are an update that was not finished (4.9)."""
+    if not any(rest) or b"PARM".startswith(rest):
+        return True
+    if rest[:4] != b"PARM":
+        return False
+    while len(rest) >= 16:
+        if crc(rest[:12]) != int.from_bytes(rest[12:16], "little"):
+            return not any(rest)
+        kind, end = rest[:4], 16 + int.from_bytes(rest[4:8], "little")
+        if end > len(rest):
+            return True
+        rest = rest[end:]
+        if kind == b"INDX":
+            return len(rest) < 28 or not any(rest)
+    return True
+
+
+def next_path(reader, path):
+    """A path of a table, after the one before it."""
+    shared = reader.varint()
+    if shared > len(path):
+        raise Corrupt("a path shares more than there is")
+    path = path[:shared] + reader.take(reader.count(1))
+    if not path:
+        raise Corrupt("an empty path")
+    return path
 
 
 def read_times(reader, entries):

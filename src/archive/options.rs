@@ -251,6 +251,12 @@ pub struct UsedModel {
 pub struct Info {
     /// Format version, major and minor.
     pub version: (u8, u8),
+    /// Generations: it was made as one, and each update adds one.
+    pub generations: u64,
+    /// Entries that updates have deleted or replaced. What they hold keeps its room until
+    #[cfg_attr(feature = "fs", doc = "[`compact`](crate::compact).")]
+    #[cfg_attr(not(feature = "fs"), doc = "the archive is compacted.")]
+    pub gone: u64,
     /// How it was made.
     pub params: Params,
     /// The models that its neural chunks need, by number.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
 
 use super::base::Base;
 use super::partial::{Partial, Way};

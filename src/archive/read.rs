@@ -179,6 +179,8 @@ impl Archive {
         let header = self.layout.header();
         let mut info = Info {
             version: (header.major, header.minor),
+            generations: self.layout.generations(),
+            gone: self.gone.len() as u64,
             params: self.params(),
             models: self.used_models(),
             files: 0,

@@ -50,6 +50,10 @@ fn text(name: &str, info: &Info) -> String {
     let mut line = |label: &str, value: String| text += &format!("  {label:<9} {value}\n");
     line("contents", report::entries(info.files, info.dirs, info.symlinks));
     line("size", report::sizes(info.raw_bytes, info.archive_bytes));
+    if info.generations > 1 {
+        let gone = report::count(info.gone, "entry", "entries");
+        line("updates", format!("{}, {gone} deleted or replaced", info.generations - 1));
+    }
     if let Some(level) = params.level {
         line("level", level.to_string());
     }
@@ -104,6 +108,8 @@ fn name(sha256: &[u8; 32]) -> Option<String> {
 fn as_json(info: &Info) -> Value {
     json!({
         "version": format!("{}.{}", info.version.0, info.version.1),
+        "generations": info.generations,
+        "gone": info.gone,
         "level": info.params.level,
         "chunk_size": info.params.chunk_size,
         "grouping": info.params.grouping,

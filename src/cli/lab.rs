@@ -130,7 +130,8 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     match &args.step {
         Step::Tokens { level, model, limits } => {
             let limits = limits.limits();
-            let lab = Laboratory::new(&session.encode_options(level.level(), model, None, limits)?)?;
+            let lab =
+                Laboratory::new(&session.encode_options(level.level(), model, None, limits)?)?;
             stages::tokens(
                 &lab,
                 &mut streams::input()?,

@@ -31,7 +31,8 @@ fn archives_of_every_coder_say_so_and_unpack() {
 fn streams_of_every_coder_come_back() {
     let dir = scratch();
     for coder in CODERS {
-        let coded = llz(dir.path()).args(["filter", "-4", "--coder", coder]).write_stdin(text()).assert();
+        let coded =
+            llz(dir.path()).args(["filter", "-4", "--coder", coder]).write_stdin(text()).assert();
         let coded = coded.success().get_output().stdout.clone();
         assert!(coded.len() < text().len() / 2, "{coder}");
         let back = llz(dir.path()).args(["filter", "-d"]).write_stdin(coded).assert().success();

@@ -27,6 +27,7 @@ mod select;
 mod self_output;
 mod streams;
 mod times;
+mod update;
 mod vectors;
 
 use std::fs;

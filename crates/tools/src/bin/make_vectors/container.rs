@@ -24,7 +24,7 @@ pub fn add_to(vectors: &mut Vectors) {
     );
     vectors.bad("cut", "the last byte is missing", good[..end - 1].to_vec());
     vectors.bad("cut-half", "the second half is missing", good[..end / 2].to_vec());
-    vectors.bad("trailing", "a byte follows the end", with(good.clone(), |b| b.push(0)));
+    vectors.bad("trailing", "a byte follows the end", with(good.clone(), |b| b.push(b'?')));
     vectors.bad(
         "footer-bit",
         "a flipped bit in the footer",

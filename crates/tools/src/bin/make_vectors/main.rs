@@ -6,6 +6,7 @@ mod container;
 mod content;
 mod embedded;
 mod future;
+mod generations;
 mod good;
 mod messages;
 mod names;
@@ -34,6 +35,7 @@ fn main() -> Result<()> {
     names::add_to(&mut vectors);
     future::add_to(&mut vectors);
     repeats::add_to(&mut vectors)?;
+    generations::add_to(&mut vectors)?;
     small::add_to(&mut vectors);
     embedded::add_to(&mut vectors)?;
     messages::add_to(&mut vectors)?;

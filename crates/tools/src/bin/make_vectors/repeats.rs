@@ -6,8 +6,8 @@ use crate::samples::TALE;
 use crate::sections::{Sections, file, varint};
 use crate::vectors::{Expect, Vectors};
 
-/// A section REPS of these repeats: skip, back, length.
-fn repeats(repeats: &[(u64, u64, u64)]) -> Vec<u8> {
+/// A section REPS of these repeats: skip, back, length. With 0 for back it is a gap.
+pub fn repeats(repeats: &[(u64, u64, u64)]) -> Vec<u8> {
     let mut out = vec![0];
     varint(&mut out, repeats.len() as u64);
     for column in [0, 1, 2] {
