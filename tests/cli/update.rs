@@ -215,8 +215,13 @@ fn a_file_that_cannot_be_read_keeps_its_place() {
 fn an_add_that_cannot_be_written_changes_nothing() {
     let dir = packed();
     let dir = dir.path();
-    let noise: String =
-        (0..200_000u64).map(|n| char::from(33 + (n * n * 7919 % 10_007 % 90) as u8)).collect();
+    let mut state = 1u64;
+    let mut letter = |_| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(33 + (state >> 33) as u8 % 90)
+    };
+    let noise: String = (0..200_000).map(&mut letter).collect();
     write(dir, "d/noise.txt", &noise, 5);
     let before = bytes(dir);
     let program = llz(dir).get_program().to_owned();
