@@ -6,6 +6,10 @@
 #   2. the golden archives of spec/vectors decode to the same bytes;
 #   3. archives made on this machine unpack there, and packing there gives the same archives.
 #
+# An emulated CPU is some fifty times slower, so nothing is run that differs only in what does not reach
+# the arithmetic: the tests of chunks on threads (codec::tests), whose bits the archives show, and all but
+# one of the levels that use the same model and contexts, which give this tree the same chunks.
+#
 # Needs Debian 12's rustc-web with its sources, because std is built for the target too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,7 +50,7 @@ step "build for this machine, and pack here"
 out=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 cargo build --quiet --locked --release
 sample "$scratch/sample"
-for level in 1 6 9; do
+for level in 1 4 6; do
     (cd "$scratch" && "$out/release/llz" pack -q --level "$level" sample -o "here-$level.llz")
 done
 ls -l "$scratch"/*.llz
@@ -58,11 +62,12 @@ check() {
     export "$runner=$emulator" LLZ_KERNEL=$kernel
 
     step "$cpu ($2, $kernel): unit tests"
-    cross test --lib -- kernel:: mixer:: coder:: vocab:: model:: codec:: format::
-    local llz=$out/$target/release/llz level vector golden=$scratch/golden
+    cross test --lib -- kernel:: mixer:: coder:: vocab:: model:: codec:: format:: --skip codec::tests
+    local llz=$out/$target/release/llz level vector golden=$scratch/golden same='tree-level[35789]'
     step "$cpu ($2, $kernel): golden archives and streams"
     rm -rf "$golden"
     for vector in spec/vectors/good-*.llz; do
+        [[ $vector != *good-$same.llz ]] || continue
         mkdir -p "$golden/$(basename "$vector")"
         # shellcheck disable=SC2086 # the emulator is a command and its options
         # Code 4: links that lead out are left out.
@@ -72,10 +77,11 @@ check() {
         # shellcheck disable=SC2086
         $emulator "$llz" filter -q -d <"$vector" >"$golden/$(basename "$vector")"
     done
-    (cd "$golden" && sha256sum --quiet -c "$vectors/trees.sha256")
-    echo "$(wc -l <"$vectors/trees.sha256") files: same bytes"
+    grep -v "good-$same" "$vectors/trees.sha256" >"$scratch/trees.sha256"
+    (cd "$golden" && sha256sum --quiet -c "$scratch/trees.sha256")
+    echo "$(wc -l <"$scratch/trees.sha256") files: same bytes"
     step "$cpu ($2, $kernel): archives from here, and the same made there"
-    for level in 1 6 9; do
+    for level in 1 4 6; do
         # shellcheck disable=SC2086 # the emulator is a command and its options
         (
             cd "$scratch" && rm -rf there there.llz

@@ -1,6 +1,7 @@
 //! The directory into which entries are unpacked, as it is before anything is moved there.
 
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -121,10 +122,15 @@ impl Destination {
     }
 }
 
-/// Whether something was modified at this time, as far as file systems keep times: to two seconds.
+/// The seconds that 32 bits hold, as nanoseconds: from 1901 to 2038. A file system with such times keeps the nearest
+/// instead of one beyond: ext4 one before, XFS without `bigtime` both (`timestamp_truncate` in Linux).
+const SHORT_TIMES: RangeInclusive<i64> = i32::MIN as i64 * 1_000_000_000..=i32::MAX as i64 * 1_000_000_000;
+
+/// Says whether something was modified at this time, as far as file systems keep times: to two seconds.
 fn is_about(there: &Metadata, mtime: i64) -> bool {
-    let modified = there.modified().map(|time| nanoseconds(time.into_std()));
-    modified.is_ok_and(|modified| modified.abs_diff(mtime) <= 2_000_000_000)
+    let nearest = mtime.clamp(*SHORT_TIMES.start(), *SHORT_TIMES.end());
+    let is_about = |modified: i64| [mtime, nearest].iter().any(|time| modified.abs_diff(*time) <= 2_000_000_000);
+    there.modified().is_ok_and(|time| is_about(nanoseconds(time.into_std())))
 }
 
 /// Whether something has these permissions, or those that a umask leaves of them, which takes none from the owner.

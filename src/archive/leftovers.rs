@@ -229,4 +229,28 @@ mod tests {
         sweep(dir.path());
         assert!(!there(&live) && !there(&used) && there(&kept));
     }
+
+    /// Without its lock a directory that still holds something would stay for ever.
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_of_a_private_directory_goes_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let private = dir.path().join("private");
+        std::fs::create_dir(&private).unwrap();
+        for number in 0..3000 {
+            std::fs::write(private.join(format!("file {number}")), "").unwrap();
+        }
+        std::fs::write(private.join(LOCK), "").unwrap();
+        let place = Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap();
+        std::thread::scope(|scope| {
+            let removal = scope.spawn(|| remove_private(&place, Path::new("private")));
+            while private.join(LOCK).exists() {
+                std::thread::yield_now();
+            }
+            let others = private.read_dir().map_or(0, |items| items.flatten().count());
+            assert_eq!(others, 0, "the lock is gone already");
+            removal.join().unwrap().unwrap();
+        });
+        assert!(!private.exists());
+    }
 }

@@ -102,6 +102,8 @@ mod repeat_tests;
 #[cfg(all(test, feature = "fs"))]
 mod tests;
 #[cfg(all(test, feature = "fs"))]
+mod unfinished_tests;
+#[cfg(all(test, feature = "fs"))]
 mod update_tests;
 
 #[cfg(feature = "fs")]

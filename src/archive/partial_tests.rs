@@ -93,3 +93,17 @@ fn a_file_of_the_user_is_in_the_way() {
     drop(first);
     assert!(!beside(&place).exists(), "nothing was kept");
 }
+
+/// A run that is killed before it writes anything leaves an empty file.
+#[test]
+fn an_empty_file_is_gone_on_with_and_goes_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("a.llz");
+    let codec = codec();
+    let way = Way::new(&codec, Level::new(2).unwrap());
+    std::fs::write(beside(&place), "").unwrap();
+    assert!(!written(&place, &way, &codec).is_empty());
+    std::fs::write(beside(&place), "").unwrap();
+    remove(&place);
+    assert!(!beside(&place).exists());
+}

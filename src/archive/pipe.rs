@@ -64,7 +64,7 @@ pub fn unpack_reader(
     let read = (&mut *reader).take(Header::LEN as u64).read_to_end(&mut begin);
     read.map_err(|error| Error::io("-", error))?;
     check_kind(&begin)?;
-    let staging = Staging::create(Destination::open(dest)?)?;
+    let staging = Staging::create(Destination::open(dest)?, None)?;
     let keeping = Keeping { reader: begin.as_slice().chain(reader), kept: staging.file("archive")? };
     let sections = StreamReader::new(keeping, Path::new("-"), limits)?;
     let mut pipe = Pipe {

@@ -8,7 +8,7 @@ use super::destination::Destination;
 use super::losses::{self, Loss};
 use super::options::{Existing, UnpackLinks, UnpackOptions, UnpackSummary};
 use super::policy::{self, System, Tree};
-use super::{found, journal};
+use super::{found, journal, leftovers};
 use crate::format::{Entry, EntryKind};
 use crate::{Error, Limits, Progress, Result};
 
@@ -37,6 +37,8 @@ pub(crate) struct Placement {
     directories: HashMap<String, Option<(String, bool)>>,
     /// Free names that have been given to others.
     given: HashSet<String>,
+    /// Says whether an entry with content has been left out for its name.
+    leaves_out: bool,
     /// What has been placed, where names are changed and might meet.
     tree: Option<Tree>,
     is_empty: bool,
@@ -59,6 +61,7 @@ impl Placement {
             real: HashSet::new(),
             directories: HashMap::new(),
             given: HashSet::new(),
+            leaves_out: false,
             tree: changes_names.then(|| Tree::new(System::HERE, false, limits)),
             is_empty: true,
             in_place: 0,
@@ -71,7 +74,7 @@ impl Placement {
 
     /// Whether every entry gets a place.
     pub(crate) fn takes_all(&self) -> bool {
-        self.strip == 0 && !matches!(self.existing, Existing::Keep | Existing::KeepNewer)
+        self.strip == 0 && !self.leaves_out && !matches!(self.existing, Existing::Keep | Existing::KeepNewer)
     }
 
     /// Takes note of the directories among entries that are to be placed, and of those above them.
@@ -108,6 +111,13 @@ impl Placement {
             }
             return Ok(None);
         };
+        if path.split('/').any(leftovers::is_ours) {
+            // A later run would take it for what a stopped run has left, and sweep it or go on with it.
+            (self.is_empty, self.leaves_out) = (false, true);
+            let why = "unfinished work has such names, and is swept";
+            losses::count(&mut self.losses, "name", Path::new(&entry.path), &why);
+            return Ok(None);
+        }
         if let EntryKind::Symlink { target } = &entry.kind
             && let Some(why) = self.objection(path, target)
         {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::leftovers;
+use super::{leftovers, resume, staging};
 use crate::codec::Level;
 use crate::format::Layout;
 use crate::{
@@ -112,6 +112,7 @@ fn what_a_stopped_run_has_left_is_used_but_for_repeats() {
     let left = out.join(leftovers::name());
     fs::create_dir_all(left.join("tree")).unwrap();
     fs::write(left.join(leftovers::LOCK), "").unwrap();
+    fs::write(left.join(staging::IDENTITY), resume::identity(archive.entries())).unwrap();
     // What repeats the first file is damaged in the second, and the third was not begun.
     let mut hurt = files[1].clone();
     hurt[5000] ^= 1;

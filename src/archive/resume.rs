@@ -2,7 +2,8 @@
 //!
 //! A run that ends early leaves its staging directory, if it was killed or asked to. The files in it are as whole as
 //! that run came. The next run goes on in the same directory: a chunk all of whose bytes lie there, with the checksum
-//! that the archive has for it, is not decoded again. As always each file is held to its size and SHA-256 before it
+//! that the archive has for it, is not decoded again. The directory says which archive it is of, so that nothing that
+//! another archive's run has left is used, or taken away for it. As always each file is held to its size and SHA-256 before it
 //! is put in place, so what is wrong there is found, and is no worse than damage in the archive.
 
 use std::cell::RefCell;
@@ -12,10 +13,29 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use cap_std::fs::Dir;
+use sha2::{Digest, Sha256};
 
 use super::read::Archive;
-use crate::format::{ChunkPlace, Entry, EntryKind, RawRange};
+use crate::format::{Check, ChunkPlace, Entry, EntryKind, RawRange};
 use crate::{Error, Result};
+
+/// Tells an archive from others by what its entries are to hold; the way their content is coded does not matter.
+pub(super) fn identity(entries: &[Entry]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for Entry { path, kind, .. } in entries {
+        hasher.update((path.len() as u64).to_le_bytes());
+        hasher.update(path);
+        if let EntryKind::File { size, offset, check } = kind {
+            hasher.update([size.to_le_bytes(), offset.to_le_bytes()].concat());
+            match check {
+                Check::None => {}
+                Check::Crc(crc) => hasher.update(crc.to_le_bytes()),
+                Check::Sha256(sha256) => hasher.update(sha256),
+            }
+        }
+    }
+    hasher.finalize().into()
+}
 
 /// What an earlier run has left in the staging directory.
 #[derive(Debug, Default)]

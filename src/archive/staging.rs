@@ -2,7 +2,7 @@
 //! any of it is moved into place. It goes away with its owner, whatever happens.
 
 use std::fs::{File, FileTimes};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, DirBuilder};
@@ -35,23 +35,25 @@ pub(crate) struct Staging {
 pub(crate) const TREE: &str = "tree";
 /// The same with the directories above it, where those are not there yet.
 pub(crate) const ABOVE: &str = "above";
+/// Says which archive the tree is unpacked from, by its [identity](super::resume::identity).
+pub(crate) const IDENTITY: &str = "identity";
 
 impl Staging {
     /// Makes the directory: in the destination if that exists, else beside it, so that in both
-    /// cases a rename will do.
-    pub(crate) fn create(destination: Destination) -> Result<Self> {
+    /// cases a rename will do. Another run can go on in it only where `identity` says what is unpacked.
+    pub(crate) fn create(destination: Destination, identity: Option<&[u8; 32]>) -> Result<Self> {
         // Looked at before anything is made in it.
         let times = journal::times(&destination.place, Path::new(".")).ok();
         leftovers::sweep(&destination.base);
         // Where the destination was not there yet, a run that was killed has left its directory beside it.
         leftovers::sweep(paths::parent(&destination.base));
-        Self::fresh(destination, times)
+        Self::fresh(destination, times, identity)
     }
 
-    /// Goes on in the directory that another run has left, the first whose tree `fits`, and otherwise begins anew.
+    /// Goes on in the directory that another run has left of the archive with this identity, and otherwise begins anew.
     /// Unless the work comes to its end the directory stays. Nothing is swept: it may be what others want to go on
     /// with.
-    pub(crate) fn resume(destination: Destination, fits: impl Fn(&Dir) -> bool) -> Result<Self> {
+    pub(crate) fn resume(destination: Destination, identity: &[u8; 32]) -> Result<Self> {
         let times = journal::times(&destination.place, Path::new(".")).ok();
         let failed = |error| Error::io(&destination.path, error);
         for item in destination.place.entries().map_err(failed)? {
@@ -59,24 +61,27 @@ impl Staging {
             if !leftovers::is_own(&name) {
                 continue;
             }
-            if let Some((open, lock)) = adopt(&destination.place, &name)
-                && fits(&open.1)
-            {
+            if let Some((open, lock)) = adopt(&destination.place, &name, identity) {
                 let (open, lock) = (Some(open), Some(lock));
                 return Ok(Staging { destination, name, is_kept: false, times, open, lock, stays: true });
             }
         }
-        let mut staging = Self::fresh(destination, times)?;
+        let mut staging = Self::fresh(destination, times, Some(identity))?;
         staging.stays = true;
         Ok(staging)
     }
 
-    fn fresh(destination: Destination, times: Option<FileTimes>) -> Result<Self> {
+    fn fresh(
+        destination: Destination,
+        times: Option<FileTimes>,
+        identity: Option<&[u8; 32]>,
+    ) -> Result<Self> {
         let private = private_dir(&destination.place).map_err(|e| destination.failed(e))?;
         let PrivateDir { name, dir: inner, lock } = private;
         let lock = Some(lock);
         let mut staging = Staging { destination, name, is_kept: false, times, open: None, lock, stays: false };
-        let tree = inner.create_dir(TREE).and_then(|()| inner.open_dir(TREE));
+        let said = identity.map_or(Ok(()), |identity| inner.write(IDENTITY, identity));
+        let tree = said.and_then(|()| inner.create_dir(TREE)).and_then(|()| inner.open_dir(TREE));
         let tree = tree.map_err(|error| staging.destination.failed(error))?;
         staging.open = Some((inner, tree));
         Ok(staging)
@@ -251,15 +256,20 @@ pub(crate) fn private_dir(place: &Dir) -> io::Result<PrivateDir> {
     }
 }
 
-/// The private directory `name` and the tree in it, if it is ours, nobody uses it and it keeps no files of the user;
-/// with its lock.
-fn adopt(place: &Dir, name: &str) -> Option<((Dir, Dir), File)> {
+/// The private directory `name` and the tree in it, if it is ours, of the archive with this identity, nobody uses it and
+/// it keeps no files of the user; with its lock.
+fn adopt(place: &Dir, name: &str, identity: &[u8; 32]) -> Option<((Dir, Dir), File)> {
     let inner = place.open_dir(name).ok()?;
     if !leftovers::is_mine(&inner.try_clone().ok()?.into_std_file()) {
         return None;
     }
     let lock = inner.open(leftovers::LOCK).ok()?.into_std();
     if !leftovers::claim(&lock) {
+        return None;
+    }
+    let mut said = Vec::new();
+    inner.open(IDENTITY).ok()?.take(identity.len() as u64 + 1).read_to_end(&mut said).ok()?;
+    if said != identity {
         return None;
     }
     let mut items = inner.entries().ok()?;

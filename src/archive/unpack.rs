@@ -10,7 +10,7 @@ use super::extract::{Extractor, Output};
 use super::place::Placement;
 use super::policy::{System, Tree};
 use super::read::Archive;
-use super::resume::{Left, There};
+use super::resume::{self, Left, There};
 use super::salvage::Losses;
 use super::staging::Staging;
 use super::{UnpackOptions, UnpackPlan, UnpackSummary};
@@ -106,12 +106,10 @@ pub(super) fn unpack_archive(
     check_total(contents.total, &limits)?;
     archive.check_models(&contents.distinct)?;
 
+    let identity = resume::identity(archive.entries());
     let staging = match options.resume {
-        true => Staging::resume(destination, |tree| {
-            let is_there = |entry: &&Entry| tree.is_file(&entry.path);
-            contents.distinct.iter().any(is_there)
-        })?,
-        false => Staging::create(destination)?,
+        true => Staging::resume(destination, &identity)?,
+        false => Staging::create(destination, Some(&identity))?,
     };
     if staging.folds_case()? {
         judge(archive, true)?;

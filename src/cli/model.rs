@@ -109,6 +109,11 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
 
 /// Installs a model file, or the models in an archive.
 fn install(file: &Path, name: Option<&str>, memory: u64) -> Result<Vec<InstalledModel>> {
+    if file == Path::new("-") {
+        return Err(Error::Usage(
+            "models are installed from files, not from standard input".into(),
+        ));
+    }
     let folder = models::folder(memory)?;
     if !begins_as_archive(file) {
         return Ok(vec![folder.install(file, name)?]);

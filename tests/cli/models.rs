@@ -123,6 +123,7 @@ fn what_is_no_model_is_not_installed() {
     write(dir.join("junk"), "not a model");
     install(&["junk"]).code(8).stderr(predicate::str::contains("safetensors"));
     install(&["missing"]).code(1);
+    install(&["-"]).code(2).stderr(predicate::str::contains("not from standard input"));
     let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano.safetensors");
     install(&[built_in]).code(8).stderr(predicate::str::contains("built in"));
     another_model(&dir.join("file"), "mini");

@@ -100,3 +100,22 @@ fn tiny_files_cost_little_and_say_what_guards_them() {
     llz(dir.path()).args(["test", "-q", "tiny.llz"]).assert().success();
     llz(dir.path()).args(["cat", "tiny.llz", "tiny/0000"]).assert().success().stdout("00000000");
 }
+
+/// Many file systems keep no time before 1901, and give files the nearest that they can instead.
+#[test]
+fn an_unpack_is_gone_on_with_where_times_cannot_be_kept() {
+    let dir = scratch();
+    write(dir.path().join("t/small"), "small");
+    write(dir.path().join("t/large"), &"large ".repeat(1000));
+    llz(dir.path())
+        .args(["pack", "-q1", "--mtime", "1850-01-01T00:00:00Z", "t"])
+        .assert()
+        .success();
+    for options in [&[][..], &["--resume"], &["--resume", "-f"]] {
+        llz(dir.path())
+            .args(["unpack", "-q", "t.llz", "-C", "out"])
+            .args(options)
+            .assert()
+            .success();
+    }
+}
