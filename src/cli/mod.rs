@@ -10,6 +10,7 @@ mod compact;
 mod completions;
 mod delete;
 mod exit;
+mod explain;
 mod filter;
 mod generate;
 mod habits;
@@ -100,6 +101,7 @@ enum Verb {
     Cat(cat::Args),
     Filter(filter::Args),
     Model(model::Args),
+    Explain(explain::Args),
     Generate(generate::Args),
     Lab(lab::Args),
     Completions(completions::Args),
@@ -131,6 +133,7 @@ impl Verb {
             Verb::Cat(args) => cat::run(args, session),
             Verb::Filter(args) => filter::run(args, session),
             Verb::Model(args) => model::run(args, session),
+            Verb::Explain(args) => explain::run(args, session),
             Verb::Generate(args) => generate::run(args, session),
             Verb::Lab(args) => lab::run(args, session),
             Verb::Completions(args) => completions::run(args),
@@ -149,6 +152,7 @@ impl Verb {
             Verb::Info(args) => Some(&args.source.archive),
             Verb::Test(args) => Some(&args.source.archive),
             Verb::Cat(args) => Some(&args.source.archive),
+            Verb::Explain(args) => Some(&args.file),
             Verb::Filter(_) | Verb::Lab(_) => Some(Path::new("-")),
             Verb::Model(args) => args.subject(),
             Verb::Pack(_) | Verb::Generate(_) | Verb::Completions(_) | Verb::Man(_) => None,
@@ -169,6 +173,7 @@ impl Verb {
             Verb::Cat(args) => args.source.limits.shown(bound, limit),
             Verb::Filter(args) => args.limits.shown(bound, limit),
             Verb::Model(args) => args.shown(limit),
+            Verb::Explain(args) => args.limits.shown(bound, limit),
             Verb::Generate(args) => args.shown(bound, limit),
             Verb::Lab(args) => args.shown(bound, limit),
             Verb::Completions(_) | Verb::Man(_) => limit.to_string(),

@@ -4,6 +4,7 @@ mod beside;
 mod coders;
 mod contents;
 mod errors;
+mod explain;
 mod filter;
 mod habits;
 mod inputs;
