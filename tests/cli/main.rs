@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+mod bench;
 mod beside;
 mod coders;
 mod contents;

@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use llz::lab::{Explained, Laboratory};
-use llz::{EncodeOptions, Error, Model, Result};
+use llz::{EncodeOptions, Error, Result};
 
 use super::args::{LevelArg, LimitArgs, ModelArg};
 use super::session::Session;
@@ -123,7 +123,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     let limits = args.limits.limits();
     let text = lab::file(&args.file, &limits)?;
     let options = session.encode_options(args.level.0, &args.model, None, limits)?;
-    let beside = args.beside.as_deref().map(|given| named(given, &options)).transpose()?;
+    let beside = args.beside.as_deref().map(|given| models::open(given, &limits)).transpose()?;
     let best = if args.html.is_some() { usize::from(args.best) } else { 0 };
     session.progress.set_total(text.len() as u64 * if beside.is_some() { 2 } else { 1 });
     let watch = session.watch("explaining");
@@ -148,16 +148,6 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         }
     }
     Ok(Status::Done)
-}
-
-/// The model that `--beside` names.
-fn named(given: &Path, options: &EncodeOptions) -> Result<Model> {
-    let built_in =
-        given.to_str().filter(|name| llz::BUILT_IN_MODELS.iter().any(|m| m.name == *name));
-    match built_in {
-        Some(name) => Model::built_in(name),
-        None => models::open(given, &options.limits),
-    }
 }
 
 fn title(file: &Path) -> String {
