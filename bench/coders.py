@@ -44,7 +44,7 @@ def main():
             archive = Path(work) / "out.llz"
             for coder in CODERS:
                 run(llz, "pack", "-q", "-f", *chosen, "--coder", coder, "--chunk-size", "64M", "--limit-memory", "4G",
-                    "-o", archive, path)
+                    "-o", archive, "-C", path.resolve().parent, path.name)
                 info = json.loads(run(llz, "info", "--json", archive, stdout=subprocess.PIPE).stdout)
                 [(name, chunks)] = info["chunks"].items()
                 assert name in (coder, "neural") and chunks["chunks"] == 1, info["chunks"]
