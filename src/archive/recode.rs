@@ -37,7 +37,7 @@ impl Recoding<'_> {
         if self.files.is_empty() {
             return Ok(());
         }
-        let staging = Staging::create(Destination::open(paths::parent(self.name))?)?;
+        let staging = Staging::create(Destination::open(paths::parent(self.name))?, None)?;
         let found = self.decode(&staging)?;
         let (base, layout) = {
             let archive = self.open(path)?;

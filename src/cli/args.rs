@@ -102,8 +102,13 @@ pub struct ModelArg {
 pub struct CoderArg {
     /// What codes tokens. All but mix need a model and are there to be compared with it
     #[arg(long = "coder", value_name = "NAME", default_value = Coder::default().name())]
-    #[arg(value_parser = PossibleValuesParser::new(Coder::ALL.map(Coder::name)).map(coder))]
+    #[arg(value_parser = coder_parser())]
     pub coder: Coder,
+}
+
+/// Takes the name of a coder.
+pub fn coder_parser() -> impl TypedValueParser<Value = Coder> {
+    PossibleValuesParser::new(Coder::ALL.map(Coder::name)).map(coder)
 }
 
 /// The coder of a name that the parser knows.

@@ -5,11 +5,13 @@
 
 mod add;
 mod args;
+mod bench;
 mod cat;
 mod compact;
 mod completions;
 mod delete;
 mod exit;
+mod explain;
 mod filter;
 mod generate;
 mod habits;
@@ -100,6 +102,8 @@ enum Verb {
     Cat(cat::Args),
     Filter(filter::Args),
     Model(model::Args),
+    Explain(explain::Args),
+    Bench(bench::Args),
     Generate(generate::Args),
     Lab(lab::Args),
     Completions(completions::Args),
@@ -131,6 +135,8 @@ impl Verb {
             Verb::Cat(args) => cat::run(args, session),
             Verb::Filter(args) => filter::run(args, session),
             Verb::Model(args) => model::run(args, session),
+            Verb::Explain(args) => explain::run(args, session),
+            Verb::Bench(args) => bench::run(args, session),
             Verb::Generate(args) => generate::run(args, session),
             Verb::Lab(args) => lab::run(args, session),
             Verb::Completions(args) => completions::run(args),
@@ -149,9 +155,14 @@ impl Verb {
             Verb::Info(args) => Some(&args.source.archive),
             Verb::Test(args) => Some(&args.source.archive),
             Verb::Cat(args) => Some(&args.source.archive),
+            Verb::Explain(args) => Some(&args.file),
             Verb::Filter(_) | Verb::Lab(_) => Some(Path::new("-")),
             Verb::Model(args) => args.subject(),
-            Verb::Pack(_) | Verb::Generate(_) | Verb::Completions(_) | Verb::Man(_) => None,
+            Verb::Pack(_)
+            | Verb::Bench(_)
+            | Verb::Generate(_)
+            | Verb::Completions(_)
+            | Verb::Man(_) => None,
         }
     }
 
@@ -169,6 +180,8 @@ impl Verb {
             Verb::Cat(args) => args.source.limits.shown(bound, limit),
             Verb::Filter(args) => args.limits.shown(bound, limit),
             Verb::Model(args) => args.shown(limit),
+            Verb::Explain(args) => args.limits.shown(bound, limit),
+            Verb::Bench(args) => args.limits.shown(bound, limit),
             Verb::Generate(args) => args.shown(bound, limit),
             Verb::Lab(args) => args.shown(bound, limit),
             Verb::Completions(_) | Verb::Man(_) => limit.to_string(),
@@ -188,9 +201,12 @@ impl Verb {
     /// Says whether nothing has to be cleaned up when it is interrupted.
     fn may_be_killed(&self) -> bool {
         match self {
-            Verb::Pack(_) | Verb::Add(_) | Verb::Delete(_) | Verb::Compact(_) | Verb::Unpack(_) => {
-                false
-            }
+            Verb::Pack(_)
+            | Verb::Add(_)
+            | Verb::Delete(_)
+            | Verb::Compact(_)
+            | Verb::Unpack(_)
+            | Verb::Bench(_) => false,
             Verb::Model(args) => args.may_be_killed(),
             _ => true,
         }

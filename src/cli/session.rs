@@ -71,6 +71,11 @@ impl Session {
         })
     }
 
+    /// The number of worker threads that was asked for; 0 is one per core.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Says that an archive ends with these bytes of an update that was not finished, if there are any. The exit code
     /// tells it, too: of a copy that was cut short they may be all that is left of the last update.
     pub fn note_unfinished(&self, archive: &Path, bytes: u64) {

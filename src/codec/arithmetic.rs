@@ -78,6 +78,6 @@ impl TokenDecoder for Reader<'_> {
 
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
         let Reader { spelled, decoder } = *self;
-        spelled.finish(decoder.is_finished())
+        spelled.finish(decoder.ends_here())
     }
 }

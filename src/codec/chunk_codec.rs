@@ -210,7 +210,7 @@ impl ChunkCodec {
     }
 
     /// A mixer for a chunk of `len` bytes by contexts alone.
-    pub(super) fn mixer_without_model(&self, len: usize) -> Mixer {
+    pub(crate) fn mixer_without_model(&self, len: usize) -> Mixer {
         let profile = self.profile.without_model.unwrap_or(self.profile);
         Mixer::new(self.isa, profile, &self.prior_without_model, len, self.params.table_bits)
     }

@@ -25,7 +25,7 @@ pub(super) struct Decisions<'a> {
 }
 
 impl Decisions<'_> {
-    fn mixer(&self, raw_len: usize) -> Mixer {
+    pub(super) fn mixer(&self, raw_len: usize) -> Mixer {
         Mixer::new(self.isa, self.profile, self.prior, raw_len, self.table_bits)
             .with_dynamic_head(self.vocabulary.len(), self.hidden_width)
     }

@@ -10,7 +10,8 @@ use crate::vocab::Vocabulary;
 use super::binarise::code_token;
 use super::control::Control;
 
-static BYTES: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::of_bytes);
+/// The tokens of this codec: single bytes.
+pub(crate) static BYTES: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::of_bytes);
 
 /// Bytes between two looks at the progress.
 const STEP: usize = 4096;

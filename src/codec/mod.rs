@@ -49,6 +49,8 @@ pub use chunk_codec::{ChunkCodec, Job};
 pub use chunk_codecs::{ChunkCodecs, check_file};
 pub use isa::instruction_sets;
 #[cfg(feature = "lab")]
+pub(crate) use mix::BYTES;
+#[cfg(feature = "lab")]
 pub(crate) use neural::first_token;
 pub use options::{DecodeOptions, EncodeOptions, Level};
 #[cfg(feature = "lab")]

@@ -37,6 +37,12 @@ impl<'a> TokenCoders<'a> {
         }
     }
 
+    /// The mixer of the first coder, for a chunk of `raw_len` bytes.
+    #[cfg(feature = "lab")]
+    pub(crate) fn mixer(&self, raw_len: usize) -> crate::mixer::Mixer {
+        self.decisions.mixer(raw_len)
+    }
+
     /// The coder of this number.
     pub(crate) fn of(&self, id: CoderId) -> &dyn TokenCoder {
         match id {

@@ -129,7 +129,7 @@ impl<I: Iterator<Item = u8>> Decoder<I> {
     }
 
     /// Whether every byte was read: a coded chunk has none to spare.
-    pub fn is_finished(mut self) -> bool {
+    pub fn ends_here(mut self) -> bool {
         self.bytes.next().is_none()
     }
 
@@ -181,7 +181,7 @@ pub(super) mod tests {
             for &symbol in &symbols {
                 prop_assert_eq!(decoder.decode(total, |place| found(&parts, place)), Some(symbol));
             }
-            prop_assert!(decoder.is_finished());
+            prop_assert!(decoder.ends_here());
         }
 
         #[test]
@@ -207,6 +207,6 @@ pub(super) mod tests {
         for _ in 0..1000 {
             assert_eq!(decoder.decode(MAX_TOTAL, |place| (last, place)), Some(MAX_TOTAL - 1));
         }
-        assert!(decoder.is_finished());
+        assert!(decoder.ends_here());
     }
 }

@@ -72,7 +72,7 @@ impl Encoder {
                 reversed.push(*state as u8);
                 *state >>= 8;
             }
-            *state = (*state / size << SLOT_BITS) + start + *state % size;
+            *state = ((*state / size) << SLOT_BITS) + start + *state % size;
         }
         for state in states.iter().rev() {
             reversed.extend(&state.to_le_bytes()[..STATE_BYTES]);

@@ -16,6 +16,8 @@ pub struct TextCoder<'a> {
     lab: &'a Laboratory,
     coders: TokenCoders<'a>,
     id: CoderId,
+    /// Tokens after which the model forgets what it has read.
+    context: usize,
 }
 
 impl fmt::Debug for TextCoder<'_> {
@@ -27,11 +29,22 @@ impl fmt::Debug for TextCoder<'_> {
 impl Laboratory {
     /// A coder for texts.
     pub fn coder(&self, id: CoderId) -> TextCoder<'_> {
-        TextCoder { lab: self, coders: self.codec.token_coders(&*self.model), id }
+        TextCoder {
+            lab: self,
+            coders: self.codec.token_coders(&*self.model),
+            id,
+            context: usize::MAX,
+        }
     }
 }
 
 impl TextCoder<'_> {
+    /// The same, but the model forgets all that it has read after every so many tokens (at least one), as a model with a
+    /// context of this length does. Mixers remember.
+    pub fn with_context(self, tokens: usize) -> Self {
+        TextCoder { context: tokens.max(1), ..self }
+    }
+
     /// Codes a text as one chunk.
     ///
     /// # Errors
@@ -43,17 +56,22 @@ impl TextCoder<'_> {
     /// Codes tokens that spell `raw_len` bytes.
     pub(super) fn code_tokens(&self, tokens: &[u32], raw_len: usize) -> Result<Vec<u8>> {
         let mut encoder = self.coders.of(self.id).encoder(raw_len);
-        self.lab.predictor().walk(tokens, |distribution, token| {
-            encoder.encode(&distribution.prediction(), token);
-            Ok(())
-        })?;
+        let mut predictor = self.lab.predictor();
+        for context in tokens.chunks(self.context) {
+            predictor.reset();
+            predictor.walk(context, |distribution, token| {
+                encoder.encode(&distribution.prediction(), token);
+                Ok(())
+            })?;
+        }
         Ok(encoder.finish())
     }
 
     /// The tokens of a coded text of `raw_len` bytes, one after the other. The text is right if no error comes.
     pub fn decode<'s>(&'s self, coded: &'s [u8], raw_len: usize) -> Decoding<'s> {
         let decoder = self.coders.of(self.id).decoder(Cow::Borrowed(coded), raw_len);
-        Decoding { predictor: self.lab.predictor(), decoder: Some(decoder), raw_len }
+        let (predictor, context) = (self.lab.predictor(), self.context);
+        Decoding { predictor, decoder: Some(decoder), raw_len, context, read: 0 }
     }
 }
 
@@ -63,6 +81,9 @@ pub struct Decoding<'a> {
     /// `None` after the end or an error.
     decoder: Option<Box<dyn TokenDecoder + 'a>>,
     raw_len: usize,
+    context: usize,
+    /// Tokens read since the model forgot all.
+    read: usize,
 }
 
 impl fmt::Debug for Decoding<'_> {
@@ -77,6 +98,11 @@ impl Decoding<'_> {
         else {
             return self.decoder.take().map_or(Ok(None), |decoder| decoder.finish().map(|_| None));
         };
+        if self.read == self.context {
+            self.predictor.reset();
+            self.read = 0;
+        }
+        self.read += 1;
         let mut distribution = self.predictor.predict()?;
         let token = decoder.decode(&distribution.prediction())?;
         let ranked = Ranked::of(&mut distribution, token, 0);

@@ -4,6 +4,7 @@
 //! the likeliest thing again and again, random bits make it draw from the model's distribution, and the bits that
 //! [`Laboratory::steer`] gives make it say a given text.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
@@ -39,7 +40,8 @@ impl std::fmt::Debug for Bits<'_> {
 struct Source<'a> {
     bits: Bits<'a>,
     counter: u64,
-    block: std::vec::IntoIter<u8>,
+    /// What is left of the last hash.
+    block: VecDeque<u8>,
     failed: Option<Error>,
 }
 
@@ -48,13 +50,13 @@ impl Source<'_> {
         match &mut self.bits {
             Bits::Zeros => Ok(None),
             Bits::Seed(seed) => {
-                if self.block.len() == 0 {
+                if self.block.is_empty() {
                     let seeded = Sha256::new().chain_update(seed.to_le_bytes());
                     let hash = seeded.chain_update(self.counter.to_le_bytes()).finalize();
                     self.counter += 1;
-                    self.block = hash.to_vec().into_iter();
+                    self.block.extend(hash);
                 }
-                Ok(self.block.next())
+                Ok(self.block.pop_front())
             }
             Bits::Bytes(bytes) => {
                 let mut byte = [0];
@@ -132,7 +134,7 @@ impl Laboratory {
         sampling: Sampling,
         bits: Bits<'a>,
     ) -> Result<Generator<'a>> {
-        let source = Source { bits, counter: 0, block: Vec::new().into_iter(), failed: None };
+        let source = Source { bits, counter: 0, block: VecDeque::new(), failed: None };
         let predictor = self.prompted(prompt, sampling)?;
         Ok(Generator { predictor, sampling, decoder: Decoder::new(source), failed: false })
     }

@@ -12,7 +12,7 @@ fn log2(n: u64) -> u64 {
     let mut x = n << (63 - whole);
     let mut result = u64::from(whole);
     for _ in 0..POINT {
-        let square = u128::from(x) * u128::from(x) >> 63;
+        let square = (u128::from(x) * u128::from(x)) >> 63;
         let one = (square >> 64) as u32;
         x = (square >> one) as u64;
         result = result << 1 | u64::from(one);

@@ -3,7 +3,7 @@
 //! A [`Laboratory`] holds a model. [`Laboratory::ranks`] says of each token of some bytes how likely it was,
 //! [`Laboratory::predictor`] gives whole distributions, [`Laboratory::coder`] has the coders of archives
 //! for a text alone, and [`Laboratory::generate`] runs a decoder on bits that nobody encoded; [`Laboratory::steer`] is
-//! its inverse. [`stages`] are the same as lines of JSON.
+//! its inverse. [`Laboratory::explain`] says where the bits of a text go. [`stages`] are the same as lines of JSON.
 //!
 //! ```
 //! use llz::lab::Laboratory;
@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod coding;
+mod explain;
 mod generate;
 mod laboratory;
 mod line;
@@ -35,6 +36,7 @@ pub mod stages;
 mod tests;
 
 pub use coding::{Decoding, TextCoder};
+pub use explain::Explained;
 pub use generate::{Bits, Generator};
 pub use laboratory::Laboratory;
 pub use predictor::{Candidate, Distribution, Predictor};

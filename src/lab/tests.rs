@@ -288,3 +288,19 @@ fn any_bits_say_something() {
         assert!(said.take(100).all(|token| token.is_ok()));
     }
 }
+
+/// A model that forgets says less, and all comes back all the same.
+#[test]
+fn shorter_contexts_cost_more() {
+    let text = include_bytes!("mod.rs");
+    let mut before = 0;
+    for context in [usize::MAX, 100, 10, 1, 0] {
+        let coder = NANO.coder(CoderId::Arith).with_context(context);
+        let coded = coder.code(text).unwrap();
+        let back = coder.decode(&coded, text.len());
+        let back = back.flat_map(|ranked| NANO.token(ranked.unwrap().token).unwrap().to_vec());
+        assert!(back.collect::<Vec<u8>>() == text, "{context}");
+        assert!(coded.len() > before || context == 0, "{context}: {} bytes", coded.len());
+        before = coded.len();
+    }
+}

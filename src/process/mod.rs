@@ -2,5 +2,6 @@
 //!
 //! Beside `kernel` and `sys`, `unsafe` is allowed in this folder.
 
+pub mod child;
 pub mod early;
 pub mod memory;

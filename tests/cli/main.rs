@@ -1,9 +1,11 @@
 //! The program as its users run it.
 
+mod bench;
 mod beside;
 mod coders;
 mod contents;
 mod errors;
+mod explain;
 mod filter;
 mod habits;
 mod inputs;
