@@ -69,11 +69,34 @@ row() { # NAME FIRST SECOND
     if ((both > most)); then verdict='**more**' status=1; fi
     printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" \
         "$(cat $(find "$2" "$3" -type f) | wc -c)" "$first" "$alone" "$both" "$together" "$diff" "$most" "$verdict"
+    one_file "$1" "$3"
     rm -f first.llz both.llz
+}
+
+# What the largest file of the second tree costs to read alone.
+alone=
+one_file() { # NAME SECOND
+    local file began=$EPOCHREALTIME tested all
+    file=$(find "$2" -type f -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
+    tested=$("$llz" test -q --json both.llz "$file")
+    all=$("$llz" info --json both.llz)
+    alone+=$(python3 - "$1" "$(size "$file")" "$began" "$EPOCHREALTIME" "$tested" "$all" <<'PYTHON'
+import json, sys
+name, size, began, ended, tested, info = sys.argv[1:]
+chunks = sum(codec["chunks"] for codec in json.loads(info)["chunks"].values())
+print(f"| {name} | {size} | {json.loads(tested)['chunks']} | {chunks} | {float(ended) - float(began):.1f} |")
+PYTHON
+    )$'\n'
 }
 row 'two releases of a crate' crate/0.14.5 crate/0.15.0
 row "two days' exports" export/monday export/tuesday
 row 'a vendored copy' tree/own tree/third_party/copy
+echo
+echo 'The largest file of the second tree, read alone out of the archive of both:'
+echo
+echo '| pair | its bytes | chunks decoded | of | seconds |'
+echo '|---|---:|---:|---:|---:|'
+printf '%s' "$alone"
 echo
 machine
 exit $status
