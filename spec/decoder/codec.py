@@ -5,17 +5,19 @@ import zstandard
 
 import coders
 import prior
+import records
 import vocabulary
+from bytesreader import Reader
 from coder import Decoder
 from errors import Corrupt, ModelMissing, Unsupported
-from mixer import PROFILES, Mixer
+from mixer import PROFILES, RECORDS as BY_RECORDS, Mixer
 from model import frequencies, log_odds
 from numeric import F
 from dynamic_head import DynamicHead
 
-STORED, ZSTD, MIX, NEURAL = range(4)
+STORED, ZSTD, MIX, NEURAL, RECORDS = range(5)
 CODER = 1  # binary decisions through the mixer
-CODERS = {1: (MIX, NEURAL), 2: (NEURAL,), 3: (NEURAL,), 4: (NEURAL,), 5: (NEURAL,), 6: (NEURAL,), 7: (NEURAL,)}
+CODERS = {1: (MIX, NEURAL, RECORDS), 2: (NEURAL,), 3: (NEURAL,), 4: (NEURAL,), 5: (NEURAL,), 6: (NEURAL,), 7: (NEURAL,)}
 BYTES = vocabulary.of_bytes()
 
 
@@ -38,6 +40,8 @@ class Codec:
             raw = self.mix(coded, raw_length)
         elif codec == NEURAL:
             raw = self.neural(coded, raw_length, coder)
+        elif codec == RECORDS:
+            raw = self.records(coded, raw_length)
         else:
             raise Unsupported(f"codec {codec}")
         if len(raw) != raw_length:
@@ -51,6 +55,16 @@ class Codec:
         while len(mixer.past.bytes) < raw_length:
             spell(BYTES, mixer, decoder, lambda node: F(0))
         return finish(mixer, decoder)
+
+    def records(self, coded, raw_length):
+        reader = Reader(coded)
+        segments = records.read_segments(reader, raw_length)
+        start, known = prior.built_in(BY_RECORDS), records.Records(segments)
+        mixer = Mixer(BY_RECORDS, start, raw_length, self.table_bits, records=known)
+        decoder = Decoder(reader.rest())
+        while len(mixer.past.bytes) < raw_length:
+            spell(BYTES, mixer, decoder, lambda node: F(0))
+        return records.in_file_order(finish(mixer, decoder), segments)
 
     def neural(self, coded, raw_length, coder):
         if self.model is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import paths
 from bytesreader import Reader, crc
-from codec import CODERS, MIX, NEURAL, Codec, unzstd
+from codec import CODERS, MIX, NEURAL, RECORDS, Codec, unzstd
 from errors import Corrupt, Unsupported
 from model import find_model, read_name
 
@@ -322,9 +322,9 @@ def read_times(reader, entries):
 def read_coding(reader):
     """Codec, coder and number of the model; None for what the codec does not have."""
     codec, coder, model = reader.integer(1), None, None
-    if codec > NEURAL:
+    if codec > RECORDS:
         raise Unsupported(f"codec {codec}")
-    if codec in (MIX, NEURAL):
+    if codec in (MIX, NEURAL, RECORDS):
         coder = reader.integer(1)
         if codec not in CODERS.get(coder, ()):
             raise Unsupported(f"coder {coder} for codec {codec}")

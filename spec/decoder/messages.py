@@ -1,7 +1,7 @@
 """Streams and messages (FORMAT.md, chapter 13)."""
 
 from bytesreader import Reader, crc
-from codec import CODER, CODERS, MIX, NEURAL, STORED, Codec
+from codec import CODER, CODERS, MIX, NEURAL, RECORDS, STORED, Codec
 from errors import Corrupt, Unsupported
 from model import built_in, find_model, read_name
 
@@ -19,7 +19,7 @@ def begins(data):
 
 
 def is_message(first):
-    return first and (first[0] == STORED_MESSAGE or 0x90 <= first[0] <= 0xBF)
+    return first and (first[0] == STORED_MESSAGE or 0x90 <= first[0] <= 0xCF)
 
 
 def decode(data, model_file=None):
@@ -37,7 +37,7 @@ def decode(data, model_file=None):
 def message(reader):
     first = reader.integer(1)
     codec, named = profile(first & 15)
-    return frame(reader, first >> 4 & 3, True, b"", codec, named)
+    return frame(reader, first >> 4 & 7, True, b"", codec, named)
 
 
 def stream(reader, model_file):
@@ -63,14 +63,14 @@ def stream(reader, model_file):
     while not last:
         head = reader.integer(1)
         kind, last, rest = head & 15, bool(head & LAST), bool(head & REST)
-        if head & RESERVED or kind > NEURAL:
+        if head & RESERVED or kind > RECORDS:
             raise Unsupported("a frame of an unknown kind")
         coder = CODER
         if head & NAMED:
             coder = reader.integer(1)
             if coder not in CODERS:
                 raise Unsupported(f"coder {coder}")
-            if coder == CODER or kind not in (MIX, NEURAL):
+            if coder == CODER or kind not in (MIX, NEURAL, RECORDS):
                 raise Corrupt("a frame names a coder for nothing")
             if kind not in CODERS[coder]:
                 raise Unsupported(f"coder {coder} for codec {kind}")

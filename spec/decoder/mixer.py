@@ -10,6 +10,7 @@ from contexts import GOLDEN, MASK, Past, combine
 from histories import NEXT
 from match import BUCKETS, Match
 from numeric import F, bits, clamp, sigmoid, strided_sum
+from prediction import PREDICTORS
 from vocabulary import BIT
 
 NODES = 272
@@ -17,7 +18,8 @@ LAST_WIDTH = 16
 LAST_RATE = bits(0x3B03126F)  # 0.002
 CELL_LIMIT = 400
 HASHED_BITS = 12
-SIZES = {"node": 272, "match": 64, "last": 512, "seen": 256, "age": 64, "known": 256}
+SIZES = {"node": 272, "match": 64, "last": 512, "seen": 256, "age": 64, "known": 256,
+         "bits": 512, "near": 512, "place": 512, "level": 32}
 ZERO, ONE = F(0), F(1)
 # The inputs of a probability in 12 bits; entry 4096 is for a context that saw nothing.
 ODDS = np.append(STRETCH, ZERO)
@@ -31,12 +33,14 @@ class Profile:
     selectors: tuple
     linear_inputs: bool = True  # whether each context has a second input
     without_model: object = None  # with a model: the profile of chunks without it
+    records: bool = False  # whether it is for records, whose contexts are their own
     first_rate: np.float32 = bits(0x3C75C28F)  # 0.015
     last_rate: np.float32 = bits(0x3BC49BA6)  # 0.006
 
     def width(self):
         """Inputs of the network, padded."""
-        return -(-(self.fixed() + (7 if self.without_model else 3)) // 16) * 16
+        own = PREDICTORS if self.records else 4 if self.without_model else 0
+        return -(-(self.fixed() + 3 + own) // 16) * 16
 
     def fixed(self):
         """The first input that is not of a context."""
@@ -66,6 +70,11 @@ NEURAL = Profile(
         ("column", 0), ("above", 0), ("field", 0), ("key", 0), ("indirect", 1), ("indirect", 2),
         ("skip word", 0)),
     selectors=("node", "match", "last", "known"), linear_inputs=False, without_model=FULL)
+RECORDS = Profile(
+    id=4,
+    contexts=(("record", 0),) * 24,
+    selectors=("bits", "match", "near", "known", "place", "level"), records=True,
+    last_rate=bits(0x3BA3D70A))  # 0.005
 PROFILES = {p.id: p for p in (FULL, FAST, NEURAL)}
 
 
@@ -103,8 +112,8 @@ def half_byte(partial):
 
 
 class Mixer:
-    def __init__(self, profile, prior, raw_length, table_bits, dynamic_head=None):
-        self.profile, self.dynamic_head = profile, dynamic_head
+    def __init__(self, profile, prior, raw_length, table_bits, dynamic_head=None, records=None):
+        self.profile, self.dynamic_head, self.records = profile, dynamic_head, records
         size = min(max((32 * max(raw_length, 1) - 1).bit_length(), 16), table_bits)
         self.past = Past()
         self.match = Match(min(size, 22) - 4)
@@ -125,6 +134,8 @@ class Mixer:
     def push(self, byte):
         """A byte is known."""
         self.past.push(byte)
+        if self.records:
+            self.records.push(self.past.bytes)
         self.match.push(self.past.bytes)
         self.past.expected = self.match.expect_byte(self.past.bytes)
         self.rate = self.rate + (self.profile.last_rate - self.rate) * F(1 / 4096)
@@ -135,13 +146,17 @@ class Mixer:
         self.match.ends[-1] = True
 
     def rehash(self):
-        self.hashes = [self.past.hash(i, c) for i, c in enumerate(self.profile.contexts)]
+        if self.records:
+            self.hashes = self.records.hashes(self.past)
+        else:
+            self.hashes = [self.past.hash(i, c) for i, c in enumerate(self.profile.contexts)]
         self.half = None
 
     def seek(self, node):
         """Finds where the contexts' histories for this decision lie."""
         if node.kind == BIT:
-            self.kind, self.store = 0, self.table.bytes
+            self.kind = self.records.kind() if self.records else 0
+            self.store = self.table.bytes
             half, slot = half_byte(node.partial)
             if half != self.half:
                 self.half = half
@@ -187,6 +202,9 @@ class Mixer:
             logit = clamp(logit + (slow + fast) * F(0.5), -12, 12)
             self.inputs[fixed + 3:fixed + 7] = logit, clamp(logit, -2, 2), slow, fast
 
+        if self.records:
+            self.inputs[fixed + 3:fixed + 3 + PREDICTORS] = self.records.log_odds(node.partial)
+
         self.node = node.partial if node.kind == BIT else 256 + min(node.depth, 15)
         self.sets = self.select(known)
         sums = strided_sum(self.weights[self.sets] * self.inputs)
@@ -223,6 +241,8 @@ class Mixer:
                 choice = (len(self.past.bytes) + 1).bit_length() - 1 + 32 * kind
             elif selector == "known":
                 choice = 2 * (known >> 1 & 63) + (expected > 0) + 128 * kind
+            else:
+                choice = self.records.select(selector, self.past, self.node)
             sets.append(base + choice)
             base += SIZES[selector]
         return sets

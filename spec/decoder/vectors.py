@@ -19,7 +19,7 @@ NAMES = {Corrupt: "corrupt", Unsupported: "unsupported", Unsafe: "unsafe", Model
 
 def decode_once(self, kind, coded, raw_length, coder=codec.CODER, decode=codec.Codec.decode, known={}):
     """Codec.decode, but many vectors hold the same chunks."""
-    if kind not in (codec.MIX, codec.NEURAL):
+    if kind not in (codec.MIX, codec.NEURAL, codec.RECORDS):
         return decode(self, kind, coded, raw_length, coder)
     model = self.model and self.model.sha256
     key = self.profile.id, self.table_bits, model, kind, coder, bytes(coded), raw_length

@@ -218,7 +218,7 @@ impl Log {
     fn push(&mut self, way: &Way, coded: &Coded<'_>) {
         let is_slow = match coded.coding.codec() {
             CodecId::Neural => true,
-            CodecId::Mix => self.stays,
+            CodecId::Mix | CodecId::Records => self.stays,
             CodecId::Stored | CodecId::Zstd => false,
         };
         if !is_slow {

@@ -1,11 +1,12 @@
 //! All that coding and decoding chunks need is prepared once per session: model, priors, instruction set, bounds.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::error::{Error, Result};
 use crate::format::{CoderId, Coding, CoderParams, DeviceRef, EngineRef, NamedModel};
 use crate::kernel::Isa;
 use crate::limits::{Bound, Limits};
+use crate::mixer::records::{Records, Segment};
 use crate::mixer::{self, Mixer, Prior, Profile};
 use crate::model::{LanguageModel, Loaded, Schedule, hex};
 
@@ -19,6 +20,12 @@ use super::token_coders::TokenCoders;
 /// archive of one stored byte takes 5.7 MB of resident memory; the rest is for threads, chosen so that
 /// bench/memory.sh sees no limit passed.
 const PROGRAM: u64 = 9 << 20;
+
+/// The least bytes that describe a segment of codec records.
+const LEAST_SEGMENT: usize = 4;
+
+/// The prior of codec records, which every archive may use.
+static RECORDS_PRIOR: LazyLock<Prior> = LazyLock::new(|| Prior::built_in(&mixer::RECORDS));
 
 /// Bytes that the priors of a chunk codec with a model take, rounded up.
 const PRIORS: u64 = 1 << 20;
@@ -219,6 +226,33 @@ impl ChunkCodec {
     pub(super) fn mixer_bytes(&self, len: usize) -> u64 {
         let profile = self.profile.without_model.unwrap_or(self.profile);
         Mixer::bytes_for(profile, len, self.params.table_bits, None)
+    }
+
+    /// A mixer for a chunk of `len` bytes in these segments.
+    pub(super) fn mixer_for_records(&self, len: usize, segments: Vec<Segment>) -> Mixer {
+        Mixer::new(self.isa, &mixer::RECORDS, &RECORDS_PRIOR, len, self.params.table_bits)
+            .with_segments(segments)
+    }
+
+    /// The bytes of a chunk in the order in which codec records codes them, and their segments.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    #[cfg(all(feature = "internals", feature = "encode"))]
+    pub fn ordered(&self, raw: &[u8]) -> Result<(Vec<u8>, Vec<Segment>)> {
+        let (progress, aborted) = Default::default();
+        let control = super::control::Control::new(&progress, &aborted);
+        let segments = super::layouts::of(raw, self, control)?.segments;
+        let mut bytes = raw.to_vec();
+        super::ordered::put(&mut bytes, &segments);
+        Ok((bytes, segments))
+    }
+
+    /// Bytes that [`Engine::mixer_for_records`] takes where the segments take `described` bytes to be described.
+    pub(super) fn records_bytes(&self, len: usize, described: usize) -> u64 {
+        let segments = described / LEAST_SEGMENT * size_of::<Segment>() * 2;
+        Mixer::bytes_for(&mixer::RECORDS, len, self.params.table_bits, None)
+            + (segments + Records::MOST_BYTES) as u64
     }
 
     /// Bytes that it takes while it does nothing. The file that a model was read from stays in memory, too: built in,

@@ -10,9 +10,12 @@
 pub(crate) enum Content {
     /// Text in any language: worth the language model.
     Text,
+    /// Letters at random, such as base64 or hexadecimal digits of noise: worth the mixer, which sees at once that
+    /// there is nothing to see.
+    Letters,
     /// Structured bytes that are not text: worth the mixer.
     Binary,
-    /// Compressed, encrypted or random bytes: nothing to gain.
+    /// Compressed, encrypted or random bytes: nothing to gain, unless they are numbers.
     Noise,
 }
 
@@ -26,11 +29,17 @@ pub(crate) fn of_chunk(raw: &[u8]) -> Content {
     let len = sample.len() as u64;
     // Text is what is more than 85 % characters: a table of numbers or a small header may be in it.
     if text_bytes(&sample) * 20 > len * 17 {
-        return Content::Text;
+        return if is_smooth(&sample) {
+            Content::Binary
+        } else if is_random(&sample) {
+            Content::Letters
+        } else {
+            Content::Text
+        };
     }
     // Noise is where neither skew nor repeats save a 64th, which is also the least that zstd takes
     // for a gain (`ZSTD_minGain`). Few bytes are never even enough to count as noise.
-    let saved = saved_by_skew(&sample) + saved_by_repeats(&sample);
+    let saved = saved_by_skew(&sample) + saved_by_repeats::<REPEAT>(&sample);
     if saved * 64 < len { Content::Noise } else { Content::Binary }
 }
 
@@ -56,6 +65,36 @@ fn sample(raw: &[u8]) -> Vec<u8> {
     let piece = SAMPLE / PIECES;
     let step = (raw.len() - piece) / (PIECES - 1);
     (0..PIECES).flat_map(|i| &raw[i * step..i * step + piece]).copied().collect()
+}
+
+/// Whether bytes are near to those before them, as in pictures and sounds: the differences over one to four bytes take
+/// less than two thirds of what a code for single bytes takes. In text they take more than that.
+fn is_smooth(sample: &[u8]) -> bool {
+    let singly = 8 * sample.len() as u64 - 8 * saved_by_skew(sample);
+    (1..=4).any(|channels| {
+        let pairs = sample.iter().zip(sample.iter().skip(channels));
+        let bits: u32 = pairs.map(|(&a, &b)| (a.abs_diff(b) + 1).ilog2() + 1).sum();
+        sample.len() > 512 && u64::from(bits) * 3 < singly * 2
+    })
+}
+
+/// Whether letters follow each other at random: no pair of neighbours comes much more often than its letters, no
+/// letter much more often than half of the others, and nothing long comes again. Fewer than 4,096 bytes do not tell.
+fn is_random(sample: &[u8]) -> bool {
+    let n = sample.len() as u64;
+    if n < 4096 || saved_by_repeats::<LONG_REPEAT>(sample) * 64 > n {
+        return false;
+    }
+    let mut pairs = vec![0u64; 1 << 16];
+    for pair in sample.windows(2) {
+        pairs[usize::from(pair[0]) << 8 | usize::from(pair[1])] += 1;
+    }
+    // How many pairs of places are alike. Of independent letters, the share of equal pairs is the square of the share
+    // of equal letters.
+    let alike = |counts: &[u64]| counts.iter().map(|&c| c * c.saturating_sub(1)).sum::<u64>();
+    let (one, two) = (u128::from(alike(&counts(sample))), u128::from(alike(&pairs)));
+    let all = u128::from(n) * u128::from(n);
+    two * all * 10 < one * one * 11
 }
 
 /// A byte that text does not have: a control character other than tab, line ends, form feed and
@@ -88,13 +127,13 @@ fn saved_by_skew(sample: &[u8]) -> u64 {
 }
 
 /// Fractional bits of [`log2`].
-const LOG2_BITS: u32 = 16;
+pub(super) const LOG2_BITS: u32 = 16;
 
 /// The binary logarithm of `n`, rounded down to [`LOG2_BITS`] bits after the point; 0 for 0.
 ///
 /// A number in [1, 2) is squared again and again: each time its square reaches 2, the next bit of
 /// its logarithm is 1.
-const fn log2(n: u64) -> u32 {
+pub(super) const fn log2(n: u64) -> u32 {
     if n == 0 {
         return 0;
     }
@@ -117,22 +156,24 @@ const fn log2(n: u64) -> u32 {
 const REPEAT_COST: usize = 4;
 /// Bytes that a repeat is found by: the fewest that are worth its name.
 const REPEAT: usize = REPEAT_COST + 1;
+/// Bytes of a repeat that few letters at random do not make: 64 KiB of two letters have repeats of 32 at most.
+const LONG_REPEAT: usize = 32;
 /// log2 of the places that are remembered: one for each byte of the sample.
 const TABLE_BITS: u32 = 16;
 
-/// Bytes that naming repeats could save, about. The last place of each hash is remembered, so a
+/// Bytes that naming repeats of `LEAST` bytes and more could save, about. The last place of each hash is remembered, so a
 /// repeat may be missed, but none is counted that is not there.
-fn saved_by_repeats(sample: &[u8]) -> u64 {
+fn saved_by_repeats<const LEAST: usize>(sample: &[u8]) -> u64 {
     let mut table = vec![0u32; 1 << TABLE_BITS];
     let (mut at, mut saved) = (0, 0);
-    while let Some(next) = sample.get(at..).and_then(|rest| rest.first_chunk::<REPEAT>()) {
-        let number = next.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+    while let Some(next) = sample.get(at..).and_then(|rest| rest.first_chunk::<LEAST>()) {
+        let number = next.iter().fold(0u64, |number, &byte| number.rotate_left(8).wrapping_add(u64::from(byte)));
         // 2^64 divided by the golden ratio spreads the bits (Knuth, volume 3, chapter 6.4).
         let hash = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - TABLE_BITS);
         let before = std::mem::replace(&mut table[hash as usize], at as u32) as usize;
         let same = sample[at..].iter().zip(&sample[before..]).take_while(|(a, b)| a == b).count();
         // A place of 0 may be one that was never written; it is no repeat of itself.
-        if before < at && same >= REPEAT {
+        if before < at && same >= LEAST {
             saved += same - REPEAT_COST;
             at += same;
         } else {
@@ -167,6 +208,29 @@ mod tests {
         for len in [9 << 10, 64 << 10, 100_000, 3 << 20] {
             assert_eq!(of_chunk(&noise(len)), Content::Noise, "{len} bytes");
         }
+    }
+
+    /// Digits of noise are told from text that uses few letters.
+    #[test]
+    fn letters_at_random_are_no_text() {
+        let digits: Vec<u8> = noise(50_000).iter().map(|b| b"0123456789abcdef"[usize::from(b >> 4)]).collect();
+        assert_eq!(of_chunk(&digits), Content::Letters);
+        let lines: Vec<u8> = digits.chunks(76).flat_map(|line| [line, b"\n"].concat()).collect();
+        assert_eq!(of_chunk(&lines), Content::Letters);
+        assert_eq!(of_chunk(&digits[..4000]), Content::Text);
+        let genes: Vec<u8> = noise(50_000).iter().map(|b| b"acgt"[usize::from(b >> 6)]).collect();
+        assert_eq!(of_chunk(&genes), Content::Letters);
+        let columns = digits.chunks(7).map(|digits| [digits, b","].concat()).collect::<Vec<_>>().concat();
+        assert_eq!(of_chunk(&columns), Content::Letters);
+        assert_eq!(of_chunk(include_bytes!("content.rs")), Content::Text);
+    }
+
+    /// A picture of printable grey levels is none.
+    #[test]
+    fn smooth_bytes_are_no_text() {
+        let wave = |i: usize| 70 + (i % 60).abs_diff(30) as u8 + (i % 7) as u8 / 3;
+        let grey: Vec<u8> = (0..100_000).map(wave).collect();
+        assert_eq!(of_chunk(&grey), Content::Binary);
     }
 
     /// Noise that comes twice, and noise without some of the bytes, are both worth a look.
@@ -221,7 +285,7 @@ mod tests {
             let sample = sample(&raw);
             prop_assert!(sample.len() <= SAMPLE);
             prop_assert!(saved_by_skew(&sample) <= sample.len() as u64);
-            prop_assert!(saved_by_repeats(&sample) <= sample.len() as u64);
+            prop_assert!(saved_by_repeats::<REPEAT>(&sample) <= sample.len() as u64);
         }
     }
 }

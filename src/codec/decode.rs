@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use super::control::Control;
 use super::chunk_codec::{ChunkCodec, Job};
 use super::lanes::{Decoding, Lockstep, lanes_of};
-use super::mix;
+use super::{mix, records};
 use super::scheduler::{self, Jobs, Work};
 
 /// Chunks that one worker decodes in lockstep. docs/experiments/constants.md has the time of others.
@@ -54,7 +54,12 @@ impl ChunkCodec {
             Coding::Mix { coder: CoderId::Mix } => {
                 return mix::decode(&job.coded, raw_len, self.mixer_without_model(raw_len), control);
             }
-            Coding::Mix { coder } => return format::coding::mix_coder(coder).map(|_| Vec::new()),
+            Coding::Records { coder: CoderId::Mix } => {
+                return records::decode(&job.coded, raw_len, self, control);
+            }
+            Coding::Mix { coder } | Coding::Records { coder } => {
+                return format::coding::mix_coder(coder).map(|_| Vec::new());
+            }
             Coding::Neural { .. } => {
                 return Err(Error::corrupt(match &self.model {
                     None => "a neural chunk in data that names no model",
@@ -96,6 +101,7 @@ impl<'j> Work for DecodeWork<'_, 'j> {
                 self.codec.token_coders(&**model).of(coder).bytes(len) + model.lane_bytes()
             }
             (Coding::Mix { .. }, _) => self.codec.mixer_bytes(len),
+            (Coding::Records { .. }, _) => self.codec.records_bytes(len, job.coded.len()),
             (Coding::Zstd, _) => zstd_frame::working_bytes(len),
             (Coding::Neural { .. }, None) | (Coding::Stored, _) => 0,
         };

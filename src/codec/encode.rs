@@ -14,7 +14,7 @@ use super::control::Control;
 use super::chunk_codec::ChunkCodec;
 use super::lanes::{Encoding, Lockstep, lanes_of};
 use super::scheduler::{self, Jobs, Work};
-use super::{mix, neural};
+use super::{layouts, mix, neural, records};
 
 /// Chunks up to this length that are not text are coded with the model, without it, and by zstd: a short look at
 /// them says little, and the trials cost little. The bound itself was not measured.
@@ -26,6 +26,9 @@ const TOKENIZER: u64 = 6 << 20;
 
 /// Contexts alone are coded by binary decisions.
 const MIX: Coding = Coding::Mix { coder: CoderId::Mix };
+
+/// So are records.
+const RECORDS: Coding = Coding::Records { coder: CoderId::Mix };
 
 /// Gives what an earlier run made of the same chunk in the same way.
 pub type Remembered<'a> = dyn Fn(&[u8]) -> Option<(Coding, Vec<u8>)> + Sync + 'a;
@@ -188,7 +191,7 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.constant || look.content == Content::Noise && !look.short {
+        if look.constant {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(Coding::Zstd, packed);
             }
@@ -199,16 +202,45 @@ impl<'e> EncodeWork<'e, '_> {
         if had_model && (look.content == Content::Text || is_sole) {
             return Ok(());
         }
+        let plain = look.short || look.content == Content::Letters;
         // What follows a trial of the model is the second trial of the same bytes.
         let control = if had_model { control.uncounted() } else { control };
-        let mixer = self.codec.mixer_without_model(best.raw.len());
-        let mixed = mix::encode(&best.raw, mixer, control)?;
-        best.offer(MIX, mixed);
-        if look.short {
-            // Of a few bytes that are skewed and nothing else, a plain Huffman code makes more than contexts do.
+        self.offer_mix(best, look, control)?;
+        if plain {
+            // Of bytes that are skewed and nothing else, a plain Huffman code makes more than contexts do.
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 19) {
                 best.offer(Coding::Zstd, packed);
             }
+        }
+        Ok(())
+    }
+
+    /// Tries contexts alone: those for text, and for what is no text those for records, too.
+    fn offer_mix(&self, best: &mut Coded<'_>, look: Look, control: Control<'_>) -> Result<()> {
+        let mix = |raw: &[u8], control| {
+            mix::encode(raw, self.codec.mixer_without_model(raw.len()), control)
+        };
+        if matches!(look.content, Content::Text | Content::Letters) {
+            let mixed = mix(&best.raw, control)?;
+            best.offer(MIX, mixed);
+            return Ok(());
+        }
+        let plan = layouts::of(&best.raw, self.codec, control)?;
+        let mut mixed = 0;
+        for sample in &plan.samples {
+            mixed += mix(sample, control.uncounted())?.len();
+        }
+        let close = look.short || mixed * 97 < plan.coded * 100 && plan.coded * 97 < mixed * 100;
+        let (by_mix, by_records) = (close || mixed < plan.coded, close || plan.coded <= mixed);
+        let segments = plan.segments;
+        if by_mix {
+            let mixed = mix(&best.raw, control)?;
+            best.offer(MIX, mixed);
+        }
+        if by_records {
+            let control = if by_mix { control.uncounted() } else { control };
+            let coded = records::encode(&best.raw, &segments, self.codec, control)?;
+            best.offer(RECORDS, coded);
         }
         Ok(())
     }
@@ -303,7 +335,7 @@ impl<'j> Work for EncodeWork<'_, 'j> {
 
     fn job_bytes(&self, raw: &Self::Job) -> u64 {
         let len = raw.len();
-        let work = match &self.codec.model {
+        let by_model = match &self.codec.model {
             // A token is at least one byte and takes four.
             Some(model) => {
                 let coders = self.codec.token_coders(&**model);
@@ -311,7 +343,9 @@ impl<'j> Work for EncodeWork<'_, 'j> {
             }
             None => self.codec.mixer_bytes(len),
         };
-        work + 2 * len as u64
+        // What codec records puts in order is a copy.
+        let by_records = self.codec.records_bytes(len, 0) + len as u64;
+        by_model.max(by_records) + layouts::bytes(len) + 2 * len as u64
     }
 
     fn done_bytes(&self, done: &Self::Done) -> u64 {

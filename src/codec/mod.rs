@@ -25,15 +25,23 @@ mod chunk_codec;
 mod chunk_codecs;
 mod inline;
 mod isa;
+#[cfg(feature = "encode")]
+mod lags;
 mod lanes;
+#[cfg(feature = "encode")]
+mod layouts;
 mod level;
 mod mix;
 mod neural;
 mod options;
+mod ordered;
 mod packed_ranks;
 mod prefix;
 mod ranks;
+mod records;
 mod scheduler;
+#[cfg(feature = "encode")]
+mod segments;
 mod spelled;
 mod token_coder;
 mod token_coders;

@@ -12,6 +12,8 @@ pub enum CodecId {
     Mix = 2,
     /// Context mixing around the language model.
     Neural = 3,
+    /// Context mixing by the layout of records and numbers.
+    Records = 4,
 }
 
 impl CodecId {
@@ -22,6 +24,7 @@ impl CodecId {
             1 => Some(CodecId::Zstd),
             2 => Some(CodecId::Mix),
             3 => Some(CodecId::Neural),
+            4 => Some(CodecId::Records),
             _ => None,
         }
     }
@@ -33,11 +36,12 @@ impl CodecId {
             CodecId::Zstd => "zstd",
             CodecId::Mix => "mix",
             CodecId::Neural => "neural",
+            CodecId::Records => "records",
         }
     }
 }
 
-/// The number of the entropy coder of a `mix` or `neural` chunk; it is stored with the chunk.
+/// The number of the entropy coder of a `mix`, `neural` or `records` chunk; it is stored with the chunk.
 ///
 /// Chunks without a model have the first alone. The others are those of the literature: they code whole tokens by the
 /// model's distribution and nothing else.
@@ -128,7 +132,7 @@ mod tests {
     fn every_number_names_itself() {
         let codecs = (0..=255).filter_map(|byte| Some((byte, CodecId::from_byte(byte)?)));
         assert!(codecs.clone().all(|(byte, codec)| codec as u8 == byte));
-        assert_eq!(codecs.count(), 4);
+        assert_eq!(codecs.count(), 5);
         let coders = (0..=255).filter_map(|byte| Some((byte, CoderId::from_byte(byte)?)));
         assert!(coders.clone().all(|(byte, coder)| coder as u8 == byte));
         assert_eq!(coders.clone().count(), CoderId::ALL.len());

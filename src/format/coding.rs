@@ -23,6 +23,11 @@ pub enum Coding {
         /// The coder that writes the decisions.
         coder: CoderId,
     },
+    /// Context mixing by the layout of records and numbers.
+    Records {
+        /// What writes the decisions.
+        coder: CoderId,
+    },
     /// Context mixing around a language model.
     Neural {
         /// The coder that writes the tokens.
@@ -40,6 +45,7 @@ impl Coding {
             Coding::Zstd => CodecId::Zstd,
             Coding::Mix { .. } => CodecId::Mix,
             Coding::Neural { .. } => CodecId::Neural,
+            Coding::Records { .. } => CodecId::Records,
         }
     }
 
@@ -47,7 +53,9 @@ impl Coding {
     pub fn coder(self) -> Option<CoderId> {
         match self {
             Coding::Stored | Coding::Zstd => None,
-            Coding::Mix { coder } | Coding::Neural { coder, .. } => Some(coder),
+            Coding::Mix { coder } | Coding::Records { coder } | Coding::Neural { coder, .. } => {
+                Some(coder)
+            },
         }
     }
 
@@ -56,7 +64,9 @@ impl Coding {
         match self {
             Coding::Neural { coder: CoderId::Mix, .. } => CodecId::Neural.name(),
             Coding::Neural { coder, .. } => coder.name(),
-            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => self.codec().name(),
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } | Coding::Records { .. } => {
+                self.codec().name()
+            }
         }
     }
 
@@ -64,7 +74,7 @@ impl Coding {
     pub fn model(self) -> Option<u8> {
         match self {
             Coding::Neural { model, .. } => Some(model),
-            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => None,
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } | Coding::Records { .. } => None,
         }
     }
 
@@ -73,7 +83,7 @@ impl Coding {
     pub(crate) fn with_model(self, model: u8) -> Self {
         match self {
             Coding::Neural { coder, .. } => Coding::Neural { coder, model },
-            Coding::Stored | Coding::Zstd | Coding::Mix { .. } => self,
+            Coding::Stored | Coding::Zstd | Coding::Mix { .. } | Coding::Records { .. } => self,
         }
     }
 
@@ -99,6 +109,9 @@ impl Coding {
             Some(CodecId::Stored) => Ok(Coding::Stored),
             Some(CodecId::Zstd) => Ok(Coding::Zstd),
             Some(CodecId::Mix) => Ok(Coding::Mix { coder: mix_coder(coder(cursor.u8()?)?)? }),
+            Some(CodecId::Records) => {
+                Ok(Coding::Records { coder: mix_coder(coder(cursor.u8()?)?)? })
+            }
             Some(CodecId::Neural) => {
                 let coder = coder(cursor.u8()?)?;
                 let model = u8::try_from(cursor.varint()?).ok();
@@ -140,7 +153,9 @@ mod tests {
     fn every_coding_round_trips() {
         let neural = [0, 127, 128, 254].map(|model| Coding::Neural { coder: CoderId::Mix, model });
         let coders = CoderId::ALL.map(|coder| Coding::Neural { coder, model: 1 });
-        let others = [Coding::Stored, Coding::Zstd, Coding::Mix { coder: CoderId::Mix }];
+        let coder = CoderId::Mix;
+        let others =
+            [Coding::Stored, Coding::Zstd, Coding::Mix { coder }, Coding::Records { coder }];
         for coding in others.iter().chain(&neural).chain(&coders) {
             let mut bytes = Vec::new();
             coding.write(&mut bytes);
@@ -152,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_unsupported() {
-        for bytes in [&[9][..], &[2, 9], &[2, 2], &[3, 9, 0]] {
+        for bytes in [&[9][..], &[2, 9], &[2, 2], &[3, 9, 0], &[4, 2]] {
             assert!(matches!(read(bytes), Err(Error::Unsupported(_))), "{bytes:?}");
         }
         assert!(matches!(read(&[3, 1, 0xff, 1]), Err(Error::Corrupt(_))));

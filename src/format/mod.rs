@@ -14,7 +14,7 @@
 pub(crate) mod chunk;
 mod codec_id;
 pub(crate) mod coding;
-mod cursor;
+pub(crate) mod cursor;
 mod entry;
 pub(crate) mod fields;
 mod gone;

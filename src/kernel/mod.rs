@@ -16,6 +16,7 @@
 #[cfg(test)]
 mod agreement;
 mod dispatch;
+pub mod double;
 #[cfg(target_arch = "aarch64")]
 mod matrix_neon;
 #[cfg(target_arch = "x86_64")]

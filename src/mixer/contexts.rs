@@ -27,6 +27,8 @@ pub enum Context {
     WordTriple,
     /// The byte that the match expects, and its length's bucket; without a match the last 5 bytes.
     Expected,
+    /// One of those of records, by its place; [`super::records`] hashes them.
+    Record,
 }
 
 /// The state that the contexts are computed from, updated byte by byte.
@@ -69,6 +71,12 @@ const AFTER_TWO: usize = 1 << 16;
 pub fn combine(hash: u32, value: u32) -> u32 {
     let h = (hash ^ value).wrapping_mul(GOLDEN);
     h ^ (h >> 15)
+}
+
+/// The hash that tells context number `salt` apart from others.
+#[inline(always)]
+pub fn salted(salt: u32) -> u32 {
+    salt.wrapping_mul(PRIME).wrapping_add(0x51ed_270b)
 }
 
 impl Default for ContextState {
@@ -133,6 +141,34 @@ impl ContextState {
     #[inline]
     pub fn last_three(&self) -> u32 {
         (self.last & 0xff_ffff) as u32
+    }
+
+    /// The last eight bytes, the latest in the low byte; 0 before the beginning.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The hash of the letters and digits since the last other byte.
+    pub fn word(&self) -> u32 {
+        self.word
+    }
+
+    /// The two bytes that last followed the last byte.
+    pub fn after_one(&self) -> u16 {
+        self.after_one[(self.last & 0xff) as usize]
+    }
+
+    /// The two bytes that last followed the last two bytes.
+    pub fn after_two(&self) -> u16 {
+        self.after_two[(self.last & 0xffff) as usize]
+    }
+
+    /// The byte that the match predicts and the bucket of its length; without a match the last five bytes.
+    pub fn expected_value(&self) -> u64 {
+        match self.expected {
+            Some((byte, bucket)) => 1 << 63 | u64::from(byte) << 8 | bucket as u64,
+            None => self.last & 0xff_ffff_ffff,
+        }
     }
 
     /// Sets the byte that the match predicts, and the bucket of its length.
@@ -204,9 +240,9 @@ impl ContextState {
     /// The hash of the present value of `context`; `salt` tells contexts apart.
     #[inline]
     pub fn hash(&self, context: Context, salt: u32) -> u32 {
-        let h = salt.wrapping_mul(PRIME).wrapping_add(0x51ed_270b);
+        let h = salted(salt);
         match context {
-            Context::Order(0) => h,
+            Context::Order(0) | Context::Record => h,
             Context::Order(n @ 1..=4) => {
                 combine(h, (self.last as u32) & (u32::MAX >> (32 - 8 * u32::from(n))))
             }
@@ -234,10 +270,7 @@ impl ContextState {
                 None => self.long(h, 5),
             },
             Context::Indirect(n) => {
-                let after = match n {
-                    1 => self.after_one[(self.last & 0xff) as usize],
-                    _ => self.after_two[(self.last & 0xffff) as usize],
-                };
+                let after = if n == 1 { self.after_one() } else { self.after_two() };
                 combine(combine(h, u32::from(after)), u32::from(self.byte(1)))
             }
             Context::SkipWord => combine(

@@ -2,7 +2,7 @@
 
 use crate::kernel::mixing::{MAX_SETS, train_sets};
 
-use super::{CELL_LIMIT, KIND_BIT, LAST_RATE, Mixer, SHARED};
+use super::{CELL_LIMIT, LAST_RATE, Mixer, SHARED};
 
 impl Mixer {
     /// Learns the answer to the decision last predicted.
@@ -39,10 +39,10 @@ impl Mixer {
             let state = self.states[i];
             cells[usize::from(state)].update(one, CELL_LIMIT, &shared.rates);
             let next = shared.histories.next(state, one);
-            if self.kind == KIND_BIT {
-                self.table.set(self.buckets[i], self.slot, next);
-            } else {
+            if self.at_end {
                 self.end_histories[self.buckets[i] as usize] = next;
+            } else {
+                self.table.set(self.buckets[i], self.slot, next);
             }
         }
     }

@@ -29,6 +29,7 @@ mod match_model;
 mod predict;
 pub mod prior;
 mod profile;
+pub mod records;
 mod table;
 
 use std::sync::LazyLock;
@@ -45,7 +46,8 @@ use history::Histories;
 use maps::{Cell, Rates, Squash, Stretch};
 use match_model::{Expectation, MatchModel};
 pub use prior::Prior;
-pub use profile::{FAST, FULL, NEURAL, Profile, Selector, by_id};
+pub use profile::{FAST, FULL, NEURAL, Profile, RECORDS, Selector, by_id};
+use records::{Records, Segment};
 use table::{Table, half_hash};
 
 /// Tables that are the same for every mixer.
@@ -122,9 +124,14 @@ pub struct Mixer {
     dynamic_head: Option<DynamicHead>,
     /// Decides which decisions skip the network.
     bypass: Option<ConfidenceBypass>,
+    /// Knows the records, where there are any.
+    records: Option<Box<Records>>,
     expected: Option<Expectation>,
-    /// The kind of the decision last predicted: [`KIND_BIT`] or [`KIND_END`].
+    /// The kind of the decision last predicted: [`KIND_BIT`] or [`KIND_END`]; in records, whose tokens are bytes,
+    /// that of the segment.
     kind: usize,
+    /// Whether the decision last predicted was about a token's end.
+    at_end: bool,
     slot: usize,
     /// The present learning rate of the first layer.
     rate: f32,
@@ -169,8 +176,10 @@ impl Mixer {
             apm_by_order: Apm::new(profile.contexts_by_order(), 255),
             dynamic_head: None,
             bypass: profile.bypass.then(ConfidenceBypass::new),
+            records: None,
             expected: None,
             kind: KIND_BIT,
+            at_end: false,
             slot: 0,
             rate: profile.rate_first,
         };
@@ -228,9 +237,18 @@ impl Mixer {
         self
     }
 
+    /// This mixer for a chunk of these segments.
+    pub fn with_segments(mut self, segments: Vec<Segment>) -> Self {
+        self.records = Some(Box::new(Records::new(segments)));
+        self
+    }
+
     /// Appends a byte that is now known.
     pub fn push(&mut self, byte: u8) {
         self.context_state.push(byte);
+        if let Some(records) = &mut self.records {
+            records.push(self.context_state.bytes());
+        }
         self.match_model.push(self.context_state.bytes());
         self.context_state.set_expected(self.match_model.expect_byte(self.context_state.bytes()));
         let (rate, last) = (self.rate, self.profile.rate_last);
@@ -274,10 +292,17 @@ impl Mixer {
             return;
         }
         self.hashes_stale = false;
-        for (i, &context) in self.profile.contexts.iter().enumerate() {
-            let hash = self.context_state.hash(context, i as u32);
-            self.hashes[i] = hash;
-            self.table.prefetch(half_hash(hash, 0));
+        if let Some(records) = &self.records {
+            records.hash(&self.context_state, &mut self.hashes);
+            for &hash in &self.hashes[..self.profile.contexts.len()] {
+                self.table.prefetch(half_hash(hash, 0));
+            }
+        } else {
+            for (i, &context) in self.profile.contexts.iter().enumerate() {
+                let hash = self.context_state.hash(context, i as u32);
+                self.hashes[i] = hash;
+                self.table.prefetch(half_hash(hash, 0));
+            }
         }
         self.half = u32::MAX;
     }

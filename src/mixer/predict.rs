@@ -9,6 +9,7 @@ use super::bypass::ConfidenceBypass;
 use super::contexts::combine;
 use super::dynamic_head::SPEEDS;
 use super::profile::Selector;
+use super::records::PREDICTORS;
 use super::table::{half_hash, nibble_and_slot};
 use super::{END, LAST_WIDTH, HASHED_BITS, KIND_BIT, KIND_END, Mixer, SHARED, Shared};
 
@@ -42,6 +43,9 @@ impl Mixer {
         }
         let seen_mask = self.gather_contexts(shared);
         self.gather_fixed(shared);
+        if let (Some(records), DecisionKind::Bit(partial)) = (&mut self.records, decision.kind) {
+            records.log_odds(partial, &mut self.inputs[self.profile.model_at()..][..PREDICTORS]);
+        }
         if self.profile.without_model.is_some() {
             // `mid` identifies a decision: no two decisions divide the vocabulary at the same token.
             self.gather_model(decision.mid as usize, clamp(logit, -12.0, 12.0));
@@ -108,7 +112,7 @@ impl Mixer {
     fn gather_contexts(&mut self, shared: &Shared) -> u32 {
         let n = self.profile.contexts.len();
         let states = &mut self.states[..n];
-        if self.kind == KIND_BIT {
+        if !self.at_end {
             for (state, &bucket) in states.iter_mut().zip(&self.buckets) {
                 *state = self.table.get(bucket, self.slot);
             }
@@ -166,6 +170,7 @@ impl Mixer {
     fn select(&mut self, node: usize, seen_mask: u32) {
         let inputs = self.profile.inputs();
         let expected = self.expected.map_or(0, |e| 1 + usize::from(e.one) * 16 + e.bucket);
+        let records = self.records.as_deref();
         let mut base = 0;
         for (at, selector) in self.at.iter_mut().zip(self.profile.sets) {
             let choice = match selector {
@@ -185,6 +190,12 @@ impl Mixer {
                     ((seen_mask >> 1 & 63) << 1 | u32::from(expected > 0)) as usize
                         + 128 * self.kind
                 }
+                Selector::Bits => node + 256 * self.kind,
+                Selector::Near => records.map_or(0, |records| records.near(&self.context_state)),
+                Selector::Place => {
+                    records.map_or(0, |records| records.place(&self.context_state, node as u8))
+                }
+                Selector::Level => records.map_or(0, |records| records.level(node as u8)),
             };
             *at = (base + choice) * inputs;
             base += selector.size();
@@ -194,7 +205,8 @@ impl Mixer {
     /// Finds every context's bucket of histories for a bit of the next byte.
     fn find_bit_histories(&mut self, partial: u8) {
         let (half, slot) = nibble_and_slot(partial);
-        self.kind = KIND_BIT;
+        self.kind = self.records.as_ref().map_or(KIND_BIT, |records| records.kind());
+        self.at_end = false;
         self.slot = slot;
         if half != self.half {
             self.half = half;
@@ -213,6 +225,7 @@ impl Mixer {
     /// Finds every context's history of the decision whether a token of this many bytes ends here.
     fn find_end_histories(&mut self, depth: u8) {
         self.kind = KIND_END;
+        self.at_end = true;
         self.half = u32::MAX;
         let mask = self.end_histories.len() - 1;
         let hashes = &self.hashes[..self.profile.contexts.len()];

@@ -12,6 +12,7 @@ use super::bypass::ConfidenceBypass;
 use super::maps::Cell;
 use super::match_model::MatchModel;
 use super::profile::Profile;
+use super::records::PREDICTORS;
 use super::{LAST_WIDTH, Mixer, NODES};
 
 /// Weights are stored as 16-bit fractions of this.
@@ -44,7 +45,10 @@ impl Prior {
         let (n, sets, inputs) = (profile.contexts.len(), profile.sets.len(), profile.inputs());
         let with_model = profile.without_model.is_some();
         let mut set = vec![0.0; inputs];
-        set[..n].fill(if with_model { 0.06 } else { 0.3 });
+        set[..n].fill(if with_model { 0.06 } else if profile.records { 0.1 } else { 0.3 });
+        if profile.records {
+            set[profile.model_at()..][..PREDICTORS].fill(0.1);
+        }
         set[profile.fixed_at()] = 0.25;
         if with_model {
             set[profile.model_at()] = 0.8;
@@ -174,19 +178,19 @@ impl Prior {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FAST, FULL, NEURAL};
+    use super::super::{FAST, FULL, NEURAL, RECORDS};
     use super::*;
 
     #[test]
     fn shipped_priors_fit() {
-        for profile in [&FULL, &FAST] {
+        for profile in [&FULL, &FAST, &RECORDS] {
             assert_eq!(Prior::built_in(profile).to_bytes(profile), profile.prior);
         }
     }
 
     #[test]
     fn stored_priors_come_back() {
-        for profile in [&NEURAL, &FULL, &FAST] {
+        for profile in [&NEURAL, &FULL, &FAST, &RECORDS] {
             let bytes = Prior::plain(profile).to_bytes(profile);
             let again = Prior::from_bytes(profile, &bytes).unwrap();
             assert_eq!(again.to_bytes(profile), bytes);

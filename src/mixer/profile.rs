@@ -2,6 +2,7 @@
 
 use super::HASHED_BITS;
 use super::contexts::Context;
+use super::records::{CONTEXTS, PREDICTORS};
 
 /// The small context that chooses a weight set of the first layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,14 @@ pub enum Selector {
     Age,
     /// The second to seventh contexts that have a history, and whether there is a match.
     Known,
+    /// In records: the decision, and whether it is of a number.
+    Bits,
+    /// In records: the last byte, or the byte that a number is expected to have.
+    Near,
+    /// In records: where in its record or number the decision is.
+    Place,
+    /// In records: how the spread of predictions compares with the decision.
+    Level,
 }
 
 impl Selector {
@@ -30,6 +39,8 @@ impl Selector {
             Selector::Seen => 256,
             Selector::Age => 64,
             Selector::Known => 256,
+            Selector::Bits | Selector::Near | Selector::Place => 512,
+            Selector::Level => 32,
         }
     }
 }
@@ -45,6 +56,9 @@ pub struct Profile {
     pub id: u8,
     /// The byte contexts, hashed; at most [`super::MAX_CONTEXTS`].
     pub contexts: &'static [Context],
+    /// Whether it is made for records: the contexts are those of [`super::records`], and each decision of a number
+    /// has an input for each predictor.
+    pub records: bool,
     /// The first layer's weight sets; at most [`crate::kernel::mixing::MAX_SETS`].
     pub sets: &'static [Selector],
     /// Says whether each context has a second input: the distance of its probability from one half.
@@ -71,7 +85,8 @@ impl Profile {
     /// where there is a model; padded to a multiple of sixteen.
     pub const fn inputs(&self) -> usize {
         let model = if self.without_model.is_some() { 4 } else { 0 };
-        (self.model_at() + model).next_multiple_of(16)
+        let numbers = if self.records { PREDICTORS } else { 0 };
+        (self.model_at() + model + numbers).next_multiple_of(16)
     }
 
     /// Weight sets of the first layer, those of all selectors together.
@@ -89,7 +104,7 @@ impl Profile {
         self.contexts.len() * if self.linear_inputs { 2 } else { 1 }
     }
 
-    /// Index of the first input of the model, where there is one.
+    /// Index of the first input of the model or of the predictors of numbers, where there are any.
     pub const fn model_at(&self) -> usize {
         self.fixed_at() + 3
     }
@@ -115,6 +130,7 @@ pub static NEURAL: Profile = Profile {
         Context::Indirect(2),
         Context::SkipWord,
     ],
+    records: false,
     sets: &[Selector::Node, Selector::Match, Selector::Last, Selector::Known],
     linear_inputs: false,
     apm_stages: 2,
@@ -150,6 +166,7 @@ pub static FULL: Profile = Profile {
         Context::Order(5),
         Context::Order(7),
     ],
+    records: false,
     sets: &[
         Selector::Node,
         Selector::Match,
@@ -178,6 +195,7 @@ pub static FAST: Profile = Profile {
         Context::Order(6),
         Context::Word,
     ],
+    records: false,
     sets: &[Selector::Match],
     linear_inputs: true,
     apm_stages: 1,
@@ -188,7 +206,29 @@ pub static FAST: Profile = Profile {
     prior: include_bytes!("../../models/mix-2.prior"),
 };
 
-/// The profile with this number.
+/// For records of bytes and of numbers.
+pub static RECORDS: Profile = Profile {
+    id: 4,
+    contexts: &[Context::Record; CONTEXTS],
+    records: true,
+    sets: &[
+        Selector::Bits,
+        Selector::Match,
+        Selector::Near,
+        Selector::Known,
+        Selector::Place,
+        Selector::Level,
+    ],
+    linear_inputs: true,
+    apm_stages: 2,
+    bypass: false,
+    without_model: None,
+    rate_first: 0.015,
+    rate_last: 0.005,
+    prior: include_bytes!("../../models/mix-4.prior"),
+};
+
+/// The profile with this number that a container may name.
 pub fn by_id(id: u8) -> Option<&'static Profile> {
     [&NEURAL, &FULL, &FAST].into_iter().find(|p| p.id == id)
 }

@@ -142,6 +142,7 @@ pub(super) fn coding_of(codec: CodecId, coder: CoderId) -> Coding {
         CodecId::Zstd => Coding::Zstd,
         CodecId::Mix => Coding::Mix { coder },
         CodecId::Neural => Coding::Neural { coder, model: 0 },
+        CodecId::Records => Coding::Records { coder },
     }
 }
 
@@ -152,7 +153,7 @@ fn named_coder(codec: CodecId, [number]: [u8; 1]) -> Result<CoderId> {
         (CodecId::Stored | CodecId::Zstd, _) | (_, IMPLIED) => {
             Err(Error::corrupt("a frame names a coder for nothing"))
         }
-        (CodecId::Mix, coder) => coding::mix_coder(coder),
+        (CodecId::Mix | CodecId::Records, coder) => coding::mix_coder(coder),
         (CodecId::Neural, coder) => Ok(coder),
     }
 }

@@ -13,7 +13,7 @@ use crate::limits::Limits;
 
 /// The first byte where the payload is stored.
 const STORED: u8 = 0x83;
-/// Any other first byte is this, with the codec in bits 4 and 5 and the profile in bits 0 to 3.
+/// Any other first byte is this, with the codec in bits 4 to 6 and the profile in bits 0 to 3.
 const CODED: u8 = 0x80;
 
 /// The number of a profile that fits the first byte.
@@ -40,7 +40,7 @@ impl Name {
 
 /// Says whether a message may begin with this byte.
 pub(super) fn is_first(byte: u8) -> bool {
-    matches!(byte, STORED | 0x90..=0xBF)
+    matches!(byte, STORED | 0x90..=0xCF)
 }
 
 /// Reads what follows the first byte, up to the payload. Also returns how many bytes that was.
@@ -52,7 +52,7 @@ pub(super) fn read(
     input: &mut impl Read,
     limits: &Limits,
 ) -> Result<(Profile, Head, u64)> {
-    let codec = CodecId::from_byte((first >> 4) & 3).unwrap_or(CodecId::Stored);
+    let codec = CodecId::from_byte((first >> 4) & 7).unwrap_or(CodecId::Stored);
     let profile = profile::by_id(first & 15)?;
     let coding = coding_of(codec, IMPLIED);
     let (head, size) = Lead { coding, first: true, last: true, rest: true }.read(input, limits)?;

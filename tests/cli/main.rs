@@ -22,6 +22,7 @@ mod output;
 mod pipes;
 mod poor;
 mod publish;
+mod records;
 mod restore;
 mod resume;
 mod salvage;

@@ -11,6 +11,7 @@ mod good;
 mod messages;
 mod names;
 mod packed;
+mod records;
 mod repeats;
 mod samples;
 mod sections;
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
     small::add_to(&mut vectors);
     embedded::add_to(&mut vectors)?;
     messages::add_to(&mut vectors)?;
+    records::add_to(&mut vectors)?;
     write(&folder, &vectors.0)
 }
 

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::samples::{CODE, TALE, with};
 use crate::vectors::{Expect, Vectors};
 
-fn encoder(level: u8, chunk_size: Option<usize>) -> Result<Encoder> {
+pub(super) fn encoder(level: u8, chunk_size: Option<usize>) -> Result<Encoder> {
     let options = EncodeOptions { level: Level::new(level)?, chunk_size, ..Default::default() };
     Ok(Encoder::new(options)?)
 }

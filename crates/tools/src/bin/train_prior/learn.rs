@@ -2,19 +2,42 @@
 
 use std::path::Path;
 
-use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile};
+use llz::codec::ChunkCodec;
+use llz::kernel::Isa;
+use llz::mixer::records::Segment;
+use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile, RECORDS};
 use llz::model::parts;
+use llz::{EncodeOptions, Level};
 
 use super::Result;
-use super::cache::{Item, load, read};
-use super::replay::{neural, plain};
+use super::cache::{Item, gather, load, read};
+use super::replay::{by_bytes, neural, plain};
+
+/// Writes the prior of the profile for records, from one file or folder after the other.
+pub fn records(out: &str, files: &[String]) -> Result<()> {
+    let codec =
+        ChunkCodec::for_encoding(&EncodeOptions { level: Level::new(2)?, ..Default::default() })?;
+    let mut items = Vec::new();
+    for file in files {
+        let mut raw = Vec::new();
+        gather(Path::new(file), &mut raw)?;
+        let (bytes, segments) = codec.ordered(&raw)?;
+        eprintln!("{file}: {} bytes, {segments:?}", raw.len());
+        items.push((bytes, segments));
+    }
+    let code = |(bytes, segments): &(Vec<u8>, Vec<Segment>), p: &'static Profile, prior: &Prior| {
+        let mixer = Mixer::new(Isa::detect(), p, prior, bytes.len(), 24);
+        by_bytes(bytes, mixer.with_segments(segments.clone()))
+    };
+    write(out, "mix-4", &RECORDS, learn(&RECORDS, &items, Prior::plain(&RECORDS), code))
+}
 
 /// Codes a run of items one after the other, each from what the ones before taught.
-fn learn(
+fn learn<I>(
     profile: &'static Profile,
-    items: &[Item],
+    items: &[I],
     mut prior: Prior,
-    code: impl Fn(&Item, &'static Profile, &Prior) -> (f64, Mixer),
+    code: impl Fn(&I, &'static Profile, &Prior) -> (f64, Mixer),
 ) -> Prior {
     let mut average = prior.clone();
     for (pass, rate) in [0.01, 0.003].into_iter().enumerate() {

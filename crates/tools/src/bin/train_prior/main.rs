@@ -5,6 +5,7 @@
 //! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
 //! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-1.prior` and
 //! `mix-2.prior`, for contexts alone.
+//! `train_prior records OUT_DIR FILE...` codes the files (or folders) by codec records and writes `mix-4.prior`.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
 //! `train_prior odds MODEL RANKS OUT PIECE` codes the tokens of RANKS (u16, numbered in byte order), everything beginning anew
@@ -21,7 +22,7 @@ mod replay;
 mod tables;
 
 use cache::collect;
-use learn::{contexts, train};
+use learn::{contexts, records, train};
 use odds::odds;
 use tables::{ablate, eval};
 
@@ -33,12 +34,13 @@ fn main() -> Result<()> {
         ["collect", model, cache, bytes, ..] => collect(model, cache, bytes.parse()?, &args[4..]),
         ["train", model, cache, out] => train(model, cache, out),
         ["contexts", model, cache, out] => contexts(model, cache, out),
+        ["records", out, ..] => records(out, &args[2..]),
         ["eval", model, cache] => eval(model, cache, None),
         ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
         ["odds", model, ranks, out, piece] => odds(model, ranks, out, piece.parse()?),
         ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
-                  train|contexts MODEL CACHE OUT_DIR | eval MODEL CACHE [PRIOR_DIR] | \
+                  train|contexts MODEL CACHE OUT_DIR | records OUT_DIR FILE... | eval MODEL CACHE [PRIOR_DIR] | \
                   odds MODEL RANKS OUT PIECE | ablate MODEL CACHE"
             .into()),
     }

@@ -45,8 +45,12 @@ pub fn neural(
 
 /// The same as [`neural`] for the contexts alone.
 pub fn plain(bytes: &[u8], profile: &'static Profile, prior: &Prior) -> (f64, Mixer) {
+    by_bytes(bytes, Mixer::new(Isa::detect(), profile, prior, bytes.len(), 24))
+}
+
+/// Codes bytes by this mixer; returns what they cost, and the mixer after.
+pub fn by_bytes(bytes: &[u8], mut mixer: Mixer) -> (f64, Mixer) {
     let v = Vocabulary::of_bytes();
-    let mut mixer = Mixer::new(Isa::detect(), profile, prior, bytes.len(), 24);
     let mut bits = 0.0;
     for &byte in bytes {
         code_token(
