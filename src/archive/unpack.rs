@@ -28,8 +28,8 @@ impl Archive {
     /// whole, and the replaced ones lie in a directory `.llz-*` in `dest`.
     ///
     /// # Errors
-    /// [`Error::Exists`] and [`Error::InTheWay`] for what is there already, [`Error::Unsafe`] for names that must not
-    /// be made, and those of reading and writing.
+    /// [`Exists`](crate::Error::Exists) and [`InTheWay`](crate::Error::InTheWay) for what is there already,
+    /// [`Unsafe`](crate::Error::Unsafe) for names that must not be made, and those of reading and writing.
     pub fn unpack(
         &self,
         dest: &Path,
