@@ -22,7 +22,7 @@ static NANO: LazyLock<Laboratory> = LazyLock::new(|| nano_with(None));
 const TEXT: &[u8] =
     b"It was the best of times, it was the worst of times.\nfn main() {}\n\xff\xfe caf\xc3\xa9\0";
 
-/// What a stage writes.
+/// The output of a stage.
 fn written(stage: impl FnOnce(&mut Vec<u8>, &Progress) -> Result<()>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     stage(&mut out, &Progress::default())?;
