@@ -41,7 +41,7 @@ pub struct Args {
     sampled: Sampled,
 }
 
-/// How the next token is chosen; the same for `lab steer`.
+/// The choice of the next token; the same for `lab steer`.
 #[derive(Debug, clap::Args)]
 pub struct Sampled {
     /// The text to go on with

@@ -83,7 +83,7 @@ enum Step {
     },
 }
 
-/// What a stage needs to find the model that its input names.
+/// The options by which a stage finds the model that its input names.
 #[derive(Debug, clap::Args)]
 struct Found {
     #[command(flatten)]

@@ -27,6 +27,7 @@ impl TokenCoder for Arithmetic<'_> {
         4 * raw_len as u64
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, _: usize) -> Box<dyn TokenEncoder + '_> {
         Box::new(Writer { encoder: Encoder::default() })
     }

@@ -28,6 +28,7 @@ impl TokenCoder for Asymmetric<'_> {
         (2 * Encoder::SYMBOL_BYTES + 4) * raw_len as u64
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, _: usize) -> Box<dyn TokenEncoder + '_> {
         Box::new(Writer { encoder: Encoder::default() })
     }

@@ -42,7 +42,7 @@ pub struct ChunkCodec {
     /// The model file, which has the tokenizer; only a chunk codec for encoding has it.
     #[cfg_attr(not(feature = "encode"), allow(dead_code))]
     pub(super) loaded: Option<Loaded>,
-    /// What codes tokens when packing.
+    /// The coder of tokens when packing.
     coder: CoderId,
     prior: Prior,
     prior_without_model: Prior,
@@ -189,7 +189,7 @@ impl ChunkCodec {
         self.isa
     }
 
-    /// What codes tokens when packing.
+    /// The coder of tokens when packing.
     pub fn coder(&self) -> CoderId {
         self.coder
     }

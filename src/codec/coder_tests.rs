@@ -78,7 +78,7 @@ proptest! {
         }
     }
 
-    /// What was changed decodes to something else or to nothing, but in bounded time and without a panic.
+    /// Damaged bytes decode to something else or to nothing, but in bounded time and without a panic.
     #[test]
     fn damage_does_not_panic(
         at in any::<prop::sample::Index>(), with in 1u8.., cut in any::<bool>(),
@@ -104,7 +104,7 @@ proptest! {
     }
 }
 
-/// What a token's distribution says of it, and what an oracle makes of it.
+/// The cost of all tokens by their distributions, and by an oracle.
 struct Ideal {
     bits: f64,
     /// The sum over tokens of what a Huffman code may cost more than the entropy.

@@ -41,6 +41,7 @@ impl TokenCoder for Decisions<'_> {
         Mixer::bytes_for(self.profile, raw_len, self.table_bits, Some(head))
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, raw_len: usize) -> Box<dyn TokenEncoder + '_> {
         let (vocabulary, mixer) = (self.vocabulary, self.mixer(raw_len));
         Box::new(Writer { vocabulary, mixer, encoder: Encoder::default() })

@@ -23,6 +23,7 @@ pub(crate) fn first_token(model: &dyn LanguageModel) -> u32 {
 }
 
 /// The tokens of one chunk on their way into an encoder.
+#[cfg(feature = "encode")]
 struct Writer<'a> {
     encoder: Box<dyn TokenEncoder + 'a>,
     frequencies: Frequencies,
@@ -31,6 +32,7 @@ struct Writer<'a> {
     control: Control<'a>,
 }
 
+#[cfg(feature = "encode")]
 impl Writer<'_> {
     /// Codes `targets`, each with its prediction.
     fn write(&mut self, outputs: Outputs<'_>, targets: &[u32]) -> Result<()> {
@@ -49,6 +51,7 @@ impl Writer<'_> {
 
 /// Codes the `tokens` of a chunk of `raw_len` bytes, many positions at a time. With `two_threads`, all of the model
 /// but its last product has a thread of its own, which takes about half of the time.
+#[cfg(feature = "encode")]
 pub(super) fn encode(
     model: &Arc<dyn LanguageModel>,
     coder: &dyn TokenCoder,
@@ -81,7 +84,7 @@ pub(super) fn encode(
     Ok(writer.encoder.finish())
 }
 
-#[cfg(feature = "threads")]
+#[cfg(all(feature = "encode", feature = "threads"))]
 mod pipelined {
     use std::sync::mpsc;
     use std::thread;

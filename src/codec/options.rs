@@ -46,7 +46,7 @@ pub struct EncodeOptions {
     pub level: Level,
     /// A model to use instead of the level's own.
     pub model: Option<Loaded>,
-    /// What codes the tokens; all but the default need a model and are for comparison.
+    /// The coder of tokens; all but the default need a model and are for comparison.
     pub coder: CoderId,
     /// Greatest number of raw bytes in one chunk; `None` is the level's own default.
     pub chunk_size: Option<usize>,

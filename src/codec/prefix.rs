@@ -29,6 +29,7 @@ impl TokenCoder for Prefix<'_> {
         4 * raw_len as u64 + 16 * self.vocabulary.len() as u64
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, _: usize) -> Box<dyn TokenEncoder + '_> {
         Box::new(Writer { codes: Codes::default(), bits: BitWriter::default() })
     }

@@ -40,6 +40,7 @@ impl TokenCoder for PackedRanks<'_> {
         self.packer.bytes(raw_len) + selection(self.vocabulary)
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, _: usize) -> Box<dyn TokenEncoder + '_> {
         Box::new(PackedWriter { packer: self.packer, ranks: Vec::new() })
     }
@@ -51,11 +52,13 @@ impl TokenCoder for PackedRanks<'_> {
     }
 }
 
+#[cfg(feature = "encode")]
 struct PackedWriter {
     packer: Packer,
     ranks: Vec<u8>,
 }
 
+#[cfg(feature = "encode")]
 impl TokenEncoder for PackedWriter {
     fn encode(&mut self, prediction: &Prediction<'_>, token: u32) {
         put_varint(&mut self.ranks, prediction.frequencies.probability_rank(token).into());
@@ -113,6 +116,7 @@ impl TokenCoder for AdaptiveRanks<'_> {
             + selection(self.vocabulary)
     }
 
+    #[cfg(feature = "encode")]
     fn encoder(&self, _: usize) -> Box<dyn TokenEncoder + '_> {
         Box::new(AdaptiveWriter { model: rank::Model::default(), encoder: rans::Encoder::default() })
     }

@@ -29,6 +29,7 @@ pub(crate) trait TokenCoder: Sync {
     fn bytes(&self, raw_len: usize) -> u64;
 
     /// An encoder for a chunk of `raw_len` bytes.
+    #[cfg(feature = "encode")]
     fn encoder(&self, raw_len: usize) -> Box<dyn TokenEncoder + '_>;
 
     /// A decoder of `coded` for a chunk of `raw_len` bytes.

@@ -154,7 +154,7 @@ impl<'a> BitReader<'a> {
         Some(bit == 1)
     }
 
-    /// Whether nothing is left but zeros that fill the last byte.
+    /// Says whether nothing is left but zeros that fill the last byte.
     pub fn is_finished(&self) -> bool {
         let whole = self.at.div_ceil(8) == self.bytes.len();
         let filling = match self.at % 8 {

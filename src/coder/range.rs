@@ -128,12 +128,12 @@ impl<I: Iterator<Item = u8>> Decoder<I> {
         symbol
     }
 
-    /// Whether every byte was read: a coded chunk has none to spare.
+    /// Says whether every byte was read: a coded chunk has none to spare.
     pub fn ends_here(mut self) -> bool {
         self.bytes.next().is_none()
     }
 
-    /// Where the bytes come from.
+    /// The source of the bytes.
     pub fn source(&mut self) -> &mut I {
         &mut self.bytes
     }

@@ -20,7 +20,7 @@ const STEP: u32 = 32;
 /// The total of all counts at which they are halved.
 const MOST: u32 = 1 << 15;
 
-/// What the numbers so far say about the next.
+/// The expectation of the next number by those before it.
 #[derive(Debug)]
 pub struct Model {
     counts: [u32; SYMBOLS],

@@ -86,7 +86,7 @@ impl Encoder {
 #[derive(Debug)]
 pub struct Decoder<'a> {
     states: [u64; STATES],
-    /// Which state is next.
+    /// The number of the state that is next.
     turn: usize,
     bytes: Cow<'a, [u8]>,
     /// Bytes read so far.
@@ -123,7 +123,7 @@ impl<'a> Decoder<'a> {
         Some(symbol)
     }
 
-    /// Whether every byte was read and the states are those that coding begins with.
+    /// Says whether every byte was read and the states are those that coding begins with.
     pub fn is_finished(&self) -> bool {
         self.at == self.bytes.len() && self.states == [LOW; STATES]
     }

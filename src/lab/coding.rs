@@ -28,6 +28,26 @@ impl fmt::Debug for TextCoder<'_> {
 
 impl Laboratory {
     /// A coder for texts.
+    ///
+    /// ```
+    /// # fn main() -> llz::Result<()> {
+    /// use llz::Coder;
+    ///
+    /// let lab = llz::lab::Laboratory::new(&llz::EncodeOptions::default())?;
+    /// let text = b"Each coder writes the same tokens by the same model.";
+    /// for id in Coder::ALL {
+    ///     let coder = lab.coder(id);
+    ///     let coded = coder.code(text)?;
+    ///     println!("{}: {} bytes", id.name(), coded.len());
+    ///     let mut back = Vec::new();
+    ///     for ranked in coder.decode(&coded, text.len()) {
+    ///         back.extend_from_slice(lab.token(ranked?.token).unwrap());
+    ///     }
+    ///     assert_eq!(back, text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn coder(&self, id: CoderId) -> TextCoder<'_> {
         TextCoder {
             lab: self,

@@ -1,4 +1,4 @@
-//! Where the bits of a text go: each token by the model alone, by contexts alone, and by both together.
+//! The cost of each token of a text: by the model alone, by contexts alone, and by both together.
 
 use crate::codec::binarise::code_token;
 use crate::codec::{BYTES, Prediction};
@@ -15,7 +15,7 @@ use super::ranks::Ranked;
 /// A token and what it costs in each way of coding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
-    /// What the model thinks of it; `bits` is its cost by the model alone.
+    /// The opinion of the model; `bits` is its cost by the model alone.
     pub by_model: Ranked,
     /// Bits by contexts alone, as at levels without a model.
     pub by_contexts: f64,
@@ -44,6 +44,18 @@ impl Cost<'_> {
 
 impl Laboratory {
     /// Explains a text as one chunk, with the `best` likeliest tokens of each place.
+    ///
+    /// ```
+    /// # fn main() -> llz::Result<()> {
+    /// let lab = llz::lab::Laboratory::new(&llz::EncodeOptions::default())?;
+    /// let text = b"to be, or not to be: to be, or not to be";
+    /// let tokens = lab.explain(text, 0, &llz::Progress::default())?;
+    /// let mixed: f64 = tokens.iter().map(|token| token.mixed).sum();
+    /// let by_model: f64 = tokens.iter().map(|token| token.by_model.bits).sum();
+    /// println!("{by_model:.1} bits by the model alone, {mixed:.1} mixed with contexts");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Laboratory::cut`], those of the engine, and [`Error::Interrupted`](crate::Error::Interrupted).

@@ -16,7 +16,7 @@ use super::laboratory::Laboratory;
 use super::predictor::Predictor;
 use super::sampling::Sampling;
 
-/// Where a generator takes its bits from.
+/// The source of the bits of a generator.
 pub enum Bits<'a> {
     /// Zeros: always the likeliest token.
     Zeros,
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Bits<'_> {
 struct Source<'a> {
     bits: Bits<'a>,
     counter: u64,
-    /// What is left of the last hash.
+    /// The rest of the last hash.
     block: VecDeque<u8>,
     failed: Option<Error>,
 }
@@ -87,7 +87,7 @@ pub struct Generator<'a> {
     predictor: Predictor,
     sampling: Sampling,
     decoder: Decoder<Source<'a>>,
-    /// Whether an error ended it.
+    /// Set when an error ended it.
     failed: bool,
 }
 
@@ -124,6 +124,19 @@ impl Iterator for Generator<'_> {
 
 impl Laboratory {
     /// Goes on after `prompt` as `bits` say.
+    ///
+    /// ```
+    /// # fn main() -> llz::Result<()> {
+    /// use llz::lab::{Bits, Laboratory, Sampling};
+    ///
+    /// let lab = Laboratory::new(&llz::EncodeOptions::default())?;
+    /// let sampling = Sampling { temperature: 0.8, top_k: 40 };
+    /// for token in lab.generate(b"Once upon a time", sampling, Bits::Seed(7))?.take(20) {
+    ///     print!("{}", String::from_utf8_lossy(lab.token(token?).unwrap()));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Laboratory::cut`], [`Error::Usage`] for a temperature that is none, and those of the engine; later ones

@@ -44,7 +44,7 @@ impl Laboratory {
         Self::new(&EncodeOptions { model: Some(model), ..Default::default() })
     }
 
-    /// What people call the model.
+    /// The name of the model.
     pub fn name(&self) -> &str {
         self.model.name()
     }
@@ -59,7 +59,7 @@ impl Laboratory {
         self.model.vocabulary()
     }
 
-    /// How many tokens there are; their numbers are those below.
+    /// The number of tokens; their own numbers are those below.
     pub fn tokens(&self) -> u32 {
         self.vocabulary().len() as u32
     }
@@ -78,6 +78,21 @@ impl Laboratory {
     }
 
     /// Predictions from the beginning of a text.
+    ///
+    /// ```
+    /// # fn main() -> llz::Result<()> {
+    /// let lab = llz::lab::Laboratory::new(&llz::EncodeOptions::default())?;
+    /// let mut predictor = lab.predictor();
+    /// for token in lab.cut(b"Once upon a")? {
+    ///     predictor.read(token)?;
+    /// }
+    /// for candidate in predictor.predict()?.best(5) {
+    ///     let spelled = String::from_utf8_lossy(lab.token(candidate.token).unwrap());
+    ///     println!("{spelled:?}: {:.1} %", 100.0 * candidate.probability);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn predictor(&self) -> Predictor {
         Predictor::new(&self.model, self.codec.isa())
     }

@@ -1,4 +1,4 @@
-//! What the model expects next, one token after the other.
+//! The expectation of the model, one token after the other.
 
 use std::fmt;
 use std::sync::Arc;
@@ -196,7 +196,7 @@ impl Distribution<'_> {
         }
     }
 
-    /// How many tokens are likelier; as many as there are, beyond the vocabulary. Of two with the same probability the
+    /// The number of tokens that are likelier; as many as there are, beyond the vocabulary. Of two with the same probability the
     /// lower number counts as likelier.
     pub fn rank(&self, token: u32) -> u32 {
         let tokens = self.frequencies.each().len() as u32;

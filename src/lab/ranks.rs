@@ -1,4 +1,4 @@
-//! How likely each token of a text was.
+//! The likelihood of each token of a text.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use super::predictor::{Candidate, Distribution, POSITIONS, Predictor};
 pub struct Ranked {
     /// Its number.
     pub token: u32,
-    /// How many tokens were likelier.
+    /// The number of tokens that were likelier.
     pub rank: u32,
     /// Its probability.
     pub probability: f64,
@@ -92,7 +92,7 @@ impl<I: Iterator<Item = Result<u32>>> Iterator for Ranks<I> {
 }
 
 impl Laboratory {
-    /// How likely each token of some bytes was.
+    /// The likelihood of each token of some bytes.
     ///
     /// # Errors
     /// As [`Laboratory::cut`]; those of the engine come in place of a token.

@@ -19,7 +19,7 @@ use super::ranks::Ranked;
 /// The version of the lines, in every header.
 const VERSION: u64 = 1;
 
-/// What the items of a stage's output are.
+/// The kind of the items that a stage writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Tokens,
@@ -49,7 +49,7 @@ pub(super) struct Header {
     pub coded: Option<(CoderId, usize)>,
 }
 
-/// What a text is, to compare: its length and checksum.
+/// The length and the checksum of a text, to compare.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sum {
     items: u64,

@@ -1,4 +1,4 @@
-//! Which tokens a generator may choose, and in which order they share the range of its bits.
+//! The tokens that a generator may choose, and the order in which they share the range of its bits.
 //!
 //! The likeliest token has the lowest part of the range, so that zeros always choose it.
 
@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 
 use super::predictor::{Distribution, Predictor};
 
-/// How freely a generator chooses.
+/// The freedom of a generator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// What the logits are divided by: below 1 what is likely becomes likelier.
+    /// The number that logits are divided by: below 1 what is likely becomes likelier.
     pub temperature: f32,
     /// Only so many tokens may be chosen, the likeliest; 0 is all.
     pub top_k: usize,

@@ -22,7 +22,10 @@ static NANO: LazyLock<Laboratory> = LazyLock::new(|| nano_with(None));
 const TEXT: &[u8] =
     b"It was the best of times, it was the worst of times.\nfn main() {}\n\xff\xfe caf\xc3\xa9\0";
 
-/// What a stage writes.
+/// A stage that reads lines.
+type Reads = fn(&[u8]) -> Result<Vec<u8>>;
+
+/// The output of a stage.
 fn written(stage: impl FnOnce(&mut Vec<u8>, &Progress) -> Result<()>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     stage(&mut out, &Progress::default())?;
@@ -101,7 +104,7 @@ proptest! {
         let tokens = tokens(TEXT);
         let ranked = ranks(&tokens, 1).unwrap();
         let coded = code(&tokens, CoderId::Arith).unwrap();
-        let (mut lines, read): (Vec<u8>, fn(&[u8]) -> Result<Vec<u8>>) = match stage {
+        let (mut lines, read): (Vec<u8>, Reads) = match stage {
             0 => (tokens.clone(), untokens),
             1 => (tokens.clone(), |lines| ranks(lines, 0)),
             2 => (ranked, unranks),

@@ -64,7 +64,7 @@ impl Frequencies {
         token
     }
 
-    /// How many tokens are likelier than this one. Of two with the same frequency, that with the lower number counts as
+    /// The number of tokens that are likelier than this one. Of two with the same frequency, that with the lower number counts as
     /// likelier.
     pub fn probability_rank(&self, token: u32) -> u32 {
         let (before, from) = self.each.split_at(token as usize);

@@ -9,7 +9,7 @@ use std::process::{Child, ExitStatus};
 #[cfg(unix)]
 pub fn wait(child: Child) -> io::Result<(ExitStatus, Option<u64>)> {
     use std::os::unix::process::ExitStatusExt;
-    /// What the system counts memory in (getrusage(2)).
+    /// The bytes of the unit in which the system counts memory (getrusage(2)).
     const UNIT: u64 = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
     let mut status = 0;
     // SAFETY: all zeros are a valid `rusage`, which is plain numbers.

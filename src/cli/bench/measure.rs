@@ -16,7 +16,7 @@ use crate::process::child;
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub name: String,
-    /// Whether it is another program.
+    /// Set for another program.
     pub is_other: bool,
     pub coded: u64,
     /// Bytes of the model's file; 0 without one.

@@ -11,7 +11,7 @@ const STYLE: &str = "\
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem 1.25rem; max-width: 64rem; } \
 figure { margin: 1rem 0; background: #fff; border-radius: 6px; overflow: auto; } svg { width: 100%; height: auto; display: block; } \
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } \
-th, td { padding: .2rem .75rem; text-align: right; border-bottom: 1px solid #8886; } \
+th, td { padding: .2rem .75rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #8886; } \
 th:first-child, td:first-child { text-align: left; } div { overflow-x: auto; }";
 
 const HEADS: [&str; 7] =
@@ -42,6 +42,32 @@ pub(super) fn write(table: &Table) -> Result<String> {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// The place of a label beside its point where it covers none of `taken`, boxes of left, top, right and bottom, which it
+/// joins.
+fn place((x, y): (i32, i32), label: &str, taken: &mut Vec<[i32; 4]>) -> (i32, i32) {
+    // About six pixels for each letter of twelve.
+    let wide = 6 * label.chars().count() as i32;
+    let beside = [
+        (8, 0),
+        (8, -12),
+        (8, 12),
+        (-8 - wide, 0),
+        (8, -24),
+        (8, 24),
+        (-8 - wide, -12),
+        (-8 - wide, 12),
+    ];
+    let covers = |[left, top, right, bottom]: [i32; 4], taken: &[[i32; 4]]| {
+        taken.iter().any(|&[l, t, r, b]| left < r && l < right && top < b && t < bottom)
+    };
+    let boxed = |(dx, dy): (i32, i32)| [x + dx, y + dy - 6, x + dx + wide, y + dy + 6];
+    let free =
+        beside.into_iter().find(|&offset| !covers(boxed(offset), taken)).unwrap_or(beside[0]);
+    taken.push(boxed(free));
+    taken.push([x - 5, y - 5, x + 5, y + 5]);
+    free
 }
 
 /// The colour of each kind of row: this program, and others.
@@ -92,10 +118,12 @@ fn picture(table: &Table) -> Result<String> {
                     .iter()
                     .map(|&(x, y, _, other)| Circle::new((x, y), 4, color(other).filled())),
             )?;
+            let mut taken = Vec::new();
             for &(x, y, name, other) in &points {
+                let offset = place(chart.backend_coord(&(x, y)), name, &mut taken);
                 let style = ("sans-serif", 12).into_font().color(&color(other));
                 let style = style.pos(Pos::new(HPos::Left, VPos::Center));
-                let label = EmptyElement::at((x, y)) + Text::new(name.to_owned(), (8, -2), style);
+                let label = EmptyElement::at((x, y)) + Text::new(name.to_owned(), offset, style);
                 chart.draw_series(std::iter::once(label))?;
             }
             root.present()

@@ -1,4 +1,4 @@
-//! What is measured: each combination that was asked for, and the other programs that are there.
+//! The subjects of a measurement: each combination that was asked for, and the other programs that are there.
 
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,7 @@ const OTHERS: [Other; 14] = [
 ];
 
 impl Subject {
-    /// What people call it.
+    /// Its name in tables.
     pub(super) fn name(&self) -> String {
         match self {
             Subject::Llz(llz) => {
@@ -235,7 +235,7 @@ fn placed(given: &Path, limits: &Limits) -> PathBuf {
     std::path::absolute(file).unwrap_or_else(|_| file.into())
 }
 
-/// Whether a program can be found on PATH.
+/// Says whether a program can be found on PATH.
 fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| {

@@ -24,7 +24,7 @@ pub(super) fn median(times: &[f64]) -> f64 {
     }
 }
 
-/// How far times are apart, as a part of their median.
+/// The distance of the fastest from the slowest, as a part of the median.
 fn spread(times: &[f64]) -> f64 {
     let (least, most) = times.iter().fold((f64::MAX, 0f64), |(l, m), &t| (l.min(t), m.max(t)));
     if times.len() < 2 { 0.0 } else { (most - least) / median(times) }
@@ -194,7 +194,7 @@ mod tests {
         );
         let text = table.text();
         assert!(
-            text.contains("| c       |    50 |       1050 |     0.500 | 2.00 ± 50 % |"),
+            text.contains("| c      |    50 |       1050 |     0.500 | 2.00 ± 50 % |"),
             "{text}"
         );
         let json: serde_json::Value = serde_json::from_str(&table.json().unwrap()).unwrap();

@@ -98,7 +98,7 @@ enum Color {
     Never,
 }
 
-/// What one model says of the text.
+/// The opinion of one model of the text.
 struct Reading {
     lab: Laboratory,
     tokens: Vec<Explained>,

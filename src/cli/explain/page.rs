@@ -28,7 +28,7 @@ pub(super) fn write(title: &str, reading: &Reading, other: Option<&Reading>) -> 
     Ok(page.into_bytes())
 }
 
-/// What a model says, column by column; tokens are places in a list of those that occur. Bits are in hundredths,
+/// The opinion of a model, column by column; tokens are places in a list of those that occur. Bits are in hundredths,
 /// probabilities in thousandths.
 fn data(reading: &Reading) -> Value {
     let bits = |way: Way| -> Vec<u64> {

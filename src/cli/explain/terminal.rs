@@ -37,11 +37,11 @@ fn ask() -> Option<usize> {
     None
 }
 
-/// How to show a text.
+/// The way to show a text.
 pub(super) struct Picture {
     pub way: Way,
     pub colored: bool,
-    /// Whether each line has its bits in front.
+    /// Set if each line has its bits in front.
     pub lines: bool,
     pub width: usize,
 }
@@ -168,7 +168,7 @@ impl Picture {
 
 const END: &str = "\x1b[0m";
 
-/// What begins a colour.
+/// The control sequence that begins a colour.
 fn start(step: usize) -> String {
     match STEPS[step] {
         (_, 0, _) => String::new(),
