@@ -20,7 +20,7 @@ pub const LIMITS: Limits = Limits {
 pub fn mend(input: &[u8]) -> Vec<u8> {
     let mut out = Header::CURRENT.to_bytes().to_vec();
     let mut rest = input.get(Header::LEN..).unwrap_or_default();
-    let mut index = (0, 0);
+    let (mut index, mut is_ended) = ((0, 0), false);
     while let Some((head, tail)) = rest.split_first_chunk::<{ SectionHeader::LEN }>() {
         let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let Some((payload, next)) = tail.split_at_checked(len) else { break };
@@ -30,11 +30,19 @@ pub fn mend(input: &[u8]) -> Vec<u8> {
         out.extend(header.to_bytes());
         out.extend(payload);
         rest = next;
-        if kind == SectionType::INDEX {
-            break;
+        is_ended = kind == SectionType::INDEX;
+        if is_ended {
+            out.extend(footer(index));
+            // Another generation may follow.
+            rest = rest.get(Footer::LEN..).unwrap_or_default();
         }
     }
-    let footer = Footer { index_offset: index.0, index_len: index.1, incompat: 0 };
-    out.extend(footer.to_bytes());
+    if !is_ended {
+        out.extend(footer(index));
+    }
     out
+}
+
+fn footer((index_offset, index_len): (u64, u32)) -> [u8; Footer::LEN] {
+    Footer { index_offset, index_len, incompat: 0 }.to_bytes()
 }
