@@ -13,9 +13,11 @@ with=(--level "${LEVEL:-6}")
 [ -z "${MODEL:-}" ] || with+=(--model "$MODEL")
 cd "$scratch"
 
-# What a coder makes of a file, without any container, as one line of hexadecimal digits.
+# What a coder makes of a file, without any container, as one line of hexadecimal digits. It is decoded and compared.
 coded() { # CODER FILE
-    "$llz" lab tokens "${with[@]}" <"$2" | "$llz" lab code --coder "$1" | jq -r '.hex // empty' | tr -d '\n'
+    "$llz" lab tokens "${with[@]}" <"$2" | "$llz" lab code --coder "$1" >lines
+    "$llz" lab decode <lines | "$llz" lab unranks | "$llz" lab untokens | cmp - "$2"
+    jq -r '.hex // empty' lines | tr -d '\n'
 }
 bytes() { # CODER FILE
     echo $(($(coded "$@" | wc -c) / 2))
