@@ -74,7 +74,7 @@ fn is_smooth(sample: &[u8]) -> bool {
     let singly = 8 * sample.len() as u64 - 8 * saved_by_skew(sample);
     (1..=4).any(|channels| {
         let pairs = sample.iter().zip(sample.iter().skip(channels));
-        let bits: u32 = pairs.map(|(&a, &b)| (a.abs_diff(b) + 1).ilog2() + 1).sum();
+        let bits: u32 = pairs.map(|(&a, &b)| (u32::from(a.abs_diff(b)) + 1).ilog2() + 1).sum();
         sample.len() > 512 && u64::from(bits) * 16 < singly * 9
     })
 }
