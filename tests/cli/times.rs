@@ -106,7 +106,7 @@ fn tiny_files_cost_little_and_say_what_guards_them() {
 fn an_unpack_is_gone_on_with_where_times_cannot_be_kept() {
     let dir = scratch();
     write(dir.path().join("t/small"), "small");
-    write(dir.path().join("t/large"), &"large ".repeat(1000));
+    write(dir.path().join("t/large"), "large ".repeat(1000));
     llz(dir.path())
         .args(["pack", "-q1", "--mtime", "1850-01-01T00:00:00Z", "t"])
         .assert()

@@ -195,7 +195,7 @@ fn a_file_that_cannot_be_read_keeps_its_place() {
     let dir = dir.path();
     write(dir, "d/a.txt", "cannot be read", 9);
     write(dir, "d/b.txt", "can be read", 9);
-    fs::set_permissions(dir.join("d/a.txt"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(dir.join("d/a.txt"), fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(dir.join("d/a.txt")).is_ok() {
         // Root reads everything. A link in a circle, followed, nobody does.
         fs::remove_file(dir.join("d/a.txt")).unwrap();
