@@ -273,7 +273,7 @@ class Archive:
 
 def unfinished(rest):
     """Whether these bytes behind a footer are an update that was not finished (4.9)."""
-    if not any(rest) or b"PARM".startswith(rest):
+    if len(rest) <= 16 and not any(rest) or b"PARM".startswith(rest):
         return True
     if rest[:4] != b"PARM":
         return False

@@ -18,7 +18,7 @@ use super::read::Archive;
 use super::source::{Source, read_exact_at, write_all_at};
 use crate::codec::DecodeOptions;
 use crate::error::{Container, Found};
-use crate::format::Footer;
+use crate::format::{Footer, SectionHeader};
 use crate::{Error, Result};
 
 /// Bytes that are copied at once.
@@ -102,15 +102,17 @@ impl Updating {
         let failed = |error| Error::io(&self.path, error);
         let len = generation.seek(SeekFrom::End(0)).map_err(failed)?;
         let body = len.saturating_sub(Footer::LEN as u64);
-        self.copy(&generation, 0..body)?;
+        let first = (SectionHeader::LEN as u64).min(body);
         // Not every file system can be asked for that.
         let sync = || match self.file.sync_all() {
             Err(error) if lacks(&error) => Ok(()),
             synced => synced.map_err(failed),
         };
-        sync()?;
-        self.copy(&generation, body..len)?;
-        sync()?;
+        // By its first bytes what follows is known as an update, whatever a crash leaves of the rest.
+        for part in [0..first, first..body, body..len] {
+            self.copy(&generation, part)?;
+            sync()?;
+        }
         Ok(len)
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{AddOptions, AddSummary, Archive, Level, PackOptions, Result};
+use llz::{AddOptions, AddSummary, Archive, Error, Level, PackOptions, Result};
 use serde_json::json;
 
 use super::Status;
@@ -73,6 +73,7 @@ pub fn pack_options(
     limits: llz::Limits,
     session: &Session,
 ) -> Result<PackOptions> {
+    check_updatable(archive)?;
     let decode = session.decode_options(Some(model), limits)?;
     let store = decode.models.clone();
     let info = Archive::open(archive, decode)?.info();
@@ -84,6 +85,17 @@ pub fn pack_options(
         encode.model = store.find(&last.model.reference.sha256)?;
     }
     Ok(PackOptions { encode, ..PackOptions::default() })
+}
+
+/// Fails for what cannot be an archive that is updated in its place, before anything waits for it.
+pub fn check_updatable(archive: &Path) -> Result<()> {
+    let is_other =
+        |path: &Path| path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir());
+    if archive == Path::new("-") || is_other(archive) {
+        let name = archive.display();
+        return Err(Error::Usage(format!("{name} is no regular file, which alone can be updated")));
+    }
+    Ok(())
 }
 
 pub fn run(args: &Args, session: &Session) -> Result<Status> {

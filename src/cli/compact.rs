@@ -17,7 +17,8 @@ use super::terminal::escape;
 const EXAMPLES: &str = "\
 Chunks that are still needed are copied as they are. Files whose chunk is mostly waste are coded
 anew, at the archive's level and by its model unless others are given. The new archive is compared
-with the old one and takes its place at the end, so that a crash at any moment leaves one of them.";
+with the old one and takes its place at the end, so that a crash at any moment leaves one of them.
+Another hard link to the archive keeps the old one.";
 
 /// Free the room that deleted and replaced files take in an archive
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use llz::{DeleteSummary, Result};
 use serde_json::json;
 
 use super::Status;
+use super::add::check_updatable;
 use super::args::LimitArgs;
 use super::report;
 use super::session::Session;
@@ -44,6 +45,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     if args.json {
         streams::check_output()?;
     }
+    check_updatable(&args.archive)?;
     let limits = args.limits.limits();
     let summary = llz::delete(&args.archive, &args.paths, limits, &session.progress)?;
     let DeleteSummary { files, dirs, symlinks, raw_bytes, written_bytes, unfinished_bytes } =

@@ -259,11 +259,21 @@ impl Layout {
     pub(crate) fn lose(&mut self, item: &IndexItem) {
         match item.kind {
             SectionType::MODEL if self.models.len() < MAX_MODELS => self.models.push(None),
-            SectionType::GONE => self.list.gone.set_damaged(),
+            SectionType::GONE => self.lose_gone(),
             _ => {}
         }
         self.offset = self.offset.saturating_add(item.section_len());
         self.items.push(*item);
+    }
+
+    /// A recovery has lost what is said to be gone, or some of it.
+    pub(super) fn lose_gone(&mut self) {
+        self.list.gone.set_damaged();
+    }
+
+    /// Takes in what a generation says is gone, of which nothing else can be had.
+    pub(super) fn add_gone(&mut self, payload: &[u8], limits: &Limits) -> Result<()> {
+        self.list.gone.read(payload, limits)
     }
 
     /// After a lost table of entries: the next file's content begins at `owned`, and entries that share the content of

@@ -156,8 +156,8 @@ pub(super) fn whole_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether what follows a whole archive, which ends at `end`, is the beginning of another generation that was not written
-/// to its end, or the zeros that some file systems leave where a crash kept the bytes from the disk. A generation that
-/// is damaged, but as long as it should be, is not.
+/// to its end. Some file systems leave zeros where a crash kept the bytes from the disk. A generation that
+/// is damaged, but as long as it should be, is not one that was not finished.
 fn is_unfinished(bytes: &[u8], end: usize) -> bool {
     if !may_be_unfinished(&bytes[end..]) {
         return false;
@@ -179,7 +179,8 @@ fn is_unfinished(bytes: &[u8], end: usize) -> bool {
 /// beginning tells.
 pub(super) fn may_be_unfinished(rest: &[u8]) -> bool {
     let begin = SectionType::PARAMS.0;
-    !rest.is_empty() && (rest.starts_with(&begin) || begin.starts_with(rest) || is_zero(rest))
+    let is_short = rest.len() <= SectionHeader::LEN;
+    !rest.is_empty() && (rest.starts_with(&begin) || begin.starts_with(rest) || is_short && is_zero(rest))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {

@@ -10,7 +10,7 @@
 //! table to the SHA-256 that they have together.
 
 use super::chunk::Chunk;
-use super::header::{Footer, Header, MAGIC};
+use super::header::{END_MAGIC, Footer, Header, MAGIC};
 use super::index::{self, IndexItem};
 use super::layout::{Content, Layout, disagreement, section_at};
 use super::open::{self, Generation};
@@ -111,6 +111,11 @@ fn find_generations(bytes: &[u8], header: &Header, limits: &Limits) -> Option<Ve
         true => Vec::new(),
         false => open::generations(bytes, last.start, header, limits).ok()?,
     };
+    // Generations that follow may take away what these have. Their sections are read in order.
+    let follows = bytes.get(usize::try_from(last.end).ok()?..).unwrap_or(&[]);
+    if follows.starts_with(&SectionType::PARAMS.0) {
+        return None;
+    }
     generations.push(last);
     Some(generations)
 }
@@ -132,7 +137,9 @@ impl<'a> Salvage<'a> {
             let mut offset = generation.start;
             for item in &generation.items {
                 let payload = self.payload(item, offset).at(item.kind, offset);
-                payloads.push(payload.map_err(|error| self.damage.push(error)).ok());
+                let payload = payload.map_err(|error| self.damage.push(error)).ok();
+                self.tell_lost_gone(item.kind, offset, payload.is_some());
+                payloads.push(payload);
                 offset += item.section_len();
             }
         }
@@ -154,6 +161,7 @@ impl<'a> Salvage<'a> {
             if item.kind == SectionType::REPEATS && payload.is_none() {
                 let error = Error::corrupt("what follows has no known place without it");
                 self.damage.push(error.at(item.kind, self.layout.offset()));
+                self.read_gone();
                 return Ok(());
             }
             if item.kind == SectionType::ENTRIES {
@@ -192,6 +200,7 @@ impl<'a> Salvage<'a> {
                 // Behind a good checksum: it was written so. Nothing after it can be relied on.
                 Err(error) => {
                     self.damage.push(error);
+                    self.read_gone();
                     return Ok(());
                 }
             }
@@ -252,6 +261,7 @@ impl<'a> Salvage<'a> {
             let whole = section.verify(payload).at(kind, offset);
             let is_whole = whole.is_ok();
             self.damage.extend(whole.err());
+            self.tell_lost_gone(kind, offset, is_whole);
             let content = match kind {
                 // The beginning of a damaged payload may still be right; then the places of what follows are.
                 SectionType::CHUNK => match Chunk::parse(payload) {
@@ -277,6 +287,14 @@ impl<'a> Salvage<'a> {
         }
     }
 
+    /// Says that what has been deleted may be there again, where the section that says so is lost.
+    fn tell_lost_gone(&mut self, kind: SectionType, offset: u64, is_whole: bool) {
+        if kind == SectionType::GONE && !is_whole {
+            let what = "it says what was deleted, which is not known now: that may be here again";
+            self.damage.push(Error::corrupt(what).at(kind, offset));
+        }
+    }
+
     /// Says whether another generation begins behind the footer that should lie at `footer`; if so, it is next.
     fn next_generation(&mut self, footer: u64) -> bool {
         let start = footer.saturating_add(Footer::LEN as u64);
@@ -299,7 +317,48 @@ impl<'a> Salvage<'a> {
         self.damage.push(error);
         let what = "what follows has no known place without the index, which is lost";
         self.damage.push(Error::corrupt(what).at("sections", offset));
+        self.read_gone();
         Ok(())
+    }
+
+    /// What follows is lost, but not that entries are gone which come before.
+    fn read_gone(&mut self) {
+        let mut offset = self.layout.offset();
+        self.layout.lose_gone();
+        loop {
+            let Ok((section, payload)) = section_at(self.bytes, offset) else {
+                // The next generation may be found by the footer before it.
+                let Some(end) = self.next_footer(offset) else { return };
+                offset = end;
+                self.layout.begin_generation(offset);
+                continue;
+            };
+            offset = offset.saturating_add(section.section_len());
+            match section.kind {
+                SectionType::GONE if section.verify(payload).is_ok() => {
+                    // What cannot be read is damage that has been told.
+                    let _ = self.layout.add_gone(payload, self.limits);
+                }
+                SectionType::INDEX => {
+                    offset = offset.saturating_add(Footer::LEN as u64);
+                    self.layout.begin_generation(offset);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the next footer behind this place ends. That of an archive in a stored chunk does not fit where it lies.
+    fn next_footer(&self, from: u64) -> Option<u64> {
+        let from = usize::try_from(from).ok()?;
+        let places = from..self.bytes.len().checked_sub(Footer::LEN)? + 1;
+        let footers = places.filter(|&at| self.bytes[at..][..Footer::LEN].ends_with(&END_MAGIC));
+        let fits = |at: &usize| {
+            let footer = self.bytes[*at..].first_chunk().map(Footer::parse);
+            matches!(footer, Some(Ok(footer))
+                if footer.index_offset.checked_add(footer.index_len.into()) == Some(*at as u64))
+        };
+        { footers }.find(fits).map(|at| (at + Footer::LEN) as u64)
     }
 
     /// Looks at what follows the index, which begins at `offset`.

@@ -227,7 +227,8 @@ impl<R: Read> StreamReader<R> {
             if got == 0 {
                 break;
             }
-            is_unfinished &= buffer[..got].iter().all(|&byte| byte == 0);
+            // What is longer begins with a whole section header.
+            is_unfinished = false;
             bytes += got as u64;
         }
         if bytes > 0 && !is_unfinished {

@@ -276,7 +276,13 @@ fn leftovers_of_a_killed_run_are_swept_and_never_packed() {
 #[test]
 fn a_file_that_may_not_grow_is_an_error_and_leaves_nothing() {
     let dir = scratch();
-    let noise: Vec<u8> = (0..400_000u64).flat_map(|n| (n * n * 7919).to_le_bytes()).collect();
+    let mut state = 1u64;
+    let mut step = |_| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 32) as u8
+    };
+    let noise: Vec<u8> = (0..400_000).map(&mut step).collect();
     write(dir.path().join("long"), noise);
     let program = assert_cmd::cargo::cargo_bin!("llz").display().to_string();
     let script = format!("ulimit -f 8; '{program}' pack -q -1 long");

@@ -185,6 +185,22 @@ fn the_archive_is_never_added_to_itself() {
     for args in [&["add", "d", "d"][..], &["compact", "d"]] {
         llz(dir).args(args).assert().code(5);
     }
+    for args in [&["add", "-", "d"][..], &["delete", "-", "d"], &["compact", "-"]] {
+        let said = stderr(llz(dir).args(args).assert().code(2));
+        assert!(said.contains("no regular file"), "{said}");
+    }
+}
+
+/// Nobody writes into it, and nothing waits for that.
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_no_archive_to_update() {
+    let dir = packed();
+    let dir = dir.path();
+    assert!(std::process::Command::new("mkfifo").arg(dir.join("f")).status().unwrap().success());
+    for args in [&["add", "f", "d"][..], &["delete", "f", "d"], &["compact", "f"]] {
+        llz(dir).args(args).timeout(Duration::from_secs(30)).assert().code(2);
+    }
 }
 
 #[cfg(unix)]

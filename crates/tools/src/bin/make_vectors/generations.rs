@@ -60,7 +60,10 @@ pub fn add_to(vectors: &mut Vectors) -> Result<()> {
     vectors.add("good-updated", ok, about, third.clone());
     let about = "an update that was not finished, after a generation that is whole";
     vectors.add("good-unfinished", ok, about, third[..third.len() - 30].to_vec());
-    let zeros = with(second.clone(), |bytes| bytes.extend([0; 600]));
+    let zeros = with(second.clone(), |bytes| {
+        bytes.extend(&third[second.len()..second.len() + 16]);
+        bytes.extend([0; 600]);
+    });
     vectors.add(
         "good-unfinished-zeros",
         ok,
