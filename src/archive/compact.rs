@@ -39,11 +39,10 @@ const TABLE: usize = 4096;
 /// ```
 /// # fn main() -> llz::Result<()> {
 /// # let dir = tempfile::tempdir().unwrap();
-/// # let out = dir.path().join("notes.llz");
-/// # let (options, progress) = (llz::PackOptions::default(), llz::Progress::default());
-/// # let notes = ["a", "b"].map(|name| dir.path().join(name));
-/// # notes.iter().for_each(|note| std::fs::write(note, note.to_str().unwrap()).unwrap());
-/// llz::pack_to_path(&notes, &out, false, &options, &progress)?;
+/// # let (out, progress) = (dir.path().join("notes.llz"), llz::Progress::default());
+/// # let options = llz::PackOptions { directory: dir.path().into(), ..Default::default() };
+/// # for name in ["a", "b"] { std::fs::write(dir.path().join(name), name).unwrap(); }
+/// llz::pack_to_path(&["a".into(), "b".into()], &out, false, &options, &progress)?;
 /// llz::delete(&out, &["a".into()], llz::Limits::default(), &progress)?;
 /// let summary = llz::compact(&out, &llz::AddOptions::default(), &progress)?;
 /// assert!(summary.bytes < summary.bytes_before);
