@@ -67,6 +67,18 @@ fn sample(raw: &[u8]) -> Vec<u8> {
     (0..PIECES).flat_map(|i| &raw[i * step..i * step + piece]).copied().collect()
 }
 
+/// Whether noise may be numbers all the same: at one of the distances up to 16 more bytes are near each other than chance
+/// has it. Two random bytes differ by at most 16 in 12.5 % of all cases; 13.5 % are five standard deviations more in a
+/// sample of 32 KiB.
+pub(crate) fn may_be_numbers(raw: &[u8]) -> bool {
+    let sample = sample(raw);
+    (1..=16).any(|distance| {
+        let pairs = sample.iter().zip(sample.iter().skip(distance));
+        let near = pairs.filter(|(a, b)| a.abs_diff(**b) <= 16).count();
+        near * 1000 > sample.len() * 135
+    })
+}
+
 /// Whether bytes are near to those before them, as in pictures and sounds: the differences over one to four bytes take
 /// less than nine sixteenths of what a code for single bytes takes. Grey pictures and sound of 8 bits are at 0.34 to 0.46, and
 /// no text of `../shared` is below 0.68, which is Chinese.

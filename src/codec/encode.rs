@@ -198,6 +198,12 @@ impl<'e> EncodeWork<'e, '_> {
             control.add(best.raw.len());
             return Ok(());
         }
+        if look.content == Content::Noise && !look.short && !content::may_be_numbers(&best.raw) {
+            if !had_model {
+                control.add(best.raw.len());
+            }
+            return Ok(());
+        }
         let is_sole = self.codec.coder() != CoderId::Mix;
         if had_model && (look.content == Content::Text || is_sole) {
             return Ok(());
