@@ -248,7 +248,7 @@ impl ChunkCodec {
         Ok((bytes, segments))
     }
 
-    /// Bytes that [`Engine::mixer_for_records`] takes where the segments take `described` bytes to be described.
+    /// Bytes that [`ChunkCodec::mixer_for_records`] takes where the segments take `described` bytes to be described.
     pub(super) fn records_bytes(&self, len: usize, described: usize) -> u64 {
         let segments = described / LEAST_SEGMENT * size_of::<Segment>() * 2;
         Mixer::bytes_for(&mixer::RECORDS, len, self.params.table_bits, None)

@@ -191,17 +191,11 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.constant {
+        if look.constant || look.content == Content::Noise && !look.short {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(Coding::Zstd, packed);
             }
             control.add(best.raw.len());
-            return Ok(());
-        }
-        if look.content == Content::Noise && !look.short && !content::may_be_numbers(&best.raw) {
-            if !had_model {
-                control.add(best.raw.len());
-            }
             return Ok(());
         }
         let is_sole = self.codec.coder() != CoderId::Mix;
