@@ -56,14 +56,7 @@ impl Encoder {
         let (low, carry) = self.low.overflowing_add(amount);
         self.low = low;
         if carry {
-            // A carry stops at the first byte that is not 255; low + range never passes 1, so
-            // there is one.
-            for byte in self.bytes.iter_mut().rev() {
-                *byte = byte.wrapping_add(1);
-                if *byte != 0 {
-                    break;
-                }
-            }
+            super::carry(&mut self.bytes);
         }
     }
 
@@ -82,10 +75,7 @@ impl Encoder {
                 break;
             }
         }
-        while self.bytes.last() == Some(&0) {
-            self.bytes.pop();
-        }
-        self.bytes
+        super::without_zeros(self.bytes)
     }
 }
 

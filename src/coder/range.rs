@@ -49,13 +49,7 @@ impl Encoder {
         let (low, carry) = self.low.overflowing_add(amount);
         self.low = low;
         if carry {
-            // low + range never passes 1, so a byte that is not 255 stops the carry.
-            for byte in self.bytes.iter_mut().rev() {
-                *byte = byte.wrapping_add(1);
-                if *byte != 0 {
-                    break;
-                }
-            }
+            super::carry(&mut self.bytes);
         }
     }
 
@@ -73,10 +67,7 @@ impl Encoder {
                 break;
             }
         }
-        while self.bytes.last() == Some(&0) {
-            self.bytes.pop();
-        }
-        self.bytes
+        super::without_zeros(self.bytes)
     }
 }
 
