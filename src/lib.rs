@@ -56,8 +56,8 @@ mod sys;
 
 #[cfg(feature = "fs")]
 pub use archive::{
-    AddOptions, AddSummary, CompactSummary, DeleteSummary, Existing, FileId, Input, Links, Loss,
-    PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan, UnpackSummary, add,
+    AddSummary, CompactSummary, DeleteSummary, Existing, FileId, Input, Links, Loss, PackOptions,
+    PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan, UnpackSummary, UpdateOptions, add,
     compact, delete, is_standard_output, pack, pack_to_path, plan_pack, remove_unfinished,
     unpack_reader,
 };

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use llz::{
-    AddOptions, Archive, DecodeOptions, EncodeOptions, EntryKind, Error, Level, Limits,
-    PackOptions, Progress, UnpackOptions,
+    Archive, DecodeOptions, EncodeOptions, EntryKind, Error, Level, Limits, PackOptions, Progress,
+    UnpackOptions, UpdateOptions,
 };
 use proptest::prelude::*;
 
@@ -163,7 +163,8 @@ impl World {
 
     fn add(&mut self, path: &str, by_content: bool, level: u8) {
         let before = fs::read(self.archive()).unwrap();
-        let options = AddOptions { pack: self.options(level), by_content, ..AddOptions::default() };
+        let options =
+            UpdateOptions { pack: self.options(level), by_content, ..UpdateOptions::default() };
         // All of the directory is named by what is in it.
         let paths: Vec<PathBuf> = match path {
             "" => fs::read_dir(self.disk(""))
@@ -235,7 +236,7 @@ impl World {
 
     fn compact(&self, level: u8) {
         let pack = PackOptions { verify: true, ..self.options(level) };
-        let options = AddOptions { pack, ..AddOptions::default() };
+        let options = UpdateOptions { pack, ..UpdateOptions::default() };
         let summary = llz::compact(&self.archive(), &options, &Progress::default()).unwrap();
         assert_eq!(fs::read(self.archive()).unwrap().len() as u64, summary.bytes);
         let beside: Vec<_> =

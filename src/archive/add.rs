@@ -3,12 +3,13 @@
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use super::base::Base;
 use super::changes;
 use super::own::Own;
 use super::packer::{Packing, list_found};
 use super::updating::Updating;
 use super::walk::walk;
-use super::{AddOptions, AddSummary, pack};
+use super::{UpdateOptions, AddSummary, pack};
 use crate::codec::DecodeOptions;
 use crate::format::Writer;
 use crate::{Error, Progress, Result};
@@ -28,9 +29,9 @@ use crate::{Error, Progress, Result};
 /// std::fs::write(&notes, "To be, or not to be").unwrap();
 /// llz::pack_to_path(&[notes.clone()], &out, false, &options, &progress)?;
 /// std::fs::write(&notes, "To be, or not to be: that is the question").unwrap();
-/// let summary = llz::add(&out, &[notes.clone()], &llz::AddOptions::default(), &progress)?;
+/// let summary = llz::add(&out, &[notes.clone()], &llz::UpdateOptions::default(), &progress)?;
 /// assert_eq!(summary.packed.replaced, 1);
-/// let again = llz::add(&out, &[notes], &llz::AddOptions::default(), &progress)?;
+/// let again = llz::add(&out, &[notes], &llz::UpdateOptions::default(), &progress)?;
 /// assert_eq!((again.unchanged, again.written_bytes), (1, 0));
 /// # Ok(())
 /// # }
@@ -42,38 +43,38 @@ use crate::{Error, Progress, Result};
 pub fn add(
     archive: &Path,
     paths: &[PathBuf],
-    options: &AddOptions,
+    options: &UpdateOptions,
     progress: &Progress,
 ) -> Result<AddSummary> {
     if options.pack.resume {
         return Err(Error::Usage("adding cannot be gone on with where a run stopped".into()));
     }
-    let mut updating = Updating::open(archive, decode_options(options))?;
+    let (updating, mut base) = Updating::open(archive, decode_options(options), Base::of)?;
     let id = updating.id()?;
     let own = Own::new(Some(&id), None);
     let mut walk = walk(paths, pack::wanted(&options.pack, &own)?, progress)?;
-    let Updating { archive: there, base, .. } = &mut updating;
-    let unchanged = changes::take_unchanged(&mut walk, there, base, options.by_content, progress)?;
+    let (there, by_content) = (&updating.archive, options.by_content);
+    let unchanged = changes::take_unchanged(&mut walk, there, &mut base, by_content, progress)?;
     let mut summary = AddSummary {
         unchanged,
-        unfinished_bytes: updating.archive.unfinished(),
+        unfinished_bytes: there.unfinished(),
         ..AddSummary::default()
     };
     if walk.found.is_empty() {
         summary.packed = list_found(walk, &options.pack.encode.limits)?.1;
-        summary.packed.archive_bytes = updating.archive.end();
+        summary.packed.archive_bytes = there.layout().end();
         return Ok(summary);
     }
     let generation = updating.new_generation()?;
     let writer = generation.try_clone().map_err(|error| Error::io(archive, error))?;
-    let packing = Packing { options: &options.pack, progress, partial: None, base: &updating.base };
-    let layout = updating.archive.layout();
+    let packing = Packing { options: &options.pack, progress, partial: None, base: &base };
+    let layout = there.layout();
     summary.packed =
         packing.run(walk, |params| Writer::append(BufWriter::new(writer), archive, layout, params))?;
     let packed = &summary.packed;
     if packed.files + packed.dirs + packed.symlinks == 0 {
         // Nothing could be read.
-        summary.packed.archive_bytes = updating.archive.end();
+        summary.packed.archive_bytes = there.layout().end();
         return Ok(summary);
     }
     summary.written_bytes = updating.append(generation)?;
@@ -81,7 +82,7 @@ pub fn add(
 }
 
 /// How to read an archive to which is to be added.
-pub(super) fn decode_options(options: &AddOptions) -> DecodeOptions {
+pub(super) fn decode_options(options: &UpdateOptions) -> DecodeOptions {
     let encode = &options.pack.encode;
     DecodeOptions {
         models: options.models.clone(),

@@ -3,12 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read};
 
-use sha2::{Digest, Sha256};
-
 use super::base::Base;
 use super::contents::Contents;
 use super::decode::Piece;
 use super::found::{Found, FoundKind};
+use super::plan::hash_file;
 use super::read::Archive;
 use super::walk::Walk;
 use crate::format::{Check, Entry, EntryKind, lower_half};
@@ -117,7 +116,7 @@ fn compare_contents(
         match check {
             Check::None => _ = same.insert(number),
             Check::Sha256(sha256) => {
-                if hash(item, progress)?.is_ok_and(|hash| hash == sha256) {
+                if hash_file(item, *size, progress)?.is_ok_and(|hash| hash == sha256) {
                     same.insert(number);
                 }
             }
@@ -143,14 +142,10 @@ fn compare_small(
     same: &mut BTreeSet<usize>,
     progress: &Progress,
 ) -> Result<()> {
-    let place = |entry: &Entry| match entry.kind {
-        EntryKind::File { offset, .. } => offset,
-        EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
-    };
     let contents = Contents::of(small.iter().map(|(_, entry, _)| *entry));
     let mut by_place: HashMap<u64, Vec<(usize, &[u8])>> = HashMap::new();
     for (number, entry, content) in small {
-        by_place.entry(place(entry)).or_default().push((*number, content));
+        by_place.entry(entry.content_start()).or_default().push((*number, content));
     }
     let mut decoded: Vec<u8> = Vec::new();
     archive.decode(&contents.distinct, progress, false, None, |entry, piece, is_last| {
@@ -158,29 +153,11 @@ fn compare_small(
         decoded.extend(bytes);
         if is_last {
             let content = std::mem::take(&mut decoded);
-            let others = by_place.get(&place(entry)).into_iter().flatten();
+            let others = by_place.get(&entry.content_start()).into_iter().flatten();
             same.extend(others.filter(|(_, other)| *other == content).map(|(number, _)| *number));
         }
         Ok(())
     })
-}
-
-/// SHA-256 of a file. The outer error is a request to stop, the inner one the file's.
-fn hash(item: &Found, progress: &Progress) -> Result<io::Result<[u8; 32]>> {
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    let mut file = match item.open() {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error)),
-    };
-    loop {
-        progress.check()?;
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(Ok(hasher.finalize().into())),
-            Ok(got) => hasher.update(&buffer[..got]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Ok(Err(error)),
-        }
-    }
 }
 
 fn read_small(item: &Found, size: u64) -> io::Result<Vec<u8>> {

@@ -18,17 +18,14 @@ use super::publish::{Sink, Target};
 use super::read::Archive;
 use super::recode;
 use super::updating::Updating;
-use super::{AddOptions, CompactSummary, add};
+use super::{UpdateOptions, CompactSummary, add};
 use crate::format::{
-    Check, Chunk, CoderParams, Entry, EntryKind, GROUPING_BY_KIND, Group, Params, Repeat, Writer,
+    Chunk, CoderParams, Entry, EntryKind, GROUPING_BY_KIND, Group, Params, Repeat, TABLE_ENTRIES, Writer,
 };
 use crate::{Error, Progress, Result};
 
 /// Generations that are not worth a new file. Each takes some hundred bytes, and compacting may leave two.
 const SEVERAL: u64 = 2;
-
-/// Entries in one table.
-const TABLE: usize = 4096;
 
 /// Rewrites the archive at `archive` without what has been deleted or replaced. Chunks that are still needed are not
 /// coded again; files whose chunk is mostly waste are, as `options` say. An archive without any waste stays as it is.
@@ -44,7 +41,7 @@ const TABLE: usize = 4096;
 /// # for name in ["a", "b"] { std::fs::write(dir.path().join(name), name).unwrap(); }
 /// llz::pack_to_path(&["a".into(), "b".into()], &out, false, &options, &progress)?;
 /// llz::delete(&out, &["a".into()], llz::Limits::default(), &progress)?;
-/// let summary = llz::compact(&out, &llz::AddOptions::default(), &progress)?;
+/// let summary = llz::compact(&out, &llz::UpdateOptions::default(), &progress)?;
 /// assert!(summary.bytes < summary.bytes_before);
 /// # Ok(())
 /// # }
@@ -53,11 +50,11 @@ const TABLE: usize = 4096;
 /// # Errors
 /// [`Error::InUse`] while somebody else updates the archive, and those of reading and packing. On any error the archive
 /// is as it was.
-pub fn compact(archive: &Path, options: &AddOptions, progress: &Progress) -> Result<CompactSummary> {
-    let updating = Updating::open(archive, add::decode_options(options))?;
+pub fn compact(archive: &Path, options: &UpdateOptions, progress: &Progress) -> Result<CompactSummary> {
+    let (updating, ()) = Updating::open(archive, add::decode_options(options), |_| ())?;
     let old = &updating.archive;
-    let bytes_before = old.end() + old.unfinished();
-    let mut summary = CompactSummary { bytes_before, bytes: old.end(), ..CompactSummary::default() };
+    let bytes_before = old.layout().end() + old.unfinished();
+    let mut summary = CompactSummary { bytes_before, bytes: old.layout().end(), ..CompactSummary::default() };
     let contents = Contents::of(old.entries().iter());
     let plan = Plan::of(old, &contents.distinct);
     let keeps_all = plan.coded.is_empty() && plan.chunks.len() == old.layout().chunks().len();
@@ -130,7 +127,7 @@ impl<'e> Keeping<'e> {
         let mut count = 0;
         let is_plain = |entry: &&Entry| !matches!(entry.kind, EntryKind::File { .. });
         let plain: Vec<&Entry> = self.old.entries().iter().filter(is_plain).collect();
-        for entries in plain.chunks(TABLE) {
+        for entries in plain.chunks(TABLE_ENTRIES) {
             writer.table(entries.iter().map(|entry| (*entry, None, [0; 32])), None)?;
             count += entries.len() as u64;
         }
@@ -148,19 +145,19 @@ impl<'e> Keeping<'e> {
             };
             copier.copy_up_to(&mut writer, table.raw)?;
             table.repeats.iter().for_each(|&repeat| writer.repeat(repeat));
-            numbers.extend(table.files.iter().map(|file| place(file)).zip(count..));
+            numbers.extend(table.files.iter().map(|file| file.content_start()).zip(count..));
             count += table.files.len() as u64;
-            let of_small = |file: &Entry| sha256.get(&place(file)).copied().unwrap_or_default();
+            let of_small = |file: &Entry| sha256.get(&file.content_start()).copied().unwrap_or_default();
             let rows = table.files.iter().map(|&file| (file, None, of_small(file)));
             let group = self.whole_group(table).map(|group| group.sha256);
             writer.table(rows, group)?;
         }
         let copies = self.contents.copies.iter().filter_map(|(original, entry)| {
-            Some((*entry, Some(*numbers.get(&place(original))?)))
+            Some((*entry, Some(*numbers.get(&original.content_start())?)))
         });
         let empty = self.contents.empty.iter().map(|entry| (*entry, None));
         let rest: Vec<(&Entry, Option<u64>)> = empty.chain(copies).collect();
-        for rows in rest.chunks(TABLE) {
+        for rows in rest.chunks(TABLE_ENTRIES) {
             let numbered = (count..).zip(rows);
             count += rows.len() as u64;
             let back = |own, original: &Option<u64>| original.map(|number| own - number);
@@ -183,13 +180,13 @@ impl<'e> Keeping<'e> {
             *cursor = end;
         };
         for &file in &self.plan.kept {
-            let offset = place(file);
+            let offset = file.content_start();
             let number = layout.groups().partition_point(|group| group.content.end <= offset);
             let group = layout.groups().get(number).filter(|group| group.content.contains(&offset)).map(|_| number);
             let chunk = moved.first_chunk(layout, file);
             let run = chunk.map_or(ended, |chunk| runs.partition_point(|(_, run)| run.end <= chunk));
             let is_other = group.is_some() && table.group.is_some() && group != table.group;
-            if (run > ended || is_other || table.files.len() == TABLE) && !table.files.is_empty() {
+            if (run > ended || is_other || table.files.len() == TABLE_ENTRIES) && !table.files.is_empty() {
                 steps.push(Step::Table(std::mem::take(&mut table)));
             }
             while ended < run {
@@ -228,7 +225,7 @@ impl<'e> Keeping<'e> {
             verifier.get_or_insert_with(|| Verifier::new(file)).update(bytes);
             match verifier.take_if(|_| is_last) {
                 Some(verifier) => {
-                    hashes.insert(place(file), std::mem::take(&mut hasher).finalize().into());
+                    hashes.insert(file.content_start(), std::mem::take(&mut hasher).finalize().into());
                     verifier.finish()
                 }
                 None => Ok(()),
@@ -296,14 +293,5 @@ fn tables<'s, 'e>(steps: &'s [Step<'e>]) -> impl Iterator<Item = &'s Table<'e>> 
 
 /// Those of the files that are small.
 fn small<'s, 'e>(files: &'s [&'e Entry]) -> impl Iterator<Item = &'e Entry> + use<'s, 'e> {
-    let is_small = |file: &&Entry| matches!(file.kind, EntryKind::File { check: Check::Crc(_), .. });
-    files.iter().copied().filter(is_small)
-}
-
-/// Where a file's content begins.
-fn place(file: &Entry) -> u64 {
-    match file.kind {
-        EntryKind::File { offset, .. } => offset,
-        EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
-    }
+    files.iter().copied().filter(|file| file.is_small())
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::decode::span;
+use super::decode::{self, Part, end_of, span};
 use super::read::Archive;
 use crate::format::{ChunkPlace, CoderParams, Entry, Layout, Repeat};
 
 /// Raw bytes that may be coded anew for each raw byte that is freed by it. Coding takes a thousand times as long as
-/// copying; with this bound a chunk goes when about a fifth of it is no content any more, and the archive that comes
-/// out has no more waste than that.
+/// copying; with this bound a chunk of small files goes when about a fifth of it is no content any more.
 const CODED_PER_FREED: u64 = 4;
 
 /// The files of an archive with content, one for each content, in the order of the content stream.
@@ -28,13 +27,19 @@ impl<'e> Plan<'e> {
     pub(super) fn of(archive: &Archive, files: &[&'e Entry]) -> Self {
         let layout = archive.layout();
         let chunks = layout.chunks();
-        let parts: Vec<Vec<Part>> = files.iter().map(|file| parts(layout, file)).collect();
+        // The chunks that a file lies in, with bytes and whether they are there for other content. A whole archive has
+        // a chunk for each part.
+        let lies_in = |part: &Part| Some((part.chunk?, part.range.len() as u64, part.is_repeat));
+        let parts_of = |file: &'e Entry| decode::parts(layout, &[file]).iter().filter_map(lies_in).collect();
+        let parts: Vec<Vec<(usize, u64, bool)>> = files.iter().map(|&file| parts_of(file)).collect();
         let mut used = vec![0u64; chunks.len()];
         let mut fresh: Vec<Vec<usize>> = vec![Vec::new(); chunks.len()];
-        for (number, part) in parts.iter().enumerate().flat_map(|(number, parts)| parts.iter().map(move |part| (number, part))) {
-            used[part.chunk] += part.len;
-            if !part.is_repeat && fresh[part.chunk].last() != Some(&number) {
-                fresh[part.chunk].push(number);
+        for (number, parts) in parts.iter().enumerate() {
+            for &(chunk, len, is_repeat) in parts {
+                used[chunk] += len;
+                if !is_repeat && fresh[chunk].last() != Some(&number) {
+                    fresh[chunk].push(number);
+                }
             }
         }
         let mut is_coded = vec![false; files.len()];
@@ -49,46 +54,20 @@ impl<'e> Plan<'e> {
             }
             for file in here {
                 is_coded[file] = true;
-                for part in &parts[file] {
-                    used[part.chunk] -= part.len;
-                    due.insert(part.chunk);
+                for &(chunk, len, _) in &parts[file] {
+                    used[chunk] -= len;
+                    due.insert(chunk);
                 }
             }
         }
         let needed: BTreeSet<usize> = (parts.iter().zip(&is_coded))
             .filter(|(_, is_coded)| !**is_coded)
-            .flat_map(|(parts, _)| parts.iter().map(|part| part.chunk))
+            .flat_map(|(parts, _)| parts.iter().map(|(chunk, ..)| *chunk))
             .collect();
         let (coded, kept): (Vec<_>, Vec<_>) = files.iter().zip(is_coded).partition(|(_, is_coded)| *is_coded);
         let files = |list: Vec<(&&'e Entry, bool)>| list.into_iter().map(|(file, _)| *file).collect();
         Plan { chunks: needed.into_iter().collect(), kept: files(kept), coded: files(coded) }
     }
-}
-
-/// What of a file lies in one chunk.
-struct Part {
-    chunk: usize,
-    len: u64,
-    is_repeat: bool,
-}
-
-fn parts(layout: &Layout, file: &Entry) -> Vec<Part> {
-    let chunks = layout.chunks();
-    let mut parts = Vec::new();
-    for mut raw in span(file).into_iter().flat_map(|span| layout.raw_ranges(span)) {
-        while raw.start < raw.end {
-            let chunk = chunks.partition_point(|chunk| end_of(chunk) <= raw.start);
-            let Some(place) = chunks.get(chunk) else { break };
-            let end = end_of(place).min(raw.end);
-            parts.push(Part { chunk, len: end - raw.start, is_repeat: raw.is_repeat });
-            raw.start = end;
-        }
-    }
-    parts
-}
-
-fn end_of(chunk: &ChunkPlace) -> u64 {
-    chunk.raw_start + u64::from(chunk.raw_len)
 }
 
 /// Where kept chunks lie in the raw stream that they make together.

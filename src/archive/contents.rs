@@ -19,13 +19,9 @@ impl<'e> Contents<'e> {
     /// The further files that share the content of one of the distinct.
     #[cfg(feature = "fs")]
     pub(crate) fn copies_of<'s>(&'s self, original: &Entry) -> impl Iterator<Item = &'e Entry> + use<'s, 'e> {
-        let place = |entry: &Entry| match entry.kind {
-            EntryKind::File { offset, .. } => offset,
-            EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
-        };
-        let wanted = place(original);
-        let first = self.copies.partition_point(|(original, _)| place(original) < wanted);
-        let same = self.copies[first..].iter().take_while(move |(original, _)| place(original) == wanted);
+        let wanted = original.content_start();
+        let first = self.copies.partition_point(|(original, _)| original.content_start() < wanted);
+        let same = self.copies[first..].iter().take_while(move |(original, _)| original.content_start() == wanted);
         same.map(|(_, entry)| *entry)
     }
 

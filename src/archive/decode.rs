@@ -214,19 +214,19 @@ fn needed(parts: &[Part<'_>]) -> BTreeSet<usize> {
 
 /// A part of a file's content that lies in one chunk.
 #[derive(Debug)]
-struct Part<'e> {
+pub(super) struct Part<'e> {
     entry: &'e Entry,
     /// The chunk's number; `None` where a damaged archive has none.
-    chunk: Option<usize>,
+    pub(super) chunk: Option<usize>,
     /// Its place in the chunk.
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
     /// Whether these bytes are in the chunk for other content.
-    is_repeat: bool,
+    pub(super) is_repeat: bool,
     is_last: bool,
 }
 
 /// The parts of the files, in order.
-fn parts<'e>(layout: &Layout, files: &[&'e Entry]) -> Vec<Part<'e>> {
+pub(super) fn parts<'e>(layout: &Layout, files: &[&'e Entry]) -> Vec<Part<'e>> {
     let chunks = layout.chunks();
     let mut parts = Vec::new();
     for &entry in files {
@@ -255,7 +255,7 @@ fn parts<'e>(layout: &Layout, files: &[&'e Entry]) -> Vec<Part<'e>> {
 }
 
 /// Where a chunk ends in the raw stream.
-fn end_of(chunk: &ChunkPlace) -> u64 {
+pub(super) fn end_of(chunk: &ChunkPlace) -> u64 {
     chunk.raw_start + u64::from(chunk.raw_len)
 }
 

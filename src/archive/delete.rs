@@ -29,7 +29,7 @@ pub fn delete(
     if paths.is_empty() {
         return Err(Error::Usage("nothing was named that is to be deleted".into()));
     }
-    let updating = Updating::open(archive, DecodeOptions::with_limits(limits))?;
+    let (updating, ()) = Updating::open(archive, DecodeOptions::with_limits(limits), |_| ())?;
     let mut summary = DeleteSummary {
         unfinished_bytes: updating.archive.unfinished(),
         ..DeleteSummary::default()

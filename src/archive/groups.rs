@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::format::{Check, Entry, EntryKind, Group, GroupHasher};
+use crate::format::{Entry, EntryKind, Group, GroupHasher};
 
 /// Takes in small files as they are decoded, and compares when all of a table have come. Where only some are wanted,
 /// nothing can be compared; each has a checksum of its own.
@@ -25,7 +25,7 @@ pub(crate) struct GroupVerifier<'e> {
 impl<'e> GroupVerifier<'e> {
     /// Takes in the next bytes of a file.
     pub(crate) fn update(&mut self, entry: &Entry, bytes: &[u8]) {
-        if is_small(entry) {
+        if entry.is_small() {
             self.file.update(bytes);
         }
     }
@@ -44,7 +44,7 @@ impl<'e> GroupVerifier<'e> {
     /// one, does not count. After the last of a group whose SHA-256 is another: the files of that group.
     pub(crate) fn end(&mut self, groups: &[Group], entry: &'e Entry) -> Option<Vec<&'e Entry>> {
         let EntryKind::File { offset, size, .. } = entry.kind else { return None };
-        if !is_small(entry) {
+        if !entry.is_small() {
             return None;
         }
         let sha256 = std::mem::take(&mut self.file).finalize().into();
@@ -63,10 +63,6 @@ impl<'e> GroupVerifier<'e> {
         let is_other = self.hasher.files() == group.files && self.hasher.finish() != group.sha256;
         is_other.then(|| std::mem::take(&mut self.files))
     }
-}
-
-fn is_small(entry: &Entry) -> bool {
-    matches!(entry.kind, EntryKind::File { check: Check::Crc(_), .. })
 }
 
 /// What is wrong with these files of one group.

@@ -121,7 +121,7 @@ pub use losses::Loss;
 pub use options::{ChunkTally, Info, Lost, TestSummary, UsedModel};
 #[cfg(feature = "fs")]
 pub use options::{
-    AddOptions, AddSummary, CompactSummary, DeleteSummary, Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
+    UpdateOptions, AddSummary, CompactSummary, DeleteSummary, Existing, Input, Links, PackOptions, PackSummary, Times, UnpackLinks, UnpackOptions, UnpackPlan,
     UnpackSummary,
 };
 #[cfg(feature = "fs")]

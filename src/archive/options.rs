@@ -148,10 +148,10 @@ pub struct PackSummary {
     pub unused_exclude: Vec<String>,
 }
 
-/// How to add to an archive.
+/// How to update an archive.
 #[cfg(feature = "fs")]
 #[derive(Debug, Clone)]
-pub struct AddOptions {
+pub struct UpdateOptions {
     /// How to pack what is added.
     pub pack: PackOptions,
     /// Compare content instead of sizes and times. A file of the same content then stays as the archive has it, whatever
@@ -162,9 +162,9 @@ pub struct AddOptions {
 }
 
 #[cfg(feature = "fs")]
-impl Default for AddOptions {
+impl Default for UpdateOptions {
     fn default() -> Self {
-        AddOptions { pack: PackOptions::default(), by_content: false, models: Arc::new(BuiltInModels) }
+        UpdateOptions { pack: PackOptions::default(), by_content: false, models: Arc::new(BuiltInModels) }
     }
 }
 

@@ -172,11 +172,7 @@ pub(super) fn wanted<'a>(options: &'a PackOptions, own: &'a Own<'a>) -> Result<W
 /// Reads the archive at `temp` back: all sections and checksums always, all content if asked to.
 fn verify(temp: &Path, name: &Path, options: &PackOptions, progress: &Progress) -> Result<()> {
     let limits = own_limits(options);
-    let file = File::open(temp).map_err(|error| Error::io(name, error))?;
-    let mut reader = StreamReader::new(BufReader::new(file), name, limits)?;
-    while reader.next_event()?.is_some() {
-        progress.check()?;
-    }
+    check_sections(temp, name, limits, progress)?;
     if options.verify {
         let EncodeOptions { model, threads, instruction_set, backend, .. } = options.encode.clone();
         let models: Arc<dyn ModelStore> = match model {
@@ -189,8 +185,18 @@ fn verify(temp: &Path, name: &Path, options: &PackOptions, progress: &Progress) 
     Ok(())
 }
 
+/// Reads the archive at `temp` in order: all sections and checksums, no content.
+pub(super) fn check_sections(temp: &Path, name: &Path, limits: Limits, progress: &Progress) -> Result<()> {
+    let file = File::open(temp).map_err(|error| Error::io(name, error))?;
+    let mut reader = StreamReader::new(BufReader::new(file), name, limits)?;
+    while reader.next_event()?.is_some() {
+        progress.check()?;
+    }
+    Ok(())
+}
+
 /// Limits for reading back what this program has just written: only memory counts.
-fn own_limits(options: &PackOptions) -> Limits {
+pub(super) fn own_limits(options: &PackOptions) -> Limits {
     Limits {
         total_bytes: u64::MAX,
         entries: u64::MAX,

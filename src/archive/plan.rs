@@ -131,7 +131,7 @@ fn find_copies(
 
 /// SHA-256 of the file's first `size` bytes. The outer error is a request to stop, the inner one
 /// the file's.
-fn hash_file(item: &Found, size: u64, progress: &Progress) -> Result<io::Result<[u8; 32]>> {
+pub(super) fn hash_file(item: &Found, size: u64, progress: &Progress) -> Result<io::Result<[u8; 32]>> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     let mut file = match item.open() {

@@ -129,12 +129,6 @@ impl Archive {
         self.layout.generations()
     }
 
-    /// Where its last generation ends.
-    #[cfg(feature = "fs")]
-    pub(super) fn end(&self) -> u64 {
-        self.layout.end()
-    }
-
     /// Whether entries have been deleted or replaced.
     #[cfg(feature = "fs")]
     pub(super) fn has_gone(&self) -> bool {

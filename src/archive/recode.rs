@@ -1,7 +1,7 @@
 //! Files of an archive that are coded anew for the one that takes its place.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::base::Base;
@@ -12,12 +12,13 @@ use super::found::{Found, FoundKind, mtime};
 use super::packer::Packing;
 use super::paths;
 use super::read::Archive;
+use super::source::Source;
 use super::staging::Staging;
 use super::walk::Walk;
-use super::{AddOptions, add};
+use super::{UpdateOptions, add, pack};
 use crate::codec::DecodeOptions;
-use crate::format::{Entry, EntryKind, StreamReader, Writer};
-use crate::{Error, Limits, Progress, Result};
+use crate::format::{Entry, EntryKind, Writer};
+use crate::{Error, Progress, Result};
 
 /// The part of the new archive that is coded.
 pub(super) struct Recoding<'a> {
@@ -27,7 +28,7 @@ pub(super) struct Recoding<'a> {
     pub files: &'a [&'a Entry],
     /// The name of the archive, for errors.
     pub name: &'a Path,
-    pub options: &'a AddOptions,
+    pub options: &'a UpdateOptions,
     pub progress: &'a Progress,
 }
 
@@ -39,11 +40,9 @@ impl Recoding<'_> {
         }
         let staging = Staging::create(Destination::open(paths::parent(self.name))?, None)?;
         let found = self.decode(&staging)?;
-        let (base, layout) = {
-            let archive = self.open(path)?;
-            let layout = Archive::layout_of(archive.source(), &self.decode_options())?;
-            (Base::of(&layout), layout)
-        };
+        let decode = self.decode_options();
+        let layout = Archive::layout_of(&Source::open(path, &decode.limits)?, &decode)?;
+        let base = Base::of(&layout);
         let failed = |error| Error::io(self.name, error);
         let out = BufWriter::new(File::options().append(true).open(path).map_err(failed)?);
         let Recoding { options, progress, .. } = self;
@@ -98,7 +97,7 @@ impl Recoding<'_> {
 
     /// Fails unless the archive at `path` holds what the old one does, and all its sections are whole.
     pub(super) fn check(&self, path: &Path) -> Result<()> {
-        let new = self.open(path)?;
+        let new = Archive::open(path, self.decode_options())?;
         let bare = |entry: &Entry| {
             let mut entry = entry.clone();
             if let EntryKind::File { offset, .. } = &mut entry.kind {
@@ -112,31 +111,16 @@ impl Recoding<'_> {
                 source: std::io::Error::other("the compacted archive holds something else; the old one stays"),
             });
         }
-        let file = File::open(path).map_err(|error| Error::io(self.name, error))?;
-        let mut reader = StreamReader::new(BufReader::new(file), self.name, self.decode_options().limits)?;
-        while reader.next_event()?.is_some() {
-            self.progress.check()?;
-        }
+        pack::check_sections(path, self.name, pack::own_limits(&self.options.pack), self.progress)?;
         match self.options.pack.verify {
             true => new.test(self.progress).map(drop),
             false => Ok(()),
         }
     }
 
-    fn open(&self, path: &Path) -> Result<Archive> {
-        Archive::open(path, self.decode_options())
-    }
-
-    /// Only memory counts: it is the archive's own.
+    /// How to read the new archive.
     fn decode_options(&self) -> DecodeOptions {
-        let options = add::decode_options(self.options);
-        let limits = Limits {
-            total_bytes: u64::MAX,
-            entries: u64::MAX,
-            path_bytes: u64::MAX,
-            path_depth: u64::MAX,
-            ..options.limits
-        };
-        DecodeOptions { limits, ..options }
+        let limits = pack::own_limits(&self.options.pack);
+        DecodeOptions { limits, ..add::decode_options(self.options) }
     }
 }

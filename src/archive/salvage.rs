@@ -148,16 +148,12 @@ impl Losses {
 
     /// Notes that these small files do not have their SHA-256 together. Where one of them is lost already, that is why.
     pub(super) fn doubt(&mut self, files: &[&Entry]) {
-        let place = |entry: &Entry| match entry.kind {
-            EntryKind::File { offset, .. } => offset,
-            EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
-        };
-        if files.iter().any(|entry| self.places.contains_key(&place(entry))) {
+        if files.iter().any(|entry| self.places.contains_key(&entry.content_start())) {
             return;
         }
         let why = mismatch(files).to_string();
         for entry in files {
-            self.doubtful.insert(place(entry), why.clone());
+            self.doubtful.insert(entry.content_start(), why.clone());
             self.lost.push(Lost { path: entry.path.clone(), why: why.clone(), is_doubtful: true });
         }
     }

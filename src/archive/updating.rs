@@ -10,7 +10,6 @@ use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::base::Base;
 use super::identity::FileId;
 use super::paths;
 use super::publish::lacks;
@@ -18,7 +17,7 @@ use super::read::Archive;
 use super::source::{Source, read_exact_at, write_all_at};
 use crate::codec::DecodeOptions;
 use crate::error::{Container, Found};
-use crate::format::{Footer, SectionHeader};
+use crate::format::{Footer, Layout, SectionHeader};
 use crate::{Error, Result};
 
 /// Bytes that are copied at once.
@@ -30,19 +29,21 @@ pub(super) struct Updating {
     /// Its file, locked as long as it is open.
     file: File,
     path: PathBuf,
-    /// What comes next comes after this.
-    pub(super) base: Base,
     /// What it holds.
     pub(super) archive: Archive,
 }
 
 impl Updating {
     /// Opens the archive at `path`, which must be a file of its own, and locks it. What an update that was not
-    /// finished has left is cut off.
+    /// finished has left is cut off. Also returns what `look` finds in the layout, which has the entries in order.
     ///
     /// # Errors
     /// [`Error::InUse`] while somebody else updates it, and as [`Archive::open`].
-    pub(super) fn open(path: &Path, options: DecodeOptions) -> Result<Self> {
+    pub(super) fn open<T>(
+        path: &Path,
+        options: DecodeOptions,
+        look: impl FnOnce(&Layout) -> T,
+    ) -> Result<(Self, T)> {
         let failed = |error| Error::io(path, error);
         let there = path.metadata().map_err(failed)?;
         if there.is_dir() {
@@ -64,13 +65,13 @@ impl Updating {
         }
         let source = Source::of(file.try_clone().map_err(failed)?, path)?;
         let layout = Archive::layout_of(&source, &options)?;
-        let base = Base::of(&layout);
+        let seen = look(&layout);
         let archive = Archive::with(source, layout, options)?;
-        let updating = Updating { file, path: path.into(), base, archive };
+        let updating = Updating { file, path: path.into(), archive };
         if updating.archive.unfinished() > 0 {
             updating.cut()?;
         }
-        Ok(updating)
+        Ok((updating, seen))
     }
 
     /// What tells the file from others.
@@ -89,7 +90,7 @@ impl Updating {
     /// it was.
     pub(super) fn append(&self, generation: File) -> Result<u64> {
         let len = self.file.metadata().map_err(|error| Error::io(&self.path, error))?.len();
-        if len != self.archive.end() {
+        if len != self.archive.layout().end() {
             return Err(Error::InUse(self.path.clone()));
         }
         self.try_append(generation).inspect_err(|_| {
@@ -124,15 +125,15 @@ impl Updating {
         while at < range.end {
             let piece = &mut piece[..(range.end - at).min(PIECE as u64) as usize];
             read_exact_at(generation, piece, at).map_err(failed)?;
-            write_all_at(&self.file, piece, self.archive.end() + at).map_err(failed)?;
+            write_all_at(&self.file, piece, self.archive.layout().end() + at).map_err(failed)?;
             at += piece.len() as u64;
         }
         Ok(())
     }
 
     /// Cuts off what follows the archive as it was opened.
-    pub(super) fn cut(&self) -> Result<()> {
-        let cut = self.file.set_len(self.archive.end());
+    fn cut(&self) -> Result<()> {
+        let cut = self.file.set_len(self.archive.layout().end());
         cut.map_err(|error| Error::io(&self.path, error))
     }
 }

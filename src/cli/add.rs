@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use llz::{AddOptions, AddSummary, Archive, Error, Level, PackOptions, Result};
+use llz::{AddSummary, Archive, Error, Level, PackOptions, Result, UpdateOptions};
 use serde_json::json;
 
 use super::Status;
 use super::args::{LevelArg, LimitArgs, ModelArg};
-use super::inputs::{Inputs, VERSION_CONTROL};
+use super::inputs::Inputs;
 use super::models;
 use super::report;
 use super::session::Session;
@@ -65,26 +65,27 @@ pub struct Args {
     pub limits: LimitArgs,
 }
 
-/// How to pack what belongs into an archive: at its level and by its model, unless others are given.
-pub fn pack_options(
+/// How to update an archive: at its level and by its model, unless others are given.
+pub fn update_options(
     archive: &Path,
     (level, model): (LevelArg, &ModelArg),
     chunk_size: Option<&Size>,
     limits: llz::Limits,
     session: &Session,
-) -> Result<PackOptions> {
+) -> Result<UpdateOptions> {
     check_updatable(archive)?;
     let decode = session.decode_options(Some(model), limits)?;
-    let store = decode.models.clone();
+    let models = decode.models.clone();
     let info = Archive::open(archive, decode)?.info();
     let own = info.params.level.and_then(|level| Level::new(level).ok());
     let is_given = level.0.is_some() || model.model.is_some();
     let mut encode =
         session.encode_options(level.0.or(own).unwrap_or_default(), model, chunk_size, limits)?;
     if !is_given && let Some(last) = info.models.last() {
-        encode.model = store.find(&last.model.reference.sha256)?;
+        encode.model = models.find(&last.model.reference.sha256)?;
     }
-    Ok(PackOptions { encode, ..PackOptions::default() })
+    let pack = PackOptions { encode, ..PackOptions::default() };
+    Ok(UpdateOptions { pack, models, by_content: false })
 }
 
 /// Fails for what cannot be an archive that is updated in its place, before anything waits for it.
@@ -111,14 +112,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         streams::check_output()?;
     }
     let (listed, exclude) = (inputs.listed()?, inputs.exclude()?);
-    let pack = pack_options(
-        &args.archive,
-        (args.level, &args.model),
-        args.chunk_size.as_ref(),
-        limits,
-        session,
-    )?;
-    let options = AddOptions {
+    let given = (args.level, &args.model);
+    let options = update_options(&args.archive, given, args.chunk_size.as_ref(), limits, session)?;
+    let options = UpdateOptions {
         pack: PackOptions {
             directory: inputs.base().into(),
             listed,
@@ -128,10 +124,10 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
             links: inputs.links(),
             times: times(args.mtime)?,
             embed_model: args.embed_model,
-            ..pack
+            ..options.pack
         },
         by_content: args.checksum,
-        models: session.decode_options(Some(&args.model), limits)?.models,
+        models: options.models,
     };
     let start = Instant::now();
     let watch = session.watch("adding");
@@ -139,14 +135,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     drop(watch);
     let AddSummary { packed: summary, unchanged, written_bytes, unfinished_bytes } = added?;
     let took = start.elapsed();
-    report::warn_skipped(session, args.json, &summary.skipped);
-    report::warn_changed(session, args.json, &summary.changed);
-    report::warn_losses(session, args.json, &summary.losses);
-    report::note_left_out(session, &summary.left_out);
-    report::note_links_out(session, summary.links_out);
-    report::note_leftovers(session, &summary.leftovers);
-    report::note_dropped(session, &summary.notes);
-    report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);
+    report::packed(session, args.json, &summary);
     report::note_cut(session, unfinished_bytes);
     if args.json {
         let value = json!({

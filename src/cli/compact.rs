@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use llz::{AddOptions, CompactSummary, PackOptions, Result};
+use llz::{CompactSummary, Result};
 use serde_json::json;
 
 use super::Status;
-use super::add::pack_options;
+use super::add::update_options;
 use super::args::{LevelArg, LimitArgs, ModelArg};
 use super::report;
 use super::session::Session;
@@ -47,12 +47,9 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         streams::check_output()?;
     }
     let limits = args.limits.limits();
-    let pack = pack_options(&args.archive, (args.level, &args.model), None, limits, session)?;
-    let options = AddOptions {
-        pack: PackOptions { verify: args.verify, ..pack },
-        models: session.decode_options(Some(&args.model), limits)?.models,
-        ..AddOptions::default()
-    };
+    let given = (args.level, &args.model);
+    let mut options = update_options(&args.archive, given, None, limits, session)?;
+    options.pack.verify = args.verify;
     let start = Instant::now();
     let watch = session.watch("compacting");
     let compacted = llz::compact(&args.archive, &options, &session.progress);

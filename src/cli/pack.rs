@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Status;
 use super::args::{CoderArg, LevelArg, LimitArgs, ModelArg};
-use super::inputs::{Inputs, VERSION_CONTROL};
+use super::inputs::Inputs;
 use super::list;
 use super::models;
 use super::report;
@@ -141,7 +141,7 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
         }
         packed?
     };
-    tell(args, session, &summary);
+    report::packed(session, args.json, &summary);
     let took = start.elapsed();
     if args.json {
         let value = json!({
@@ -181,24 +181,12 @@ pub fn run(args: &Args, session: &Session) -> Result<Status> {
     Ok(if is_whole { Status::Done } else { Status::Skipped })
 }
 
-/// Says what is not in the archive as it was found.
-fn tell(args: &Args, session: &Session, summary: &PackSummary) {
-    report::warn_skipped(session, args.json, &summary.skipped);
-    report::warn_changed(session, args.json, &summary.changed);
-    report::warn_losses(session, args.json, &summary.losses);
-    report::note_left_out(session, &summary.left_out);
-    report::note_links_out(session, summary.links_out);
-    report::note_leftovers(session, &summary.leftovers);
-    report::note_dropped(session, &summary.notes);
-    report::note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);
-}
-
 /// Says what would be packed.
 fn dry_run(args: &Args, session: &Session, output: &Path, options: &PackOptions) -> Result<Status> {
     let (paths, out) = (args.inputs.paths(), (output != Path::new("-")).then_some(output));
     let (entries, summary) = llz::plan_pack(&paths, out, options, &session.progress)?;
     list::dry_run(&entries, args.json, session)?;
-    tell(args, session, &summary);
+    report::packed(session, args.json, &summary);
     if !session.quiet {
         let what = report::entries(summary.files, summary.dirs, summary.symlinks);
         let bytes = report::bytes(summary.raw_bytes);

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llz::{ChunkTally, Error, Loss, Result, UnpackLinks};
+use llz::{ChunkTally, Error, Loss, PackSummary, Result, UnpackLinks};
 use serde_json::{Value, json};
 
+use super::inputs::VERSION_CONTROL;
 use super::session::Session;
 use super::streams::say;
 use super::terminal::escape;
@@ -255,6 +256,18 @@ pub fn note_cut(session: &Session, bytes: u64) {
     if bytes > 0 && !session.quiet {
         say!("llz: {bytes} bytes of an earlier update that was not finished have been cut off");
     }
+}
+
+/// Says what is not in an archive as it was found.
+pub fn packed(session: &Session, json: bool, summary: &PackSummary) {
+    warn_skipped(session, json, &summary.skipped);
+    warn_changed(session, json, &summary.changed);
+    warn_losses(session, json, &summary.losses);
+    note_left_out(session, &summary.left_out);
+    note_links_out(session, summary.links_out);
+    note_leftovers(session, &summary.leftovers);
+    note_dropped(session, &summary.notes);
+    note_unused(session, &VERSION_CONTROL, &summary.unused_exclude);
 }
 
 /// Prints one JSON document, or one line of several.

@@ -81,6 +81,20 @@ pub(crate) fn lower_half(crc: u32) -> u16 {
 }
 
 impl Entry {
+    /// Where its content begins in the content stream; for anything but a file nowhere, [`u64::MAX`].
+    #[cfg_attr(not(feature = "fs"), allow(dead_code))]
+    pub(crate) fn content_start(&self) -> u64 {
+        match self.kind {
+            EntryKind::File { offset, .. } => offset,
+            EntryKind::Directory | EntryKind::Symlink { .. } => u64::MAX,
+        }
+    }
+
+    /// Whether it is a small file with content, which has a SHA-256 together with others.
+    pub(crate) fn is_small(&self) -> bool {
+        matches!(self.kind, EntryKind::File { check: Check::Crc(_), .. })
+    }
+
     /// Its length in bytes; 0 for anything but a file.
     pub fn size(&self) -> u64 {
         match self.kind {

@@ -61,3 +61,5 @@ pub use repeats::{RawRange, Repeat};
 pub use stream::{Event, StreamReader};
 #[cfg(feature = "encode")]
 pub use write::Writer;
+#[cfg(feature = "fs")]
+pub(crate) use write::TABLE_ENTRIES;

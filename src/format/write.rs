@@ -19,7 +19,7 @@ use super::table_builder::TableBuilder;
 use crate::{Error, Result};
 
 /// Entries in one table, so that reading one takes little memory.
-const TABLE_ENTRIES: u64 = 4096;
+pub(crate) const TABLE_ENTRIES: usize = 4096;
 /// Raw bytes between two tables, so that a pipe's reader need not wait long.
 const TABLE_EVERY: u64 = 16 << 20;
 /// Coded bytes between two tables, so that a truncated archive loses little. A table of its own takes about 80 bytes
@@ -125,7 +125,7 @@ impl<W: Write> Writer<W> {
     /// a file's content; of a small file, the entry does not have it.
     pub fn entry(&mut self, entry: &Entry, copy: Option<u64>, sha256: &[u8; 32]) -> Result<()> {
         self.table.push(entry, copy, sha256);
-        if self.table.len() >= TABLE_ENTRIES {
+        if self.table.len() >= TABLE_ENTRIES as u64 {
             self.write_table()?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Archives that were updated: what counts, what is gone, and gaps.
 
 use llz::format::{Footer, Header, Layout};
-use llz::{AddOptions, EncodeOptions, Level, Limits, PackOptions, Progress};
+use llz::{EncodeOptions, Level, Limits, PackOptions, Progress, UpdateOptions};
 
 use crate::Result;
 use crate::packed::packed;
@@ -179,7 +179,7 @@ fn levels() -> Result<Vec<u8>> {
         std::fs::File::options().write(true).open(&place)?.set_modified(time)?;
         set_plain_mode(&place)?;
         let pack = PackOptions { directory: dir.path().into(), ..options(level)? };
-        let options = AddOptions { pack, ..AddOptions::default() };
+        let options = UpdateOptions { pack, ..UpdateOptions::default() };
         llz::add(&archive, &[name.into()], &options, &Progress::default())?;
     }
     Ok(std::fs::read(archive)?)
@@ -209,7 +209,7 @@ fn compacted() -> Result<Vec<u8>> {
         Limits::default(),
         &Progress::default(),
     )?;
-    let options = AddOptions { pack: options(1)?, ..AddOptions::default() };
+    let options = UpdateOptions { pack: options(1)?, ..UpdateOptions::default() };
     llz::compact(&archive, &options, &Progress::default())?;
     let bytes = std::fs::read(archive)?;
     let gaps = Layout::open(&bytes, &Limits::default())?;
