@@ -24,11 +24,19 @@ use crate::format::{
 };
 use crate::{Error, Progress, Result};
 
+/// Raw bytes that may be coded anew for each raw byte that is freed by it. Coding takes a thousand times as long as
+/// copying; with this bound a chunk of small files goes when about a fifth of it is no content any more.
+const CODED_PER_FREED: u64 = 4;
+
 /// Generations that are not worth a new file. Each takes some hundred bytes, and compacting may leave two.
 const SEVERAL: u64 = 2;
 
 /// Rewrites the archive at `archive` without what has been deleted or replaced. Chunks that are still needed are not
-/// coded again; files whose chunk is mostly waste are, as `options` say. An archive without any waste stays as it is.
+/// coded again; files whose chunk is mostly waste are, as `options` say. An archive that would not get
+/// smaller stays as it is.
+///
+/// Chunks that are kept may still hold what was deleted, where no entry leads to it: compacting frees room, and is no way
+/// to destroy secrets.
 ///
 /// The new archive takes the place of the old one when it is whole, read back, and synced to disk; a crash at any moment leaves one of
 /// them.
@@ -54,29 +62,39 @@ pub fn compact(archive: &Path, options: &UpdateOptions, progress: &Progress) -> 
     let (updating, ()) = Updating::open(archive, add::decode_options(options), |_| ())?;
     let old = &updating.archive;
     let bytes_before = old.layout().end() + old.unfinished();
-    let mut summary = CompactSummary { bytes_before, bytes: old.layout().end(), ..CompactSummary::default() };
     let contents = Contents::of(old.entries().iter());
-    let plan = Plan::of(old, &contents.distinct);
-    let keeps_all = plan.coded.is_empty() && plan.chunks.len() == old.layout().chunks().len();
-    if keeps_all && !old.has_gone() && old.generations() <= SEVERAL {
-        return Ok(summary);
+    // Files that are coded anew lose the company that they had in their chunk. Where that costs more than it frees, only
+    // whole chunks go.
+    for coded_per_freed in [CODED_PER_FREED, 0] {
+        let plan = Plan::of(old, &contents.distinct, coded_per_freed);
+        let keeps_all = plan.coded.is_empty() && plan.chunks.len() == old.layout().chunks().len();
+        if keeps_all && !old.has_gone() && old.generations() <= SEVERAL {
+            break;
+        }
+        let target = Target::look(archive)?;
+        let Sink::New(mut new) = target.open(true, progress)? else {
+            let name = archive.display();
+            return Err(Error::Usage(format!("{name} is no regular file, which alone can be compacted")));
+        };
+        let keeping = Keeping { old, plan: &plan, contents: &contents, progress };
+        keeping.write(new.writer(), archive)?;
+        let (contents, files) = (&contents, &plan.coded);
+        let coding = recode::Recoding { old, contents, files, name: archive, options, progress };
+        coding.append(new.path())?;
+        let bytes = new.path().metadata().map_err(|error| Error::io(archive, error))?.len();
+        if bytes < old.layout().end() {
+            coding.check(new.path())?;
+            new.publish()?;
+            return Ok(CompactSummary {
+                bytes_before,
+                bytes,
+                kept_chunks: plan.chunks.len() as u64,
+                coded_files: files.len() as u64,
+                coded_bytes: files.iter().map(|file| file.size()).sum(),
+            });
+        }
     }
-    let target = Target::look(archive)?;
-    let Sink::New(mut new) = target.open(true, progress)? else {
-        let name = archive.display();
-        return Err(Error::Usage(format!("{name} is no regular file, which alone can be compacted")));
-    };
-    let keeping = Keeping { old, plan: &plan, contents: &contents, progress };
-    keeping.write(new.writer(), archive)?;
-    let coding = recode::Recoding { old, contents: &contents, files: &plan.coded, name: archive, options, progress };
-    coding.append(new.path())?;
-    coding.check(new.path())?;
-    summary.kept_chunks = plan.chunks.len() as u64;
-    summary.coded_files = plan.coded.len() as u64;
-    summary.coded_bytes = plan.coded.iter().map(|file| file.size()).sum();
-    summary.bytes = new.path().metadata().map_err(|error| Error::io(archive, error))?.len();
-    new.publish()?;
-    Ok(summary)
+    Ok(CompactSummary { bytes_before, bytes: old.layout().end(), ..CompactSummary::default() })
 }
 
 /// The part of the new archive that need not be coded.

@@ -7,10 +7,6 @@ use super::decode::{self, Part, end_of, span};
 use super::read::Archive;
 use crate::format::{ChunkPlace, CoderParams, Entry, Layout, Repeat};
 
-/// Raw bytes that may be coded anew for each raw byte that is freed by it. Coding takes a thousand times as long as
-/// copying; with this bound a chunk of small files goes when about a fifth of it is no content any more.
-const CODED_PER_FREED: u64 = 4;
-
 /// The files of an archive with content, one for each content, in the order of the content stream.
 pub(super) struct Plan<'e> {
     /// The chunks that are kept, by number.
@@ -23,8 +19,8 @@ pub(super) struct Plan<'e> {
 
 impl<'e> Plan<'e> {
     /// Chooses. Chunks that nobody needs go. One that is needed in part goes if the files that lie in it are few enough
-    /// bytes to code.
-    pub(super) fn of(archive: &Archive, files: &[&'e Entry]) -> Self {
+    /// bytes to code: at most `coded_per_freed` for each that it frees.
+    pub(super) fn of(archive: &Archive, files: &[&'e Entry], coded_per_freed: u64) -> Self {
         let layout = archive.layout();
         let chunks = layout.chunks();
         // The chunks that a file lies in, with bytes and whether they are there for other content. A whole archive has
@@ -49,7 +45,7 @@ impl<'e> Plan<'e> {
             let wasted = u64::from(chunks[chunk].raw_len).saturating_sub(used[chunk]);
             let here = fresh[chunk].iter().copied().filter(|&file| !is_coded[file]).collect::<Vec<_>>();
             let cost: u64 = here.iter().map(|&file| files[file].size()).sum();
-            if wasted == 0 || here.is_empty() || cost > wasted.saturating_mul(CODED_PER_FREED) {
+            if wasted == 0 || here.is_empty() || cost > wasted.saturating_mul(coded_per_freed) {
                 continue;
             }
             for file in here {

@@ -14,8 +14,8 @@ use crate::{Error, Limits, Progress, Result};
 /// does, from the archive at `archive`.
 ///
 /// A list of them is added behind the archive's end, and nothing else is written; a crash at any moment leaves the archive
-/// as it was or as it is then. Their content keeps its room until [`compact`](crate::compact), and can be read by those
-/// who look for it.
+/// as it was or as it is then. Their content keeps its room until [`compact`](crate::compact), and those who look for it may
+/// find it even then: a chunk that other files need is kept whole.
 ///
 /// # Errors
 /// [`Error::InUse`] while somebody else updates the archive, and as [`Archive::select`](crate::Archive::select). On any

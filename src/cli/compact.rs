@@ -18,7 +18,9 @@ const EXAMPLES: &str = "\
 Chunks that are still needed are copied as they are. Files whose chunk is mostly waste are coded
 anew, at the archive's level and by its model unless others are given. The new archive is compared
 with the old one and takes its place at the end, so that a crash at any moment leaves one of them.
-Another hard link to the archive keeps the old one.";
+Another hard link to the archive keeps the old one. An archive that would not get smaller stays.
+
+What was deleted may still lie in chunks that other files need: to destroy a secret, pack anew.";
 
 /// Free the room that deleted and replaced files take in an archive
 #[derive(Debug, clap::Args)]

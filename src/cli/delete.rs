@@ -18,9 +18,9 @@ Examples:
   llz delete backup.llz letters/2019       a directory and all that is below it
   llz delete backup.llz '*.o' notes.txt
 
-What is deleted is not listed or unpacked any more. It keeps its room in the archive, and can be read
-by those who look for it, until llz compact. A crash at any moment leaves the archive as it was or as
-it is then.";
+What is deleted is not listed or unpacked any more. It keeps its room in the archive until llz compact,
+and those who look for it may find it even then: to destroy a secret, pack anew. A crash at any moment
+leaves the archive as it was or as it is then.";
 
 /// Delete files and directories of an archive
 #[derive(Debug, clap::Args)]

@@ -122,6 +122,33 @@ fn what_is_deleted_is_gone_and_compacting_frees_its_room() {
     assert_eq!(bytes(dir), compacted);
 }
 
+/// A few files that leave a large chunk would have to be coded without the others' company.
+#[test]
+fn compacting_never_makes_an_archive_larger() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let text = |number: u64| -> String {
+        (0..40u64)
+            .map(|line| format!("entry {number} of the list: {}\n", number * 31 + line * line))
+            .collect()
+    };
+    (0..120).for_each(|number| write(dir, &format!("d/{number:03}.txt"), &text(number), number));
+    run(dir, &["pack", "-4", "d", "-o", "a.llz"]);
+    // Half of them come once more with another time.
+    (0..60).for_each(|number| {
+        write(dir, &format!("d/{:03}.txt", number * 2), &text(number * 2), 500 + number)
+    });
+    run(dir, &["add", "a.llz", "d"]);
+    let before = bytes(dir).len();
+    run(dir, &["compact", "a.llz"]);
+    assert!(bytes(dir).len() <= before, "{} of {before}", bytes(dir).len());
+    run(dir, &["unpack", "a.llz", "-C", "out"]);
+    for number in 0..120 {
+        let content = fs::read_to_string(dir.join(format!("out/d/{number:03}.txt"))).unwrap();
+        assert_eq!(content, text(number));
+    }
+}
+
 #[test]
 fn an_update_that_was_not_finished_is_left_out_and_told() {
     let dir = packed();
