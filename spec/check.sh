@@ -75,7 +75,7 @@ while [ $i -lt 15 ]; do
     printf '%04d-11-21T10:%02d:00Z host-%d GET /index.html 200\n' $((2000 + i)) $((i % 60)) $((i % 3))
     i=$((i + 1))
 done >"$work/in/log"
-for level in 1 3 4 6; do
+for level in 1 2 3 4 6; do
     archive=$work/fresh/$level.llz
     (cd "$work" && "$llz" pack -q --level $level -o "$archive" in)
     mkdir "$work/theirs/$level"

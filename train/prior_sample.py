@@ -9,9 +9,9 @@ Then, from the repository's root:
     cargo run --release -p llz-tools --bin train_prior -- train small CACHE PRIOR_DIR
     python train/add_prior.py models/small.safetensors PRIOR_DIR/small.prior
 
-and likewise for `nano`. The priors of the contexts alone need a model only for its tokens:
+and likewise for `nano`. The priors of the contexts alone need no model:
 
-    cargo run --release -p llz-tools --bin train_prior -- contexts small CACHE models
+    cargo run --release -p llz-tools --bin train_prior -- contexts models OUT_DIR/*
 """
 
 import pathlib

@@ -9,7 +9,7 @@ MAGIC = b"\x8dlz"
 # The first byte of a message whose payload is stored.
 STORED_MESSAGE = 0x83
 # Mixer profile, table bits, model.
-BUILT_IN = {1: (3, 24, "small"), 2: (3, 24, "nano"), 3: (2, 24, None), 4: (1, 24, None)}
+BUILT_IN = {1: (3, 24, "small"), 2: (3, 24, "nano"), 3: (2, 24, None), 4: (1, 24, None), 5: (5, 24, None)}
 LAST, REST, NAMED, RESERVED = 0x10, 0x20, 0x40, 0x80
 
 

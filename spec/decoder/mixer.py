@@ -64,6 +64,11 @@ FULL = Profile(
 FAST = Profile(
     id=2,
     contexts=order(1, 2, 3, 4, 6) + (("word", 0),), selectors=("match",))
+MEDIUM = Profile(
+    id=5,
+    contexts=order(1, 2, 3, 4, 6) + (
+        ("word", 0), ("field", 0), ("above", 0), ("key", 0), ("skip word", 0), ("indirect", 1), ("word pair", 0)),
+    selectors=("match", "last", "known"))
 NEURAL = Profile(
     id=3,
     contexts=order(1, 2, 3, 4) + (("word", 0),) + order(8) + (("expected", 0),) + order(0) + (
@@ -75,7 +80,7 @@ RECORDS = Profile(
     contexts=(("record", 0),) * 24,
     selectors=("bits", "match", "near", "known", "place", "level"), records=True,
     last_rate=bits(0x3BA3D70A))  # 0.005
-PROFILES = {p.id: p for p in (FULL, FAST, NEURAL)}
+PROFILES = {p.id: p for p in (FULL, FAST, NEURAL, MEDIUM)}
 
 
 class Table:

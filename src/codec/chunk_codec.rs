@@ -48,6 +48,7 @@ pub struct ChunkCodec {
     prior_without_model: Prior,
     /// Raw bytes of a chunk.
     chunk_size: usize,
+    exhaustive: bool,
     /// Bytes of memory that the caller takes beside.
     reserved: u64,
 }
@@ -87,6 +88,7 @@ impl ChunkCodec {
             prior,
             prior_without_model,
             chunk_size: 0,
+            exhaustive: false,
             reserved: 0,
         })
     }
@@ -121,6 +123,7 @@ impl ChunkCodec {
         let mut codec = Self::new(isa, threads(options.threads), *limits, params, model)?;
         codec.loaded = loaded;
         codec.coder = *coder;
+        codec.exhaustive = settings.exhaustive;
         let most = limits.chunk();
         codec.chunk_size = match chunk_size {
             Some(size) if *size == 0 || *size as u64 > most => {
@@ -192,6 +195,11 @@ impl ChunkCodec {
     /// The coder of tokens when packing.
     pub fn coder(&self) -> CoderId {
         self.coder
+    }
+
+    /// Says whether packing tries every codec on every chunk.
+    pub(super) fn is_exhaustive(&self) -> bool {
+        self.exhaustive
     }
 
     /// Raw bytes of a chunk when packing.

@@ -43,6 +43,13 @@ pub(crate) fn of_chunk(raw: &[u8]) -> Content {
     if saved * 64 < len && !may_be_numbers(&sample) { Content::Noise } else { Content::Binary }
 }
 
+/// Says whether at least half of these bytes are digits, as in columns of numbers. There contexts or records may make less
+/// of them than a model of language does.
+pub(super) fn is_mostly_digits(raw: &[u8]) -> bool {
+    let sample = sample(raw);
+    sample.iter().filter(|byte| byte.is_ascii_digit()).count() * 2 >= sample.len().max(1)
+}
+
 /// Says whether these first bytes of a file have no byte that is a control character but line ends and
 /// the like.
 pub(crate) fn is_plain_text(beginning: &[u8]) -> bool {
@@ -264,6 +271,16 @@ mod tests {
         assert_eq!(of_chunk(&once.repeat(2)), Content::Binary);
         let skewed: Vec<u8> = noise(64 << 10).into_iter().map(|byte| byte % 230).collect();
         assert_eq!(of_chunk(&skewed), Content::Binary);
+    }
+
+    /// A table of numbers is mostly digits, the log of a server is not.
+    #[test]
+    fn columns_of_numbers_are_mostly_digits() {
+        let rows: String = (0..9000u32).map(|row| format!("{row},{}\n", row * 7919 % 1009)).collect();
+        assert!(is_mostly_digits(rows.as_bytes()));
+        let log = "127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] \"GET /a.gif HTTP/1.0\" 200 2326\n".repeat(900);
+        assert!(!is_mostly_digits(log.as_bytes()));
+        assert!(!is_mostly_digits(b"") && is_mostly_digits(b"1,"));
     }
 
     /// More than 85 % of characters are enough, and 85 % are not.

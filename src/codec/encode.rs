@@ -139,24 +139,32 @@ impl ChunkCodec {
 struct Look {
     content: Content,
     short: bool,
+    /// Says whether every codec is worth a trial: the level asks for it, or the text consists of numbers.
+    all: bool,
     /// Says whether all its bytes are the same, as in a hole of a file. No codec makes more of that than zstd does.
     constant: bool,
 }
 
 impl Look {
-    fn at(raw: &[u8]) -> Self {
+    fn at(raw: &[u8], exhaustive: bool) -> Self {
         // Each byte is the next one; this way round the comparison is as fast as memory.
         let constant = raw.len() > SHORT && raw[1..] == raw[..raw.len() - 1];
         let content = if constant { Content::Binary } else { content::of_chunk(raw) };
-        Look { content, short: raw.len() <= SHORT, constant }
+        let all = exhaustive || content == Content::Text && content::is_mostly_digits(raw);
+        Look { content, short: raw.len() <= SHORT, all, constant }
+    }
+
+    /// Says whether there is nothing to find for any codec but the fastest.
+    fn is_hopeless(self) -> bool {
+        self.constant || self.content == Content::Noise && !self.short
     }
 
     /// Says whether the chunk is worth the model. Whoever asks for another coder than the default wants to see what it makes
     /// of anything but noise.
-    fn wants_model(self, coder: CoderId) -> bool {
-        match coder {
-            CoderId::Mix => self.content == Content::Text || self.short,
-            _ => !self.constant && (self.content != Content::Noise || self.short),
+    fn wants_model(self, codec: &ChunkCodec) -> bool {
+        match codec.coder() {
+            CoderId::Mix if !codec.is_exhaustive() => self.content == Content::Text || self.short,
+            _ => !self.is_hopeless(),
         }
     }
 }
@@ -191,7 +199,7 @@ impl<'e> EncodeWork<'e, '_> {
         had_model: bool,
         control: Control<'_>,
     ) -> Result<()> {
-        if look.constant || look.content == Content::Noise && !look.short {
+        if look.is_hopeless() {
             if let Ok(packed) = zstd::bulk::compress(&best.raw, 1) {
                 best.offer(Coding::Zstd, packed);
             }
@@ -199,10 +207,11 @@ impl<'e> EncodeWork<'e, '_> {
             return Ok(());
         }
         let is_sole = self.codec.coder() != CoderId::Mix;
-        if had_model && (look.content == Content::Text || is_sole) {
+        if had_model && (look.content == Content::Text && !look.all || is_sole) {
             return Ok(());
         }
-        let plain = look.short || look.content == Content::Letters;
+        let exhaustive = self.codec.is_exhaustive();
+        let plain = exhaustive || look.short || look.content == Content::Letters;
         // What follows a trial of the model is the second trial of the same bytes.
         let control = if had_model { control.uncounted() } else { control };
         self.offer_mix(best, look, control)?;
@@ -220,7 +229,7 @@ impl<'e> EncodeWork<'e, '_> {
         let mix = |raw: &[u8], control| {
             mix::encode(raw, self.codec.mixer_without_model(raw.len()), control)
         };
-        if matches!(look.content, Content::Text | Content::Letters) {
+        if !look.all && matches!(look.content, Content::Text | Content::Letters) {
             let mixed = mix(&best.raw, control)?;
             best.offer(MIX, mixed);
             return Ok(());
@@ -230,7 +239,7 @@ impl<'e> EncodeWork<'e, '_> {
         for sample in &plan.samples {
             mixed += mix(sample, control.uncounted())?.len();
         }
-        let close = look.short || mixed * 97 < plan.coded * 100 && plan.coded * 97 < mixed * 100;
+        let close = self.codec.is_exhaustive() || look.short || mixed * 97 < plan.coded * 100 && plan.coded * 97 < mixed * 100;
         let (by_mix, by_records) = (close || mixed < plan.coded, close || plan.coded <= mixed);
         let segments = plan.segments;
         if by_mix {
@@ -262,8 +271,8 @@ impl<'e> EncodeWork<'e, '_> {
                 jobs.done(number, best);
                 continue;
             }
-            let look = Look::at(&best.raw);
-            let model = model.zip(coder).filter(|_| look.wants_model(self.codec.coder()));
+            let look = Look::at(&best.raw, self.codec.is_exhaustive());
+            let model = model.zip(coder).filter(|_| look.wants_model(self.codec));
             if let Some((model, coder)) = model {
                 let tokens = self.codec.tokens(&**model, &best.raw)?;
                 let (isa, len) = (self.codec.isa, best.raw.len());
@@ -298,8 +307,8 @@ impl<'e> EncodeWork<'e, '_> {
                     jobs.done(number, best);
                     continue;
                 }
-                let look = Look::at(&best.raw);
-                if !look.wants_model(coder.id()) {
+                let look = Look::at(&best.raw, self.codec.is_exhaustive());
+                if !look.wants_model(self.codec) {
                     self.offer_without_model(&mut best, look, false, control)?;
                     jobs.done(number, best);
                     continue;

@@ -7,8 +7,8 @@ use crate::format::CoderId;
 use crate::limits::Limits;
 use crate::model::{Backend, BuiltInModels, Cpu, Loaded, ModelStore};
 
-/// The effort of packing: 1 to 3 use contexts alone, 4 and 5 the built-in model `nano`, 6 to 9 `small`. Level 1 has few
-/// contexts. Otherwise a higher level with the same model takes larger chunks.
+/// The effort of packing: 1 to 3 use contexts alone, more of them at each; 4 and 5 the built-in model `nano`, 6 to 9 `small`.
+/// A higher level with the same model takes larger chunks, and level 9 tries every codec on each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(u8);
 

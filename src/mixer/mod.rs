@@ -46,7 +46,7 @@ use history::Histories;
 use maps::{Cell, Rates, Squash, Stretch};
 use match_model::{Expectation, MatchModel};
 pub use prior::Prior;
-pub use profile::{FAST, FULL, NEURAL, Profile, RECORDS, Selector, by_id};
+pub use profile::{FAST, FULL, MEDIUM, NEURAL, Profile, RECORDS, Selector, by_id};
 use records::{Records, Segment};
 use table::{Table, half_hash};
 

@@ -178,19 +178,19 @@ impl Prior {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FAST, FULL, NEURAL, RECORDS};
+    use super::super::{FAST, FULL, MEDIUM, NEURAL, RECORDS};
     use super::*;
 
     #[test]
     fn shipped_priors_fit() {
-        for profile in [&FULL, &FAST, &RECORDS] {
+        for profile in [&FULL, &FAST, &MEDIUM, &RECORDS] {
             assert_eq!(Prior::built_in(profile).to_bytes(profile), profile.prior);
         }
     }
 
     #[test]
     fn stored_priors_come_back() {
-        for profile in [&NEURAL, &FULL, &FAST, &RECORDS] {
+        for profile in [&NEURAL, &FULL, &FAST, &MEDIUM, &RECORDS] {
             let bytes = Prior::plain(profile).to_bytes(profile);
             let again = Prior::from_bytes(profile, &bytes).unwrap();
             assert_eq!(again.to_bytes(profile), bytes);

@@ -206,6 +206,35 @@ pub static FAST: Profile = Profile {
     prior: include_bytes!("../../models/mix-2.prior"),
 };
 
+/// About half of the contexts and weight sets of [`FULL`], halfway between it and [`FAST`] in size and in time. Chosen
+/// by what they look at, one of each kind; docs/experiments/priors.md has what all three cost.
+pub static MEDIUM: Profile = Profile {
+    id: 5,
+    contexts: &[
+        Context::Order(1),
+        Context::Order(2),
+        Context::Order(3),
+        Context::Order(4),
+        Context::Order(6),
+        Context::Word,
+        Context::Field,
+        Context::Above,
+        Context::Key,
+        Context::SkipWord,
+        Context::Indirect(1),
+        Context::WordPair,
+    ],
+    records: false,
+    sets: &[Selector::Match, Selector::Last, Selector::Known],
+    linear_inputs: true,
+    apm_stages: 2,
+    bypass: false,
+    without_model: None,
+    rate_first: 0.015,
+    rate_last: 0.006,
+    prior: include_bytes!("../../models/mix-5.prior"),
+};
+
 /// For records of bytes and of numbers.
 pub static RECORDS: Profile = Profile {
     id: 4,
@@ -230,5 +259,5 @@ pub static RECORDS: Profile = Profile {
 
 /// The profile with this number that a container may name.
 pub fn by_id(id: u8) -> Option<&'static Profile> {
-    [&NEURAL, &FULL, &FAST].into_iter().find(|p| p.id == id)
+    [&NEURAL, &FULL, &FAST, &MEDIUM].into_iter().find(|p| p.id == id)
 }

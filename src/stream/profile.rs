@@ -45,8 +45,10 @@ pub const BUILT_IN: &[(u8, Profile)] = &[
     ),
     // Level 1.
     (3, Profile { params: CoderParams { mixer: 2, table_bits: 24 }, model: None }),
-    // Levels 2 and 3.
+    // Level 3.
     (4, Profile { params: CoderParams { mixer: 1, table_bits: 24 }, model: None }),
+    // Level 2.
+    (5, Profile { params: CoderParams { mixer: 5, table_bits: 24 }, model: None }),
 ];
 
 /// The number that spells the profile out.

@@ -22,7 +22,7 @@ pub fn add_to(vectors: &mut Vectors) -> Result<()> {
     let mut ok = |name: &str, about: &str, bytes| {
         vectors.add(&format!("good-{name}.llzs"), Expect::Ok, about, bytes);
     };
-    for level in [1, 2, 4, 6] {
+    for level in [1, 2, 3, 4, 6] {
         let about = format!("a message of {} bytes at level {level}", text.len());
         ok(&format!("message-level{level}"), &about, encoder(level, None)?.encode(&text)?);
     }

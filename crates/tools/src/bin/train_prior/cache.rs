@@ -52,6 +52,16 @@ pub fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     }
 }
 
+/// The bytes of each file or folder.
+pub fn read_all(files: &[String]) -> Result<Vec<Vec<u8>>> {
+    let read = |file: &String| {
+        let mut raw = Vec::new();
+        gather(Path::new(file), &mut raw)?;
+        Ok(raw)
+    };
+    files.iter().map(read).collect()
+}
+
 /// Visits the decisions that lead to a token, each with its answer.
 pub fn decisions(v: &Vocabulary, token: u32, mut visit: impl FnMut(&Decision, bool)) {
     let mut at = Child::Decision(0);

@@ -5,12 +5,12 @@ use std::path::Path;
 use llz::codec::ChunkCodec;
 use llz::kernel::Isa;
 use llz::mixer::records::Segment;
-use llz::mixer::{FAST, FULL, Mixer, NEURAL, Prior, Profile, RECORDS};
+use llz::mixer::{FAST, FULL, MEDIUM, Mixer, NEURAL, Prior, Profile, RECORDS};
 use llz::model::parts;
 use llz::{EncodeOptions, Level};
 
 use super::Result;
-use super::cache::{Item, gather, load, read};
+use super::cache::{Item, gather, load, read, read_all};
 use super::replay::{by_bytes, neural, plain};
 
 /// Writes the prior of the profile for records, from one file or folder after the other.
@@ -70,12 +70,13 @@ pub fn train(model: &str, cache: &str, out: &str) -> Result<()> {
     write(out, loaded.name(), &NEURAL, learn(&NEURAL, &items, Prior::plain(&NEURAL), code))
 }
 
-/// Writes the priors of the profiles without a model.
-pub fn contexts(model: &str, cache: &str, out: &str) -> Result<()> {
-    let items = read(cache)?;
-    let loaded = load(model)?;
-    let v = parts(&loaded)?.0.vocabulary();
-    let code = |item: &Item, p: &'static Profile, prior: &Prior| plain(&item.bytes(v), p, prior);
-    write(out, "mix-1", &FULL, learn(&FULL, &items, Prior::plain(&FULL), code))?;
-    write(out, "mix-2", &FAST, learn(&FAST, &items, Prior::plain(&FAST), code))
+/// Writes the priors of the profiles without a model, from one file or folder after the other.
+pub fn contexts(out: &str, files: &[String]) -> Result<()> {
+    let items = read_all(files)?;
+    for profile in [&FULL, &FAST, &MEDIUM] {
+        let code = |raw: &Vec<u8>, p: &'static Profile, prior: &Prior| plain(raw, p, prior);
+        let name = format!("mix-{}", profile.id);
+        write(out, &name, profile, learn(profile, &items, Prior::plain(profile), code))?;
+    }
+    Ok(())
 }

@@ -3,8 +3,9 @@
 //! `train_prior collect MODEL CACHE BYTES FILE...` runs a model (a name or a file) once over the first BYTES
 //! of each file (or folder) and stores its hidden vectors and, per decision, its log odds.
 //! `train_prior train MODEL CACHE OUT_DIR` replays that through the mixer, file after file, and
-//! writes `MODEL.prior`; `train_prior contexts MODEL CACHE OUT_DIR` writes `mix-1.prior` and
-//! `mix-2.prior`, for contexts alone.
+//! writes `MODEL.prior`.
+//! `train_prior contexts OUT_DIR FILE...` replays the files (or folders) themselves and writes `mix-1.prior`, `mix-2.prior` and
+//! `mix-5.prior`, for contexts alone.
 //! `train_prior records OUT_DIR FILE...` codes the files (or folders) by codec records and writes `mix-4.prior`.
 //! `train_prior eval MODEL CACHE [PRIOR_DIR]` prints what coding from the cache costs, in bytes,
 //! with one part of the codec after the other.
@@ -33,14 +34,14 @@ fn main() -> Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["collect", model, cache, bytes, ..] => collect(model, cache, bytes.parse()?, &args[4..]),
         ["train", model, cache, out] => train(model, cache, out),
-        ["contexts", model, cache, out] => contexts(model, cache, out),
+        ["contexts", out, ..] => contexts(out, &args[2..]),
         ["records", out, ..] => records(out, &args[2..]),
         ["eval", model, cache] => eval(model, cache, None),
         ["eval", model, cache, dir] => eval(model, cache, Some(dir)),
         ["odds", model, ranks, out, piece] => odds(model, ranks, out, piece.parse()?),
         ["ablate", model, cache] => ablate(model, cache),
         _ => Err("usage: train_prior collect MODEL CACHE BYTES FILE... | \
-                  train|contexts MODEL CACHE OUT_DIR | records OUT_DIR FILE... | eval MODEL CACHE [PRIOR_DIR] | \
+                  train MODEL CACHE OUT_DIR | contexts|records OUT_DIR FILE... | eval MODEL CACHE [PRIOR_DIR] | \
                   odds MODEL RANKS OUT PIECE | ablate MODEL CACHE"
             .into()),
     }
