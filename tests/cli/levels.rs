@@ -25,12 +25,12 @@ fn every_level_does_what_its_neighbour_does_not() {
     }
 }
 
-/// Contexts make less of such numbers than a model of language does, and records less than both.
+/// The contexts of records make less of such numbers than a model of language does.
 #[test]
 fn columns_of_numbers_are_not_larger_with_a_model() {
     let dir = scratch();
-    let numbers = |times: u32, plus: u32| -> String {
-        (0..1500u32).map(|i| format!("{:05} {:03};", i * i % times, i * plus % 1000)).collect()
+    let numbers = |modulus: u32, step: u32| -> String {
+        (0..1500u32).map(|i| format!("{:05} {:03};", i * i % modulus, i * step % 1000)).collect()
     };
     let rising: String =
         (0..1500u32).map(|i| format!("{}\n", i * 37 + i * 7919 % 1009 % 30)).collect();

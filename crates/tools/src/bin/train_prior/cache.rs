@@ -39,7 +39,7 @@ pub fn load(model: &str) -> Result<Loaded> {
 }
 
 /// Appends a file, or the files of a folder in order of path.
-pub fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+fn gather(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     if path.is_dir() {
         let mut names: Vec<_> = std::fs::read_dir(path)?
             .map(|e| e.map(|e| e.path()))

@@ -10,7 +10,7 @@ use llz::model::parts;
 use llz::{EncodeOptions, Level};
 
 use super::Result;
-use super::cache::{Item, gather, load, read, read_all};
+use super::cache::{Item, load, read, read_all};
 use super::replay::{by_bytes, neural, plain};
 
 /// Writes the prior of the profile for records, from one file or folder after the other.
@@ -18,9 +18,7 @@ pub fn records(out: &str, files: &[String]) -> Result<()> {
     let codec =
         ChunkCodec::for_encoding(&EncodeOptions { level: Level::new(2)?, ..Default::default() })?;
     let mut items = Vec::new();
-    for file in files {
-        let mut raw = Vec::new();
-        gather(Path::new(file), &mut raw)?;
+    for (file, raw) in files.iter().zip(read_all(files)?) {
         let (bytes, segments) = codec.ordered(&raw)?;
         eprintln!("{file}: {} bytes, {segments:?}", raw.len());
         items.push((bytes, segments));
